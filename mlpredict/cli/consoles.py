@@ -1,0 +1,160 @@
+"""Standard output carries data, standard error carries talk; nobody else writes to either."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
+
+from mlpredict.errors import MlpredictError, OutputError
+from mlpredict.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PROGRAM = "mlpredict"
+
+
+class OutputClosed(MlpredictError):
+    """Whoever read the output has gone, as `head` does; no cause for complaint."""
+
+    exit_status = 0
+
+
+class Talk:
+    """What is said beside the data: notices, warnings and errors, on standard error."""
+
+    def __init__(self) -> None:
+        self.quiet = False
+        self.verbose = False
+        self._progress: Console | None = None
+        self._own_stream: IO[str] | None = None
+
+    @property
+    def stream(self) -> IO[str]:
+        """Where talk goes."""
+        return self._own_stream or sys.stderr
+
+    def notice(self, text: str) -> None:
+        """Something worth knowing; not with `--quiet`."""
+        if not self.quiet:
+            self.error(text)
+
+    def detail(self, text: str) -> None:
+        """Something worth knowing to who asked for it with `--verbose`."""
+        if self.verbose:
+            self.error(text)
+
+    def error(self, text: str) -> None:
+        """Something that must be said; one line."""
+        line = f"{PROGRAM}: {printable(text)}"
+        if self._progress is not None:
+            self._progress.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        else:
+            self._write(line + "\n")
+
+    def traceback(self, lines: Iterable[str]) -> None:
+        """The chain of causes, as Python prints it."""
+        for line in "".join(lines).splitlines():
+            self._write(f"{printable(line)}\n")
+
+    @contextmanager
+    def apart_from_descriptor_2(self) -> Iterator[None]:
+        """Go on talking while native libraries are kept quiet."""
+        try:
+            descriptor = os.dup(sys.stderr.fileno())
+        except (OSError, ValueError):
+            # A stream that is no file has no descriptor that could be kept quiet.
+            yield
+            return
+        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            self._own_stream = stream
+            try:
+                yield
+            finally:
+                self._own_stream = None
+
+    @contextmanager
+    def beside(self, progress: Console) -> Iterator[None]:
+        """Print through the console of a progress bar, above the bar, while there is one."""
+        self._progress = progress
+        try:
+            yield
+        finally:
+            self._progress = None
+
+    def _write(self, text: str) -> None:
+        # Nobody is left to be told when standard error itself fails.
+        with suppress(OSError):
+            self.stream.write(text)
+            self.stream.flush()
+
+
+talk = Talk()
+
+
+@contextmanager
+def output_errors() -> Iterator[None]:
+    """A write to standard output that fails leaves as one of our errors."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+    except OSError as error:
+        raise OutputError(f"standard output: {error.strerror or error}") from error
+
+
+def write_data(data: bytes) -> None:
+    """Write to standard output and flush, so that whoever reads it has it now.
+
+    Raises:
+        OutputClosed: the reader has gone.
+        OutputError: the output cannot be written.
+    """
+    with output_errors():
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def close_stdout() -> None:
+    """Leave nothing for the interpreter to flush, and perhaps to fail at, when it ends."""
+    with output_errors():
+        sys.stdout.flush()
+
+
+def abandon_stdout() -> None:
+    """Send what is still to be written nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def stdout_is_terminal() -> bool:
+    """Whether a person looks at the data."""
+    return sys.stdout.isatty()
+
+
+def stderr_is_terminal() -> bool:
+    """Whether a person looks at the talk."""
+    return sys.stderr.isatty()
+
+
+def stdin_is_terminal() -> bool:
+    """Whether standard input is a keyboard."""
+    return sys.stdin.isatty()
+
+
+def data_console() -> Console:
+    """A rich console on standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def talk_console() -> Console:
+    """A rich console on standard error."""
+    from rich.console import Console
+
+    return Console(file=talk.stream, highlight=False, markup=False, emoji=False)

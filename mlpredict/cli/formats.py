@@ -1,0 +1,164 @@
+"""Records as json, jsonl, csv and tsv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import orjson
+
+from mlpredict.cli.format_names import FIELDS, Format
+from mlpredict.domain import PredictionRecord
+from mlpredict.printable import printable
+
+Record = Mapping[str, Any]
+
+
+class Encoder(Protocol):
+    """Turns records into the bytes of one format; call `finish` after the last of them."""
+
+    def encode(self, records: Iterable[Record]) -> bytes: ...
+
+    def finish(self) -> bytes: ...
+
+
+def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
+    """A record by its public field names, the prediction as JSON that is not parsed again."""
+    named = {name: getattr(record, name) for name in FIELDS}
+    named["prediction"] = JsonText(record.prediction)
+    return named
+
+
+@dataclass(frozen=True, slots=True)
+class JsonText:
+    """Text that is JSON already."""
+
+    text: str
+
+
+class JsonLinesEncoder:
+    """One JSON object a line."""
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        return b"".join(_json(record) + b"\n" for record in records)
+
+    def finish(self) -> bytes:
+        return b""
+
+
+class JsonEncoder:
+    """One JSON array; `[]` when there are no records."""
+
+    def __init__(self) -> None:
+        self._separator = b"[\n"
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        parts = []
+        for record in records:
+            parts += [self._separator, _json(record)]
+            self._separator = b",\n"
+        return b"".join(parts)
+
+    def finish(self) -> bytes:
+        return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
+
+
+class CsvEncoder:
+    """RFC 4180 with a header; lines end in a newline alone, as other tools here end them."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._header_due = True
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        if self._header_due:
+            writer.writerow(self._columns)
+            self._header_due = False
+        writer.writerows([plain(record[column]) for column in self._columns] for record in records)
+        return os.fsencode(text.getvalue())
+
+    def finish(self) -> bytes:
+        return self.encode(())
+
+
+class TsvEncoder:
+    """One record a line, fields separated by tabs; control characters and backslashes are escaped."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        lines = ("\t".join(_tsv(record[column]) for column in self._columns) for record in records)
+        return os.fsencode("".join(f"{line}\n" for line in lines))
+
+    def finish(self) -> bytes:
+        return b""
+
+
+def encoder(chosen: Format, columns: Sequence[str]) -> Encoder:
+    """The encoder of every format but the table, which is not made for programs."""
+    match chosen:
+        case Format.JSON:
+            return JsonEncoder()
+        case Format.JSONL:
+            return JsonLinesEncoder()
+        case Format.CSV:
+            return CsvEncoder(columns)
+        case _:
+            return TsvEncoder(columns)
+
+
+def plain(value: Any) -> str:
+    """A value as text: nothing for None, ISO 8601 with the local offset for a time."""
+    match value:
+        case None:
+            return ""
+        case datetime():
+            return value.astimezone().isoformat(timespec="milliseconds")
+        case str():
+            return value
+        case JsonText():
+            return value.text
+        case list() | tuple() | dict():
+            return _json(value).decode()
+        case _:
+            return str(value)
+
+
+def _tsv(value: Any) -> str:
+    text = plain(value)
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return printable(text.replace("\\", "\\\\"))
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    except TypeError:
+        # A file name that is not UTF-8 has code points that orjson refuses and JSON's \u escapes allow.
+        return json.dumps(value, default=_parsed).encode()
+
+
+def _fragment(value: Any) -> orjson.Fragment:
+    if isinstance(value, JsonText):
+        return orjson.Fragment(value.text)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
+def _parsed(value: Any) -> Any:
+    match value:
+        case JsonText():
+            return json.loads(value.text)
+        case datetime():
+            return value.isoformat()
+        case _:
+            raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -1,0 +1,47 @@
+"""`mlpredict init-db`: create or upgrade the schema."""
+
+from __future__ import annotations
+
+from mlpredict.cli.consoles import talk
+from mlpredict.cli.options import (
+    AsJson,
+    Dsn,
+    FormatChoice,
+    Quiet,
+    Verbose,
+    chosen_format,
+    dsn_or_environment,
+)
+
+COLUMNS = ("version", "name", "state")
+
+
+def init_db(
+    dsn: Dsn = None,
+    format_: FormatChoice = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Create the tables, upgrade them, or adopt those of the 2020 program; rows are kept.
+
+    Safe to repeat: what is there already is left alone.
+    """
+    from mlpredict.cli.output import write_records
+    from mlpredict.storage.connection import describe, open_connection
+    from mlpredict.storage.migrations import migrate
+
+    chosen = chosen_format(format_, as_json)
+    with open_connection(dsn_or_environment(dsn), talk.notice) as connection:
+        report = migrate(connection)
+        where = describe(connection)
+    if report.adopted_inputs or report.adopted_predictions:
+        talk.notice(
+            f"adopted {report.adopted_inputs:,} inputs and {report.adopted_predictions:,} predictions "
+            "of the 2020 program"
+        )
+    done = f"applied {len(report.applied)} migrations" if report.applied else "nothing to do"
+    talk.notice(f"{where}: {done}")
+    states = [(m, "present") for m in report.present] + [(m, "applied") for m in report.applied]
+    records = [{"version": m.version, "name": m.name, "state": state} for m, state in states]
+    write_records(records, chosen, COLUMNS)

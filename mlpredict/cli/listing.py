@@ -1,0 +1,135 @@
+"""`mlpredict list`: stored predictions, newest first."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpredict.cli.consoles import stderr_is_terminal, talk
+from mlpredict.cli.format_names import Format
+from mlpredict.cli.options import (
+    AsJson,
+    Columns,
+    Dsn,
+    FormatChoice,
+    Quiet,
+    Verbose,
+    chosen_columns,
+    chosen_format,
+    dsn_or_environment,
+)
+from mlpredict.cli.times import point_in_time
+from mlpredict.domain import PredictionFilter
+from mlpredict.errors import UsageError
+
+COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
+DEFAULT_LIMIT = 20
+
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", "-n", min=1, help="How many; 20 without it.", show_default=False),
+]
+All = Annotated[bool, typer.Option("--all", help="All there are.", show_default=False)]
+Before = Annotated[
+    int | None,
+    typer.Option("--before", metavar="ID", help="Only those older than this one.", show_default=False),
+]
+Label = Annotated[
+    list[str] | None,
+    typer.Option("--label", help="Only this label; may be repeated.", show_default=False),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME",
+        help="Only this model: name, name@digits or digits.",
+        show_default=False,
+    ),
+]
+RunId = Annotated[int | None, typer.Option("--run", metavar="N", help="Only this run.", show_default=False)]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", help="Only scores from here.", show_default=False)
+]
+MaxScore = Annotated[
+    float | None, typer.Option("--max-score", help="Only scores up to here.", show_default=False)
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only from this time: 2026-11-23, 2h, yesterday.",
+        show_default=False,
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option("--until", metavar="TIME", help="Only before this time.", show_default=False),
+]
+FileName = Annotated[
+    str | None,
+    typer.Option(
+        "--filename",
+        metavar="GLOB",
+        help="Only names that match, as '*.png' or 'scans/*'.",
+        show_default=False,
+    ),
+]
+
+
+def list_predictions(
+    limit: Limit = None,
+    all_: All = False,
+    before: Before = None,
+    label: Label = None,
+    model: ModelName = None,
+    run: RunId = None,
+    min_score: MinScore = None,
+    max_score: MaxScore = None,
+    since: Since = None,
+    until: Until = None,
+    filename: FileName = None,
+    dsn: Dsn = None,
+    format_: FormatChoice = None,
+    as_json: AsJson = False,
+    columns: Columns = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """List stored predictions, newest first."""
+    if all_ and limit is not None:
+        raise UsageError("--all and --limit exclude each other")
+    chosen = chosen_format(format_, as_json)
+    shown = chosen_columns(columns, COLUMNS)
+    wanted = PredictionFilter(
+        labels=tuple(label or ()),
+        model=model,
+        run_id=run,
+        min_score=min_score,
+        max_score=max_score,
+        since=None if since is None else point_in_time(since, "--since"),
+        until=None if until is None else point_in_time(until, "--until"),
+        filename=filename,
+    )
+    from mlpredict.cli.formats import prediction_fields
+    from mlpredict.cli.output import write_records
+    from mlpredict.storage.repository import open_repository
+
+    rows = None if all_ else limit or DEFAULT_LIMIT
+    with open_repository(dsn_or_environment(dsn), talk.notice) as repository:
+        found = repository.predictions(wanted, limit=rows, before=before)
+        written = write_records(map(prediction_fields, found), chosen, shown)
+    _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
+
+
+def _tell(written: int, rows: int | None, chosen: Format, *, filtered: bool) -> None:
+    if chosen is not Format.TABLE or not stderr_is_terminal():
+        return
+    if not written:
+        talk.notice(
+            "no predictions match" if filtered else "no predictions yet; make one: mlpredict predict PATH…"
+        )
+    elif written == rows:
+        talk.notice(f"the newest {written:,}; more with --limit N, --before ID or --all")

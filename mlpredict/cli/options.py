@@ -1,0 +1,110 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlpredict.cli.consoles import stdout_is_terminal, talk
+from mlpredict.cli.format_names import FIELDS, Format
+from mlpredict.errors import UsageError
+
+
+def _set_quiet(given: bool) -> bool:
+    talk.quiet = talk.quiet or given
+    return given
+
+
+def _set_verbose(given: bool) -> bool:
+    talk.verbose = talk.verbose or given
+    return given
+
+
+Dsn = Annotated[
+    str | None,
+    typer.Option(
+        "--dsn",
+        metavar="DSN",
+        help="PostgreSQL to use, else $MLPREDICT_DSN, else the local one that starts by itself.",
+        show_default=False,
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("-q", "--quiet", help="Say nothing but errors.", callback=_set_quiet, show_default=False),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "-v",
+        "--verbose",
+        help="Say more; tracebacks for errors.",
+        callback=_set_verbose,
+        show_default=False,
+    ),
+]
+ModelPath = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        metavar="PATH",
+        help="SavedModel folder, .keras, .h5 or .tflite; else $MLPREDICT_MODEL, else the digit model.",
+        show_default=False,
+    ),
+]
+FormatChoice = Annotated[
+    Format | None,
+    typer.Option(
+        "--format",
+        help="How to print; a table on a terminal and tsv into a pipe.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Short for --format json.", show_default=False)]
+Columns = Annotated[
+    str | None,
+    typer.Option(
+        "--columns",
+        metavar="A,B,…",
+        help="Columns of table, tsv and csv, in this order.",
+        show_default=False,
+    ),
+]
+
+
+def dsn_or_environment(given: str | None) -> str | None:
+    """The DSN of the command line, else that of the environment, else None for the local PostgreSQL."""
+    return given or os.environ.get("MLPREDICT_DSN") or None
+
+
+def chosen_format(given: Format | None, as_json: bool) -> Format:
+    """The format asked for, or the one that suits who reads standard output.
+
+    Raises:
+        UsageError: two different ones are asked for.
+    """
+    if as_json and given not in (None, Format.JSON):
+        raise UsageError(f"--json and --format {given} exclude each other")
+    if as_json:
+        return Format.JSON
+    return given or (Format.TABLE if stdout_is_terminal() else Format.TSV)
+
+
+def chosen_columns(given: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns asked for.
+
+    Raises:
+        UsageError: one of them does not exist.
+    """
+    if given is None:
+        return default
+    columns = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in columns:
+        if name not in FIELDS:
+            raise UsageError(f"--columns: there is no column {name}; there are {', '.join(FIELDS)}")
+    if not columns:
+        raise UsageError(f"--columns: name at least one of {', '.join(FIELDS)}")
+    return columns

@@ -1,0 +1,40 @@
+"""Records to standard output, in the format that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from mlpredict.cli.consoles import write_data
+from mlpredict.cli.format_names import Format
+from mlpredict.cli.formats import Record, encoder
+
+# Few enough that the first lines appear at once, enough that a write is not felt.
+RECORDS_AT_ONCE = 1000
+
+
+def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[str]) -> int:
+    """Print all records; how many there were.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    if chosen is Format.TABLE:
+        from mlpredict.cli.tables import print_table
+
+        rows = list(records)
+        print_table(rows, columns)
+        return len(rows)
+    encode = encoder(chosen, columns)
+    written = 0
+    for chunk in _chunks(records):
+        write_data(encode.encode(chunk))
+        written += len(chunk)
+    write_data(encode.finish())
+    return written
+
+
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
+    while chunk := list(islice(iterator, RECORDS_AT_ONCE)):
+        yield chunk

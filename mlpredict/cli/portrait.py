@@ -1,0 +1,130 @@
+"""One prediction on a terminal: its facts, its probabilities as bars, its picture."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import orjson
+from PIL import Image
+from rich.columns import Columns
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from mlpredict.cli.consoles import data_console
+from mlpredict.cli.tables import bar, cell, print_renderable
+from mlpredict.domain import Activation, PredictionDetail, Task
+from mlpredict.errors import MlpredictError
+from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
+from mlpredict.inputs.stored import load_stored
+from mlpredict.printable import printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+PICTURE_COLUMNS = 28
+PICTURE_ROWS = 14
+SHADES = " .:-=+*#%@"
+MOST_CLASSES = 10
+MOST_NUMBERS = 200
+
+
+def print_portrait(detail: PredictionDetail) -> None:
+    """Print everything about a prediction for a person."""
+    facts = Group(_facts(detail), Text(), _answer(detail))
+    print_renderable(Columns([_picture(detail), facts], padding=(0, 3)))
+    print_renderable(Text())
+
+
+def _facts(detail: PredictionDetail) -> Table:
+    record, image = detail.record, detail.image
+    size = f"{image.width}×{image.height} pixels" if image.width and image.height else None
+    facts = Table.grid(padding=(0, 2))
+    for name, value in (
+        ("prediction", record.prediction_id),
+        ("file", record.filename),
+        (
+            "type",
+            ", ".join(part for part in (record.contenttype or image.contenttype, size) if part) or None,
+        ),
+        ("label", record.label),
+        ("score", record.score),
+        ("model", record.model),
+        ("run", record.run_id),
+        ("input", record.input_id),
+        ("time", record.created_at),
+    ):
+        facts.add_row(Text(name, style="dim"), cell(name, value))
+    return facts
+
+
+def _answer(detail: PredictionDetail) -> RenderableType:
+    values = orjson.loads(detail.record.prediction)
+    vector = _vector(values)
+    task, activation = detail.task, detail.activation
+    if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
+        task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
+    if vector is None or task not in (Task.CLASSIFICATION, Task.BINARY):
+        text = detail.record.prediction
+        return Text(
+            text if len(text) <= MOST_NUMBERS else f"{text[:MOST_NUMBERS]}… ({len(text):,} characters)"
+        )
+    ranked = top_classes(vector, task, activation or Activation.SOFTMAX, tuple(detail.labels or ()) or None)
+    bars = Table.grid(padding=(0, 1))
+    for label, score in ranked[:MOST_CLASSES]:
+        bars.add_row(Text(printable(label)), Text(f"{score:.4f}", style="dim"), bar(score))
+    if len(ranked) > MOST_CLASSES:
+        bars.add_row(Text("…"), Text(f"{len(ranked) - MOST_CLASSES} more", style="dim"), Text())
+    return bars
+
+
+def _vector(values: object) -> list[float] | None:
+    """A flat list of numbers; the 2020 program may have stored a list around it."""
+    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if isinstance(values, list) and values and all(isinstance(value, int | float) for value in values):
+        return values
+    return None
+
+
+def _picture(detail: PredictionDetail) -> Text:
+    try:
+        with Image.open(io.BytesIO(load_stored(detail.image).content)) as image:
+            picture = image.convert("RGBA")
+    except (MlpredictError, OSError, ValueError, SyntaxError) as error:
+        return Text(f"no picture: {printable(str(error))}", style="dim")
+    paper = Image.new("RGBA", picture.size, "white")
+    shown = Image.alpha_composite(paper, picture).convert("RGB")
+    shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
+    return _half_blocks(shown) if data_console().color_system else _shades(shown)
+
+
+def _half_blocks(image: Image.Image) -> Text:
+    """Two pixels a character: the upper one as the block's colour, the lower one as its ground."""
+    text = Text()
+    for row in range(0, image.height, 2):
+        for column in range(image.width):
+            upper = _rgb(image, column, row)
+            lower = _rgb(image, column, row + 1) if row + 1 < image.height else upper
+            text.append("▀", style=f"{upper} on {lower}")
+        text.append("\n")
+    return text
+
+
+def _shades(image: Image.Image) -> Text:
+    """One character for two rows of pixels, darker for more ink; for terminals without colours."""
+    grey = image.convert("L").resize((image.width, max(1, image.height // 2)))
+    rows = (
+        "".join(
+            SHADES[(255 - int(str(grey.getpixel((x, y))))) * (len(SHADES) - 1) // 255]
+            for x in range(grey.width)
+        )
+        for y in range(grey.height)
+    )
+    return Text("\n".join(rows) + "\n")
+
+
+def _rgb(image: Image.Image, x: int, y: int) -> str:
+    red, green, blue = image.getpixel((x, y))  # type: ignore[misc]
+    return f"rgb({red},{green},{blue})"

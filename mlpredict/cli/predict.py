@@ -1,0 +1,184 @@
+"""`mlpredict predict`: images in, stored predictions out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpredict import settings
+from mlpredict.cli.consoles import stdin_is_terminal, talk
+from mlpredict.cli.options import (
+    AsJson,
+    Columns,
+    Dsn,
+    FormatChoice,
+    ModelPath,
+    Quiet,
+    Verbose,
+    chosen_columns,
+    chosen_format,
+    dsn_or_environment,
+)
+from mlpredict.domain import EngineName, Keep, Task
+from mlpredict.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlpredict.inference.model import Model
+    from mlpredict.storage.repository import Repository
+
+STDIN = "-"
+COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
+# A number or an array has no label and no score; it is shown itself.
+COLUMNS_WITHOUT_CLASSES = ("prediction_id", "filename", "prediction", "created_at")
+WITH_CLASSES = (Task.CLASSIFICATION, Task.BINARY)
+SOME_FAILED = 1
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PATH…", help="Image files and folders (recursive); - for one image on stdin."),
+]
+FilesFrom = Annotated[
+    str | None,
+    typer.Option(
+        "-T",
+        "--files-from",
+        metavar="FILE",
+        help="Read more paths from FILE, one a line; - for stdin.",
+        show_default=False,
+    ),
+]
+NulSeparated = Annotated[
+    bool, typer.Option("-0", "--null", help="Paths of --files-from end in NUL.", show_default=False)
+]
+EngineChoice = Annotated[
+    EngineName,
+    typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        "--batch-size",
+        min=1,
+        help="Images at a time; else what suits their size.",
+        show_default=False,
+    ),
+]
+TopK = Annotated[
+    int | None,
+    typer.Option(
+        "--top-k",
+        min=1,
+        metavar="N",
+        help="Add the N likeliest labels to JSON.",
+        show_default=False,
+    ),
+]
+NoStore = Annotated[
+    bool, typer.Option("--no-store", help="Only print; needs no database.", show_default=False)
+]
+SkipExisting = Annotated[
+    bool,
+    typer.Option(
+        "--skip-existing",
+        help="Pass over images that this model has predicted already.",
+        show_default=False,
+    ),
+]
+KeepChoice = Annotated[
+    Keep,
+    typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
+]
+
+
+def predict(
+    paths: Paths = None,
+    files_from: FilesFrom = None,
+    null: NulSeparated = False,
+    model: ModelPath = None,
+    engine: EngineChoice = EngineName.AUTO,
+    batch_size: BatchSize = None,
+    top_k: TopK = None,
+    no_store: NoStore = False,
+    skip_existing: SkipExisting = False,
+    keep: KeepChoice = Keep.ORIGINAL,
+    dsn: Dsn = None,
+    format_: FormatChoice = None,
+    as_json: AsJson = False,
+    columns: Columns = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Predict what images show, store images and predictions, and print the predictions.
+
+    Exit status 1 says that some inputs failed; the others are stored.
+    """
+    named = paths or []
+    _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
+    chosen = chosen_format(format_, as_json)
+    chosen_columns(columns, COLUMNS)
+
+    from mlpredict.cli.predicting import Job, answers, run
+    from mlpredict.quiet import quiet_stderr
+
+    loaded = _load(model, engine, named)
+    usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
+    job = Job(
+        names=lambda: _names(named, files_from, null=null),
+        countable=STDIN not in named and files_from is None,
+        batch_size=batch_size or loaded.batch_size,
+        keep=keep,
+        skip_existing=skip_existing,
+    )
+    printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
+    with _repository(dsn, no_store) as repository, talk.apart_from_descriptor_2(), quiet_stderr():
+        failed = run(job, loaded, repository, printer)
+    if failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _check_usage(
+    named: list[str], files_from: str | None, *, no_store: bool, skip_existing: bool, keep: Keep
+) -> None:
+    if not named and files_from is None:
+        raise UsageError("nothing to predict: name image files or folders, or - for an image on stdin")
+    if STDIN in named and files_from == STDIN:
+        raise UsageError("stdin cannot be an image and a list of paths at once")
+    if (STDIN in named or files_from == STDIN) and stdin_is_terminal():
+        raise UsageError("stdin is a terminal: pipe something into it")
+    if STDIN in named and keep is Keep.REFERENCE:
+        raise UsageError("--keep reference needs files: what comes on stdin is nowhere to be found later")
+    if no_store and skip_existing:
+        raise UsageError("--no-store and --skip-existing exclude each other")
+
+
+def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[str]:
+    from mlpredict.inputs.discover import names_from
+
+    yield from named
+    if files_from is not None:
+        yield from names_from(files_from, separator=b"\0" if null else b"\n")
+
+
+def _load(path: Path | None, engine: EngineName, named: list[str]) -> Model:
+    from mlpredict.inference.model import load_model
+    from mlpredict.pipeline import examples
+
+    return load_model(
+        path or settings.model_path(),
+        engine=engine,
+        cache=settings.cache_home(),
+        notify=talk.notice,
+        examples=lambda spec: examples(named, spec),
+    )
+
+
+def _repository(dsn: str | None, no_store: bool) -> AbstractContextManager[Repository | None]:
+    if no_store:
+        return nullcontext()
+    from mlpredict.storage.repository import open_repository
+
+    return open_repository(dsn_or_environment(dsn), talk.notice)

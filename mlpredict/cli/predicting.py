@@ -1,0 +1,198 @@
+"""What `predict` shows while it works and when it is done."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from mlpredict.cli.consoles import stderr_is_terminal, talk, talk_console, write_data
+from mlpredict.cli.format_names import Format
+from mlpredict.cli.formats import encoder, prediction_fields
+from mlpredict.domain import Keep, PredictionRecord, Rejected
+from mlpredict.inference.model import Model
+from mlpredict.inference.outputs import top_classes
+from mlpredict.inputs.discover import discover
+from mlpredict.pipeline import NotStoring, Outcome, Recorder, Skipped, Storing, predict
+from mlpredict.storage.repository import Repository
+
+TABLE_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be predicted, and how."""
+
+    names: Callable[[], Iterable[str]]
+    countable: bool
+    """Whether the names can be gone through twice: once to know how many there are."""
+    batch_size: int
+    keep: Keep
+    skip_existing: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has come of a run so far."""
+
+    run_id: int | None
+    predicted: int = 0
+    skipped: int = 0
+    score_sum: float = 0.0
+    labels: Counter[str] = field(default_factory=Counter)
+    failures: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def failed(self) -> int:
+        return self.failures.total()
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.started, 1e-9)
+
+    def count(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            match outcome:
+                case Rejected():
+                    self.failures[outcome.reason] += 1
+                case Skipped():
+                    self.skipped += 1
+                case PredictionRecord():
+                    self.predicted += 1
+                    self.score_sum += outcome.score or 0.0
+                    if outcome.label is not None:
+                        self.labels[outcome.label] += 1
+
+
+class Answers(Protocol):
+    """Prints predictions: as they come, or all at the end."""
+
+    def show(self, records: Sequence[PredictionRecord]) -> None: ...
+
+    def finish(self, tally: Tally) -> None: ...
+
+
+def answers(chosen: Format, columns: Sequence[str], top_k: int | None, model: Model) -> Answers:
+    """What prints in the chosen format."""
+    if chosen is Format.TABLE:
+        return _TableAnswers(columns)
+    return _StreamedAnswers(chosen, columns, top_k, model)
+
+
+def run(job: Job, model: Model, repository: Repository | None, printer: Answers) -> int:
+    """Predict, record and print everything; how many inputs failed."""
+    storing = (
+        None
+        if repository is None
+        else repository.start_run(model.identity, engine=model.engine.name, keep=job.keep)
+    )
+    tally = Tally(None if storing is None else storing.run_id)
+    recorder: Recorder = NotStoring(str(model.identity))
+    if repository is not None and storing is not None:
+        skip = model.identity.fingerprint if job.skip_existing else None
+        recorder = Storing(repository, storing, job.keep, model.spec.preprocessing, skip)
+    with _progress(job) as advance:
+        for outcomes in predict(job.names(), model, recorder, batch_size=job.batch_size):
+            tally.count(outcomes)
+            _tell_failures(outcomes)
+            printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
+            advance(len(outcomes))
+    if repository is not None and storing is not None:
+        repository.finish_run(storing)
+    printer.finish(tally)
+    _tell_summary(tally)
+    return tally.failed
+
+
+class _StreamedAnswers:
+    """Lines for programs, written batch by batch."""
+
+    def __init__(self, chosen: Format, columns: Sequence[str], top_k: int | None, model: Model) -> None:
+        self._encoder = encoder(chosen, columns)
+        self._top_k = top_k
+        self._model = model
+
+    def show(self, records: Sequence[PredictionRecord]) -> None:
+        write_data(self._encoder.encode(self._fields(record) for record in records))
+
+    def finish(self, tally: Tally) -> None:
+        write_data(self._encoder.finish())
+
+    def _fields(self, record: PredictionRecord) -> dict[str, Any]:
+        named = prediction_fields(record)
+        if self._top_k is not None and record.label is not None:
+            reader = self._model.reader
+            values = orjson.loads(record.prediction)
+            named["top"] = [
+                {"label": label, "score": score}
+                for label, score in top_classes(values, reader.task, reader.activation, reader.labels)[
+                    : self._top_k
+                ]
+            ]
+        return named
+
+
+class _TableAnswers:
+    """A table for a person, or a summary where it would be too long to read."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        self._columns = columns
+        self._records: list[PredictionRecord] = []
+
+    def show(self, records: Sequence[PredictionRecord]) -> None:
+        room = TABLE_ROWS + 1 - len(self._records)
+        self._records.extend(records[:room])
+
+    def finish(self, tally: Tally) -> None:
+        from mlpredict.cli.tables import print_summary, print_table
+
+        if tally.predicted > TABLE_ROWS:
+            print_summary(tally)
+        elif self._records:
+            print_table([prediction_fields(record) for record in self._records], self._columns)
+
+
+def _tell_failures(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if isinstance(outcome, Rejected):
+            talk.error(f"{outcome.source.filename}: {outcome.reason}")
+
+
+def _tell_summary(tally: Tally) -> None:
+    if not stderr_is_terminal():
+        return
+    parts = [f"{tally.predicted:,} predicted"]
+    if tally.skipped:
+        parts.append(f"{tally.skipped:,} skipped: this model has predicted them already")
+    if tally.failed:
+        parts.append(f"{tally.failed:,} failed")
+    kept = "nothing stored" if tally.run_id is None else f"run {tally.run_id}"
+    talk.notice(f"{', '.join(parts)} in {tally.seconds:.2f} s ({kept})")
+
+
+@contextmanager
+def _progress(job: Job) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error where a person can see it; what advances it by so many images."""
+    if not stderr_is_terminal() or talk.quiet:
+        yield lambda _images: None
+        return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    total = sum(1 for _ in discover(job.names())) if job.countable else None
+    console = talk_console()
+    columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar, talk.beside(console):
+        task = bar.add_task("predicting", total=total)
+        yield lambda images: bar.advance(task, images)

@@ -1,0 +1,80 @@
+"""`mlpredict show`: everything about a prediction, and its image."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpredict.cli.consoles import talk
+from mlpredict.cli.format_names import FIELDS, Format
+from mlpredict.cli.options import (
+    AsJson,
+    Columns,
+    Dsn,
+    FormatChoice,
+    Quiet,
+    Verbose,
+    chosen_columns,
+    chosen_format,
+    dsn_or_environment,
+)
+from mlpredict.errors import UsageError
+
+STDOUT = "-"
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="Predictions, by the ids that list shows.")]
+ExportImage = Annotated[
+    bool, typer.Option("--export-image", help="Write the stored image instead.", show_default=False)
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="File or folder for --export-image, - for stdout; else the image's own name, in this folder.",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files.", show_default=False)]
+
+
+def show(
+    ids: Ids,
+    export_image: ExportImage = False,
+    output: Output = None,
+    force: Force = False,
+    dsn: Dsn = None,
+    format_: FormatChoice = None,
+    as_json: AsJson = False,
+    columns: Columns = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show predictions whole: model, file, time, all probabilities, and the picture."""
+    if not export_image and (output is not None or force):
+        raise UsageError("-o and --force go with --export-image")
+    if export_image and output == STDOUT and len(ids) > 1:
+        raise UsageError("-o -: one image at a time")
+    chosen = chosen_format(format_, as_json)
+    shown = chosen_columns(columns, FIELDS)
+
+    from mlpredict.storage.repository import open_repository
+
+    with open_repository(dsn_or_environment(dsn), talk.notice) as repository:
+        details = [repository.detail(prediction_id) for prediction_id in ids]
+    if export_image:
+        from mlpredict.cli.export import export_images
+
+        export_images(details, output, force=force)
+    elif chosen is Format.TABLE:
+        from mlpredict.cli.portrait import print_portrait
+
+        for detail in details:
+            print_portrait(detail)
+    else:
+        from mlpredict.cli.formats import prediction_fields
+        from mlpredict.cli.output import write_records
+
+        write_records((prediction_fields(detail.record) for detail in details), chosen, shown)

@@ -1,0 +1,277 @@
+"""The words everybody uses: frozen values that travel between the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Task(StrEnum):
+    """What a model's output means."""
+
+    CLASSIFICATION = "classification"
+    BINARY = "binary"
+    REGRESSION = "regression"
+    RAW = "raw"
+
+
+class Activation(StrEnum):
+    """The activation of a model's last layer."""
+
+    SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
+    NONE = "none"
+
+
+class Resize(StrEnum):
+    """The filter that brings an image to the model's height and width."""
+
+    NEAREST = "nearest"
+    BILINEAR = "bilinear"
+    BICUBIC = "bicubic"
+    LANCZOS = "lanczos"
+
+
+class Fit(StrEnum):
+    """What happens to an image whose aspect ratio is not the model's."""
+
+    STRETCH = "stretch"
+    PAD = "pad"
+    CROP = "crop"
+
+
+class Keep(StrEnum):
+    """What of an image is stored."""
+
+    ORIGINAL = "original"
+    MODEL_INPUT = "model-input"
+    REFERENCE = "reference"
+
+
+class EngineName(StrEnum):
+    """What may run a model."""
+
+    AUTO = "auto"
+    LITERT = "litert"
+    TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Pixel values 0..255 to what the model takes: `(pixel / divisor - mean) / std`, by channel."""
+
+    divisor: float = 255.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """From an image file to a model's input; the defaults are the 2020 program's rules.
+
+    `scaling` of None is decided by the input's dtype: 0..1 for floats, 0..255 for integers.
+    `background` is the colour behind transparency; with None alpha is dropped.
+    """
+
+    scaling: Scaling | None = None
+    resize: Resize = Resize.BICUBIC
+    fit: Fit = Fit.STRETCH
+    background: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """The image a model takes: size in pixels (None: any), 1, 3 or 4 channels, and how to get there."""
+
+    height: int | None
+    width: int | None
+    channels: int
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
+    def __str__(self) -> str:
+        size = "×".join("any" if n is None else str(n) for n in (self.height, self.width))
+        return f"{size} pixels of {self.channels} channel{'s' if self.channels > 1 else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What the database knows of a model; `fingerprint` is a SHA-256 in hexadecimal."""
+
+    name: str
+    fingerprint: str
+    format: str
+    path: str
+    task: Task
+    labels: tuple[str, ...] | None
+    description: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return model_label(self.name, self.fingerprint)
+
+
+def model_label(name: str, fingerprint: str) -> str:
+    """How a model is shown: its name and the first eight digits of its fingerprint."""
+    return f"{name}@{fingerprint[:8]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already."""
+
+    filename: str
+    content: bytes | None = None
+
+    @property
+    def path(self) -> Path:
+        from pathlib import Path
+
+        return Path(self.filename)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A decoded image, ready for the model.
+
+    `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
+    the original in pixels, `pixels` the model's view: uint8 of shape (height, width, channels).
+    """
+
+    position: int
+    source: Source
+    content: bytes
+    contenttype: str
+    sha256: bytes
+    width: int
+    height: int
+    pixels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A source that gave no prediction, and why, in words a person understands."""
+
+    position: int
+    source: Source
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said of one sample.
+
+    `values` is the model's output as JSON text whose numbers round-trip float32 exactly. `score` is
+    the probability of the likely class; both are None where the task has no classes.
+    """
+
+    values: str
+    likely_class: int | None = None
+    label: str | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewInput:
+    """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
+
+    `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
+    `contenttype` the type of what the URI holds.
+    """
+
+    uri: str
+    kept: str
+    sha256: bytes
+    contenttype: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
+    """A prediction on its way into the database; `contenttype` is that of the source."""
+
+    position: int
+    filename: str
+    contenttype: str
+    input: NewInput
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation of predict, as the database knows it."""
+
+    run_id: int
+    model_id: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """A prediction as it is printed: the public field names, in their order.
+
+    Ids are None when nothing was stored; model, filename and time are None where a row of the
+    2020 program does not tell. `prediction` is JSON text.
+    """
+
+    prediction_id: int | None
+    input_id: int | None
+    run_id: int | None
+    filename: str | None
+    contenttype: str | None
+    prediction: str
+    likely_class: int | None
+    label: str | None
+    score: float | None
+    model: str | None
+    created_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An input as it stands in the database: a `data:` or `file:` URI and what is known of it."""
+
+    input_id: int | None
+    uri: str | None
+    sha256: bytes | None
+    contenttype: str | None
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionDetail:
+    """Everything `show` tells of a prediction."""
+
+    record: PredictionRecord
+    image: StoredImage
+    task: Task | None
+    activation: Activation | None
+    labels: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which predictions `list` shows; None, or no labels, is no restriction.
+
+    `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the
+    whole name where it has a slash, else of its last part. Both scores and `since` are included,
+    `until` is not.
+    """
+
+    labels: tuple[str, ...] = ()
+    model: str | None = None
+    run_id: int | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    filename: str | None = None

@@ -1,0 +1,52 @@
+"""What can go wrong, each kind with the exit status the command line reports it by."""
+
+from __future__ import annotations
+
+import inspect
+from typing import ClassVar
+
+
+class MlpredictError(Exception):
+    """Something went wrong.
+
+    The docstring of a kind is its default message. `hint` says what the user can do about it.
+    """
+
+    exit_status: ClassVar[int] = 1
+
+    def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
+        self.message = message or inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0]
+        self.hint = hint
+        super().__init__(self.message)
+
+
+class OutputError(MlpredictError):
+    """The output cannot be written."""
+
+
+class UsageError(MlpredictError):
+    """The command line asks for something that makes no sense."""
+
+    exit_status = 2
+
+
+class DatabaseError(MlpredictError):
+    """The database cannot be used."""
+
+    exit_status = 3
+
+
+class SchemaOutdated(DatabaseError):
+    """The database does not hold the tables this version needs."""
+
+
+class ModelError(MlpredictError):
+    """The model cannot be used."""
+
+    exit_status = 4
+
+
+class NotFound(MlpredictError):
+    """There is no such prediction."""
+
+    exit_status = 5

@@ -1,0 +1,1 @@
+"""The one inference core: what a model is, how it is compiled, what runs it."""

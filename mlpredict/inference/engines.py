@@ -1,0 +1,160 @@
+"""What runs a model: LiteRT, or TensorFlow where LiteRT cannot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from mlpredict.domain import EngineName
+from mlpredict.errors import ModelError
+from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.quiet import quiet_stderr
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Engine(Protocol):
+    """Runs one model."""
+
+    @property
+    def name(self) -> EngineName: ...
+
+    @property
+    def signature(self) -> Signature: ...
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs, in the signature's order, for a tensor of the input's dtype and rank."""
+        ...
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class LiteRtEngine:
+    """A flatbuffer on LiteRT, with XNNPACK on all cores."""
+
+    name = EngineName.LITERT
+
+    def __init__(self, flatbuffer: bytes, where: str, *, threads: int | None = None) -> None:
+        """Load a flatbuffer; `where` names it in messages.
+
+        Raises:
+            ModelError: LiteRT cannot run it.
+        """
+        from ai_edge_litert.interpreter import Interpreter
+
+        try:
+            with quiet_stderr():
+                self._interpreter = Interpreter(
+                    model_content=flatbuffer, num_threads=threads or available_cores()
+                )
+                # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2.
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{where}: LiteRT cannot run it: {_first_line(error)}") from error
+        self._where = where
+        inputs, outputs = self._tensors()
+        self._inputs, self._outputs = list(inputs.values()), list(outputs.values())
+        self.signature = Signature(_specs(inputs), _specs(outputs))
+        self._shape: tuple[int, ...] = ()
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs for one batch; a quantised model takes and gives float32 here."""
+        entry = self._inputs[0]
+        try:
+            if tensor.shape != self._shape:
+                self._interpreter.resize_tensor_input(entry["index"], tensor.shape)
+                self._interpreter.allocate_tensors()
+                self._shape = tensor.shape
+            self._interpreter.set_tensor(entry["index"], _quantised(tensor, entry))
+            self._interpreter.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._where}: LiteRT failed: {_first_line(error)}") from error
+        return [
+            _dequantised(self._interpreter.get_tensor(detail["index"]), detail) for detail in self._outputs
+        ]
+
+    def _tensors(self) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        """Input and output details by the names of the serving signature, where there is one."""
+        signatures = list(self._interpreter.get_signature_list())
+        if signatures:
+            key = "serving_default" if "serving_default" in signatures else signatures[0]
+            runner = self._interpreter.get_signature_runner(key)
+            outputs = runner.get_output_details()
+            return runner.get_input_details(), {name: outputs[name] for name in natural_order(list(outputs))}
+        return (
+            {detail["name"]: detail for detail in self._interpreter.get_input_details()},
+            {detail["name"]: detail for detail in self._interpreter.get_output_details()},
+        )
+
+
+def _specs(details: dict[str, dict[str, Any]]) -> tuple[TensorSpec, ...]:
+    return tuple(
+        TensorSpec(
+            name,
+            _shape(detail),
+            "float32" if _is_quantised(detail) else np.dtype(detail["dtype"]).name,
+        )
+        for name, detail in details.items()
+    )
+
+
+def _shape(detail: dict[str, Any]) -> tuple[int | None, ...]:
+    shape = detail.get("shape_signature")
+    known = detail["shape"] if shape is None or not len(shape) else shape
+    return tuple(None if n < 0 else int(n) for n in known)
+
+
+def _is_quantised(detail: dict[str, Any]) -> bool:
+    return bool(detail["quantization"][0]) and np.dtype(detail["dtype"]).kind in "iu"
+
+
+def _quantised(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    if not _is_quantised(detail):
+        return tensor
+    scale, zero_point = detail["quantization"]
+    limits = np.iinfo(detail["dtype"])
+    steps = np.rint(tensor / scale) + zero_point
+    return np.asarray(np.clip(steps, limits.min, limits.max), detail["dtype"])
+
+
+def _dequantised(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
+    if not _is_quantised(detail):
+        return tensor
+    scale, zero_point = detail["quantization"]
+    return np.asarray((tensor.astype(np.float32) - zero_point) * scale, np.float32)
+
+
+class TensorFlowEngine:
+    """A model on TensorFlow itself: the reference, four seconds to start."""
+
+    name = EngineName.TENSORFLOW
+
+    def __init__(self, path: Path, where: str) -> None:
+        """Load a SavedModel folder, a `.keras` or a `.h5` file.
+
+        Raises:
+            ModelError: TensorFlow cannot load it.
+        """
+        from mlpredict.inference.reference import load_reference
+
+        with quiet_stderr():
+            self._reference = load_reference(path, where)
+        self.signature = self._reference.signature
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs for one batch."""
+        with quiet_stderr():
+            return self._reference.run(tensor)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -1,0 +1,134 @@
+"""A model on disk: its format, its own files, their hash and the sidecar beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+
+from mlpredict.errors import ModelError
+
+BLOCK_BYTES = 1 << 20
+MAX_INFLATION = 100
+SIDECAR = "mlpredict.toml"
+EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
+# Written anew by every save, and saying nothing that the weights and the configuration do not.
+KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
+
+
+class ModelFormat(StrEnum):
+    """The formats that are read."""
+
+    SAVED_MODEL = "saved_model"
+    KERAS = "keras"
+    H5 = "h5"
+    TFLITE = "tflite"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model as it lies on disk; `sha256` is over the model's own files, in hexadecimal."""
+
+    path: Path
+    format: ModelFormat
+    sha256: str
+
+    @property
+    def sidecar(self) -> Path:
+        """Where the model's `mlpredict.toml` is, if it has one."""
+        return self.companion(SIDECAR)
+
+    def companion(self, name: str) -> Path:
+        """A file that goes with the model: in `assets.extra/`, or beside a single file."""
+        if self.format is ModelFormat.SAVED_MODEL:
+            return self.path / "assets.extra" / name
+        if name == SIDECAR:
+            return self.path.with_name(f"{self.path.stem}.{SIDECAR}")
+        return self.path.with_name(name)
+
+
+def open_model(path: Path) -> ModelFiles:
+    """Recognise the model at `path` and hash it.
+
+    Raises:
+        ModelError: there is none, or it cannot be read.
+    """
+    try:
+        model_format = _recognise(path)
+        return ModelFiles(path.absolute(), model_format, _sha256(path, model_format))
+    except OSError as error:
+        raise ModelError(f"{path}: {error.strerror or error}") from error
+
+
+def _recognise(path: Path) -> ModelFormat:
+    if not path.exists():
+        raise ModelError(f"{path}: no such model", hint=EXPECTED)
+    if path.is_dir():
+        if (path / "saved_model.pb").is_file():
+            return ModelFormat.SAVED_MODEL
+        raise ModelError(f"{path}: a folder without saved_model.pb is no SavedModel", hint=EXPECTED)
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head[4:8] == b"TFL3":
+        return ModelFormat.TFLITE
+    if head == b"\x89HDF\r\n\x1a\n":
+        return ModelFormat.H5
+    if zipfile.is_zipfile(path):
+        return ModelFormat.KERAS
+    raise ModelError(f"{path}: not a model", hint=EXPECTED)
+
+
+def _sha256(path: Path, model_format: ModelFormat) -> str:
+    digest = hashlib.sha256()
+    for name, size, blocks in _parts(path, model_format):
+        digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
+        for block in blocks:
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _parts(path: Path, model_format: ModelFormat) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    if model_format is ModelFormat.SAVED_MODEL:
+        yield from _saved_model_parts(path)
+    elif model_format is ModelFormat.KERAS:
+        yield from _keras_archive_parts(path)
+    else:
+        yield "model", path.stat().st_size, _blocks(path)
+
+
+def _saved_model_parts(folder: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    own = [folder / "saved_model.pb"]
+    for part in ("variables", "assets"):
+        own += sorted(path for path in (folder / part).rglob("*") if path.is_file())
+    for path in own:
+        yield path.relative_to(folder).as_posix(), path.stat().st_size, _blocks(path)
+
+
+def _keras_archive_parts(path: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+            if sum(entry.file_size for entry in entries) > MAX_INFLATION * path.stat().st_size:
+                raise ModelError(
+                    f"{path}: unpacks to over {MAX_INFLATION} times its size, which no model does"
+                )
+            for entry in entries:
+                if entry.filename not in KERAS_ARCHIVE_STAMPS:
+                    with archive.open(entry) as member:
+                        yield (
+                            entry.filename,
+                            entry.file_size,
+                            iter(partial(member.read, BLOCK_BYTES), b""),
+                        )
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ModelError(f"{path}: damaged: {error}") from error
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block

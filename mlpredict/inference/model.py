@@ -1,0 +1,199 @@
+"""What a model is: its files, what it takes, what its output means, and the engine that runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlpredict.domain import (
+    Activation,
+    EngineName,
+    ImageSpec,
+    ModelIdentity,
+    Prediction,
+    Preprocessing,
+    Sample,
+    Task,
+)
+from mlpredict.errors import ModelError
+from mlpredict.inference.compile import compiled_model
+from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine
+from mlpredict.inference.files import ModelFiles, ModelFormat, open_model
+from mlpredict.inference.outputs import OutputReader, guess_task
+from mlpredict.inference.sidecar import Sidecar, read_sidecar
+from mlpredict.inference.signature import Signature, image_spec, output_index
+from mlpredict.inference.tensors import random_pixels, to_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PROBE_IMAGES = 8
+# The side in pixels of the images that a model which takes any size is tried on.
+PROBE_SIDE = 96
+# About four megabytes of float32: beyond that memory grows and speed does not.
+BATCH_VALUES = 1 << 20
+MAX_BATCH = 256
+
+Examples = Callable[[ImageSpec], "NDArray[np.uint8]"]
+
+
+def no_examples(spec: ImageSpec) -> NDArray[np.uint8]:
+    """For a model that is verified on noise alone."""
+    shape = (0, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
+    return np.empty(shape, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model ready to run; make one with `load_model`."""
+
+    identity: ModelIdentity
+    spec: ImageSpec
+    engine: Engine
+    reader: OutputReader
+    output: int
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
+        """What the model says of each sample, or the reason why it says nothing usable.
+
+        The samples' pixels must have one shape.
+        """
+        return self.reader.read(self.outputs(np.stack([sample.pixels for sample in samples])))
+
+    def outputs(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        """The chosen output for pixels of shape (batch, height, width, channels)."""
+        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
+        return self.engine.run(tensor)[self.output]
+
+    @property
+    def batch_size(self) -> int:
+        """How many images at a time are as fast as more, for this size of image."""
+        values = (self.spec.height or PROBE_SIDE) * (self.spec.width or PROBE_SIDE) * self.spec.channels
+        return max(1, min(MAX_BATCH, BATCH_VALUES // values))
+
+
+def load_model(
+    path: Path,
+    *,
+    engine: EngineName,
+    cache: Path,
+    notify: Callable[[str], None],
+    examples: Examples = no_examples,
+) -> Model:
+    """Load a model, compiling it for LiteRT the first time it is seen.
+
+    `examples` gives real images, decoded for the model, that a newly compiled model is verified on.
+
+    Raises:
+        ModelError: there is no model, it takes no images, or the engine asked for cannot run it.
+    """
+    files = open_model(path)
+    sidecar = read_sidecar(files)
+    running = _engine(files, sidecar, engine, cache, notify, examples)
+    where = str(path)
+    spec = image_spec(running.signature, sidecar.preprocessing, where)
+    output = output_index(running.signature, sidecar.output, where)
+    reader = _reader(running, spec, sidecar, output, where)
+    return Model(_identity(files, sidecar, spec, reader), spec, running, reader, output)
+
+
+def _engine(
+    files: ModelFiles,
+    sidecar: Sidecar,
+    wanted: EngineName,
+    cache: Path,
+    notify: Callable[[str], None],
+    examples: Examples,
+) -> Engine:
+    where = str(files.path)
+    if files.format is ModelFormat.TFLITE:
+        if wanted is EngineName.TENSORFLOW:
+            raise ModelError(f"{where}: a .tflite file runs on LiteRT only")
+        return LiteRtEngine(files.path.read_bytes(), where)
+    if wanted is EngineName.TENSORFLOW:
+        return TensorFlowEngine(files.path, where)
+
+    def example_tensors(signature: Signature) -> NDArray[Any]:
+        spec = image_spec(signature, sidecar.preprocessing, where)
+        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
+
+    compiled = compiled_model(files, cache / "models", example_tensors, notify)
+    if compiled.flatbuffer is not None:
+        return LiteRtEngine(compiled.flatbuffer, where)
+    if wanted is EngineName.LITERT:
+        raise ModelError(f"{where}: LiteRT cannot run it: {compiled.reason}")
+    return TensorFlowEngine(files.path, where)
+
+
+def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+    height, width = real.shape[1:3]
+    return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
+
+
+def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, where: str) -> OutputReader:
+    task, activation = sidecar.task, sidecar.activation
+    if task is None or activation is None:
+        guessed_task, guessed_activation = guess_task(_probe(engine, spec, output), sidecar.labels)
+        task = task or guessed_task
+        activation = activation or _usual_activation(task, guessed_activation)
+    _check_labels(engine.signature, output, task, sidecar.labels, where)
+    return OutputReader(task, activation, sidecar.labels)
+
+
+def _probe(engine: Engine, spec: ImageSpec, output: int) -> NDArray[Any]:
+    shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
+    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
+    return engine.run(tensor)[output]
+
+
+def _usual_activation(task: Task, guessed: Activation) -> Activation:
+    match task:
+        case Task.CLASSIFICATION:
+            return guessed
+        case Task.BINARY:
+            return Activation.SIGMOID
+        case _:
+            return Activation.NONE
+
+
+def _check_labels(
+    signature: Signature, output: int, task: Task, labels: tuple[str, ...] | None, where: str
+) -> None:
+    shape = signature.outputs[output].shape
+    if labels is None or task not in (Task.CLASSIFICATION, Task.BINARY):
+        return
+    classes = 2 if task is Task.BINARY else (shape[-1] if shape else None)
+    if classes is not None and classes != len(labels):
+        raise ModelError(f"{where}: {len(labels)} labels for {classes} classes")
+
+
+def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: OutputReader) -> ModelIdentity:
+    description = {
+        "height": spec.height,
+        "width": spec.width,
+        "channels": spec.channels,
+        "activation": reader.activation,
+        "output": sidecar.output,
+        "preprocessing": asdict(spec.preprocessing),
+    }
+    return ModelIdentity(
+        name=sidecar.name or files.path.stem,
+        fingerprint=fingerprint(files.sha256, spec.preprocessing, sidecar.output),
+        format=files.format,
+        path=str(files.path),
+        task=reader.task,
+        labels=reader.labels,
+        description=description,
+    )
+
+
+def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
+    """SHA-256, in hexadecimal, over the model's own files and how it was used."""
+    usage = json.dumps({"preprocessing": asdict(preprocessing), "output": output}, sort_keys=True)
+    return hashlib.sha256(f"{files_sha256}\n{usage}".encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""What a model takes and gives, as TensorFlow or LiteRT tells it, and whether that is an image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlpredict.domain import ImageSpec, Preprocessing, Scaling
+from mlpredict.errors import ModelError
+
+CHANNELS = (1, 3, 4)
+INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int8", "int32", "int64")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """A tensor: its name, its shape with None for what varies, and its dtype by numpy's name."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> TensorSpec:
+        return cls(str(value["name"]), tuple(value["shape"]), str(value["dtype"]))
+
+    def __str__(self) -> str:
+        shape = ", ".join("None" if n is None else str(n) for n in self.shape)
+        return f"{self.name} ({shape}) {self.dtype}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A model's inputs and outputs, in the model's own order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Signature:
+        inputs, outputs = (
+            tuple(TensorSpec.from_json(tensor) for tensor in value[kind]) for kind in ("inputs", "outputs")
+        )
+        return cls(inputs, outputs)
+
+
+def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -> ImageSpec:
+    """The image that a model takes.
+
+    Raises:
+        ModelError: it takes something else than one image; the message says what.
+    """
+    if len(signature.inputs) != 1:
+        takes = "; ".join(map(str, signature.inputs))
+        raise ModelError(f"{where}: takes {len(signature.inputs)} inputs ({takes}), not one image")
+    tensor = signature.inputs[0]
+    match tensor.shape:
+        case (_, height, width, channels) if channels in CHANNELS:
+            pass
+        case (_, height, width):
+            channels = 1
+        case _:
+            raise ModelError(
+                f"{where}: takes {tensor}, which is no image: "
+                "expected (batch, height, width, channels) with 1, 3 or 4 channels"
+            )
+    if tensor.dtype not in INPUT_DTYPES:
+        raise ModelError(f"{where}: takes {tensor}: expected numbers")
+    _check_scaling(preprocessing.scaling, channels, where)
+    return ImageSpec(height, width, channels, preprocessing)
+
+
+def output_index(signature: Signature, name: str | None, where: str) -> int:
+    """Which output is the prediction: the one the sidecar names, else the first.
+
+    Raises:
+        ModelError: it has no output of that name.
+    """
+    names = [tensor.name for tensor in signature.outputs]
+    if name is None:
+        return 0
+    if name not in names:
+        raise ModelError(f"{where}: has no output {name!r}", hint=f"it has {', '.join(names)}")
+    return names.index(name)
+
+
+def natural_order(names: Sequence[str]) -> list[str]:
+    """Output names in their order: `output_10` after `output_9`."""
+
+    def key(name: str) -> tuple[str, int]:
+        stem, _, number = name.rpartition("_")
+        return (stem, int(number)) if number.isdigit() else (name, -1)
+
+    return sorted(names, key=key)
+
+
+def _check_scaling(scaling: Scaling | None, channels: int, where: str) -> None:
+    if scaling is not None and len(scaling.mean) not in (1, channels):
+        raise ModelError(f"{where}: scale has {len(scaling.mean)} means for {channels} channels")

@@ -1,0 +1,1 @@
+"""From paths to sources to decoded samples; never TensorFlow."""

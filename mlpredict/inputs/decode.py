@@ -1,0 +1,122 @@
+"""A source's bytes → the pixels a model takes; whatever cannot be decoded is a `Rejected`."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import warnings
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mlpredict.domain import Fit, ImageSpec, Rejected, Resize, Sample, Source
+from mlpredict.inputs.discover import describe_os_error
+from mlpredict.inputs.pixels import to_channels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RESAMPLING = {
+    Resize.NEAREST: Image.Resampling.NEAREST,
+    Resize.BILINEAR: Image.Resampling.BILINEAR,
+    Resize.BICUBIC: Image.Resampling.BICUBIC,
+    Resize.LANCZOS: Image.Resampling.LANCZOS,
+}
+MAX_PIXELS = 100_000_000
+UNKNOWN_CONTENTTYPE = "application/octet-stream"
+
+
+class Unusable(Exception):
+    """The reason why a source gives no sample."""
+
+
+def decode(position: int, source: Source, spec: ImageSpec) -> Sample | Rejected:
+    """Read a source and bring its image to the size and channels of `spec`."""
+    try:
+        content = read(source)
+        contenttype, size, pixels = _decode_bytes(content, spec)
+    except Unusable as unusable:
+        return Rejected(position, source, str(unusable))
+    digest = hashlib.sha256(content).digest()
+    return Sample(position, source, content, contenttype, digest, *size, pixels)
+
+
+def read(source: Source) -> bytes:
+    """The bytes of a source.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    content = source.content if source.content is not None else _read_file(source.filename)
+    if not content:
+        raise Unusable("the file is empty")
+    return content
+
+
+def _read_file(filename: str) -> bytes:
+    try:
+        # Without O_NONBLOCK a named pipe that nobody writes to would stop the run for ever.
+        descriptor = os.open(filename, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb", buffering=0) as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unusable("not a regular file (image bytes from a pipe: give - as the path)")
+            return file.readall()
+    except OSError as error:
+        raise Unusable(describe_os_error(error)) from error
+
+
+def _decode_bytes(content: bytes, spec: ImageSpec) -> tuple[str, tuple[int, int], NDArray[np.uint8]]:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of oddities it copes with, and of bombs, for which there is our own limit.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(content)) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise Unusable(f"too large: {width}×{height} pixels, the limit is {MAX_PIXELS:,}")
+                contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
+                return contenttype, (width, height), _model_view(image, spec)
+    except Unusable:
+        raise
+    except Exception as error:
+        raise Unusable(_reason(error, content)) from error
+
+
+def _model_view(image: Image.Image, spec: ImageSpec) -> NDArray[np.uint8]:
+    upright = ImageOps.exif_transpose(image)
+    converted = to_channels(upright, spec.channels, spec.preprocessing.background)
+    pixels = np.asarray(_fitted(converted, spec), dtype=np.uint8)
+    return pixels.reshape(pixels.shape[0], pixels.shape[1], spec.channels)
+
+
+def _fitted(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    size = (spec.width or image.width, spec.height or image.height)
+    if image.size == size:
+        return image
+    resample = RESAMPLING[spec.preprocessing.resize]
+    match spec.preprocessing.fit:
+        case Fit.STRETCH:
+            return image.resize(size, resample)
+        case Fit.CROP:
+            return ImageOps.fit(image, size, resample)
+        case Fit.PAD:
+            return ImageOps.pad(image, size, resample, color=spec.preprocessing.background or "black")
+
+
+def _reason(error: BaseException, content: bytes) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
+    if isinstance(error, MemoryError | Image.DecompressionBombError):
+        return "too large to decode"
+    words = str(error).strip().partition("\n")[0]
+    if "truncated" in words.lower() or isinstance(error, EOFError):
+        return "truncated"
+    return f"damaged: {words}" if words else f"damaged ({type(error).__name__})"
+
+
+def _looks_like_text(content: bytes) -> bool:
+    head = content[:1024]
+    return b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)

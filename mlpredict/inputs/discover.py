@@ -1,0 +1,128 @@
+"""Paths on the command line → sources, lazily and in a fixed order."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from mlpredict.domain import Rejected, Source
+from mlpredict.errors import UsageError
+
+STDIN = "-"
+# What looks like an image inside a folder. A file that is named is tried whatever it is called.
+IMAGE_SUFFIXES = frozenset(
+    [
+        ".apng",
+        ".avif",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".ico",
+        ".j2k",
+        ".jfif",
+        ".jp2",
+        ".jpe",
+        ".jpeg",
+        ".jpg",
+        ".pbm",
+        ".pcx",
+        ".pgm",
+        ".png",
+        ".pnm",
+        ".ppm",
+        ".sgi",
+        ".tga",
+        ".tif",
+        ".tiff",
+        ".webp",
+    ]
+)
+
+
+def discover(names: Iterable[str]) -> Iterator[Source | Rejected]:
+    """The sources that files, folders and `-` name, numbered from 0 in the order they are found.
+
+    Folders are walked recursively in sorted order. A name that leads nowhere is a `Rejected`.
+    """
+    position = 0
+    for name in names:
+        for found in _sources(name):
+            if isinstance(found, Source):
+                yield found
+            else:
+                yield Rejected(position, Source(name), found)
+            position += 1
+
+
+def read_names(listing: BinaryIO, *, separator: bytes) -> Iterator[str]:
+    """File names from a list, one a line or one before each NUL; empty ones are passed over."""
+    rest = b""
+    while block := listing.read1(65536) if hasattr(listing, "read1") else listing.read(65536):
+        *complete, rest = (rest + block).split(separator)
+        yield from (os.fsdecode(name) for name in complete if name)
+    if rest:
+        yield os.fsdecode(rest)
+
+
+def names_from(listing: str, *, separator: bytes) -> Iterator[str]:
+    """File names from the file `listing`, or from stdin where it is `-`.
+
+    Raises:
+        UsageError: the list cannot be read.
+    """
+    if listing == STDIN:
+        yield from read_names(sys.stdin.buffer, separator=separator)
+        return
+    try:
+        with Path(listing).open("rb") as file:
+            yield from read_names(file, separator=separator)
+    except OSError as error:
+        raise UsageError(f"--files-from {listing}: {describe_os_error(error)}") from error
+
+
+def describe_os_error(error: OSError) -> str:
+    """The reason of an `OSError` in words, without its number and without the file's name."""
+    match error:
+        case FileNotFoundError():
+            return "no such file or folder"
+        case PermissionError():
+            return "no permission to read it"
+        case _:
+            return (error.strerror or str(error)).lower()
+
+
+def _sources(name: str) -> Iterator[Source | str]:
+    """Sources, or in their stead the reason why there are none."""
+    if name == STDIN:
+        yield Source(STDIN, sys.stdin.buffer.read())
+    elif os.path.isdir(name):
+        yield from _walk(name)
+    elif os.path.lexists(name):
+        yield Source(name)
+    else:
+        yield "no such file or folder"
+
+
+def _walk(folder: str) -> Iterator[Source | str]:
+    empty = True
+    unreadable: list[OSError] = []
+    for directory, subfolders, files in os.walk(folder, onerror=unreadable.append):
+        subfolders.sort()
+        for file in sorted(files):
+            if os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES:
+                empty = False
+                yield Source(os.path.join(directory, file))
+        while unreadable:
+            empty = False
+            yield _unreadable(unreadable.pop())
+    if unreadable:
+        yield _unreadable(unreadable.pop())
+    elif empty:
+        yield "no images in this folder"
+
+
+def _unreadable(error: OSError) -> str:
+    return f"folder {error.filename}: {describe_os_error(error)}"

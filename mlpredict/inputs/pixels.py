@@ -1,0 +1,51 @@
+"""Any image mode → 8 bits a channel, with the channels a model takes."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image, ImageColor
+
+MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def to_channels(image: Image.Image, channels: int, background: str | None) -> Image.Image:
+    """Convert to grey (1 channel), RGB (3) or RGBA (4), before anything is resized.
+
+    16-bit and floating-point grey is scaled to 8 bits, as a plain conversion would clip it.
+    Transparency is laid on `background`; where that is None, or the model takes it, it is not.
+    """
+    mode = MODES[channels]
+    eight_bit = _to_eight_bit(image) if image.mode.startswith(("I", "F")) else image
+    if mode != "RGBA" and background is not None and eight_bit.has_transparency_data:
+        eight_bit = _laid_on(eight_bit, background)
+    return _converted(eight_bit, mode)
+
+
+def _converted(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == mode:
+        return image
+    if image.mode in ("P", "PA", "1", "CMYK", "YCbCr", "LAB", "HSV"):
+        # Pillow knows no direct way from some of these to grey.
+        return image.convert("RGBA" if mode == "RGBA" else "RGB").convert(mode)
+    return image.convert(mode)
+
+
+def _laid_on(image: Image.Image, background: str) -> Image.Image:
+    paper = Image.new("RGBA", image.size, (*ImageColor.getrgb(background)[:3], 255))
+    return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+
+
+def _to_eight_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    full_scale = _full_scale(image, float(values.max(initial=0.0)))
+    scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
+    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+
+
+def _full_scale(image: Image.Image, peak: float) -> float:
+    """What white is: the file does not tell for 32 bits a pixel, so its brightest pixel decides."""
+    if image.mode.startswith("I;16"):
+        return 65535.0
+    steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    return next((step for step in steps if peak <= step), peak)

@@ -1,0 +1,68 @@
+"""A stored input's URI → the bytes it holds or points to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from mlpredict.domain import Source, StoredImage
+from mlpredict.errors import MlpredictError
+from mlpredict.inputs.decode import Unusable, read
+
+
+class ImageUnavailable(MlpredictError):
+    """The stored image cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image's bytes and their declared content type."""
+
+    content: bytes
+    contenttype: str
+
+
+def load_stored(image: StoredImage) -> ImageFile:
+    """The bytes of a stored input.
+
+    Raises:
+        ImageUnavailable: the row is damaged, or the file it refers to is gone or has changed.
+    """
+    where = f"input {image.input_id}"
+    if image.uri is None:
+        raise ImageUnavailable(f"{where}: no image is stored")
+    scheme = image.uri.partition(":")[0].lower()
+    if scheme == "data":
+        return _from_data_uri(image.uri, where)
+    if scheme == "file":
+        return _from_reference(image, where)
+    raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
+
+
+def _from_data_uri(uri: str, where: str) -> ImageFile:
+    header, comma, payload = uri[len("data:") :].partition(",")
+    contenttype, *parameters = header.split(";")
+    if not comma:
+        raise ImageUnavailable(f"{where}: damaged: the data: URI has no data")
+    if "base64" not in parameters:
+        return ImageFile(unquote_to_bytes(payload), contenttype)
+    try:
+        return ImageFile(base64.b64decode(payload, validate=True), contenttype)
+    except (binascii.Error, ValueError) as error:
+        raise ImageUnavailable(f"{where}: damaged: {error}") from error
+
+
+def _from_reference(image: StoredImage, where: str) -> ImageFile:
+    import os
+
+    path = os.fsdecode(unquote_to_bytes(urlsplit(str(image.uri)).path))
+    try:
+        content = read(Source(path))
+    except Unusable as error:
+        raise ImageUnavailable(f"{where}: {path}: {error}") from error
+    if image.sha256 is not None and hashlib.sha256(content).digest() != image.sha256:
+        raise ImageUnavailable(f"{where}: {path}: the file has changed since it was predicted")
+    return ImageFile(content, image.contenttype or "application/octet-stream")

@@ -1,0 +1,45 @@
+"""Environment variables and default places."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+APP_NAME = "mlpredict"
+PACKAGE = Path(__file__).parent
+
+
+def bundled(name: str) -> Path:
+    """The folder `schema` or `saved_model`: inside an installed wheel, else beside the package."""
+    inside = PACKAGE / name
+    return inside if inside.is_dir() else PACKAGE.parent / name
+
+
+def data_home() -> Path:
+    """Where the local PostgreSQL lives: `MLPREDICT_HOME`, else the user's data directory."""
+    return _place("MLPREDICT_HOME", "user_data_path")
+
+
+def cache_home() -> Path:
+    """Where compiled models live: `MLPREDICT_CACHE`, else the user's cache directory."""
+    return _place("MLPREDICT_CACHE", "user_cache_path")
+
+
+def dsn() -> str | None:
+    """The PostgreSQL that `MLPREDICT_DSN` names, if it names one."""
+    return os.environ.get("MLPREDICT_DSN") or None
+
+
+def model_path() -> Path:
+    """The model to use when the command line names none."""
+    named = os.environ.get("MLPREDICT_MODEL")
+    return Path(named) if named else bundled("saved_model")
+
+
+def _place(variable: str, directory: str) -> Path:
+    if chosen := os.environ.get(variable):
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
+    return place.absolute()

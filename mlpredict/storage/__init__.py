@@ -1,0 +1,1 @@
+"""Everything that talks to PostgreSQL; nothing else imports psycopg."""

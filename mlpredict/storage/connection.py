@@ -1,0 +1,82 @@
+"""Opening a connection, and turning the driver's errors into ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from mlpredict.errors import DatabaseError, SchemaOutdated
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+# With the start-up of the program it leaves an answer within five seconds.
+CONNECT_TIMEOUT_SECONDS = 4
+INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
+
+
+def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connection:
+    """Connect to `dsn`, or to the local PostgreSQL, which is started where it does not run.
+
+    The connection commits by itself outside `transaction()` blocks.
+
+    Raises:
+        DatabaseError: nothing answers there, or the DSN is not one.
+    """
+    if dsn is None:
+        from mlpredict.storage import local_server
+
+        connection = local_server.open_connection(local_server.locate(), notify)
+    else:
+        connection = _connect(dsn)
+    connection.autocommit = True
+    return connection
+
+
+def describe(connection: Connection) -> str:
+    """Where a connection leads, as a DSN without its password."""
+    parameters = connection.info.get_parameters()
+    shown = {key: parameters[key] for key in ("host", "port", "dbname", "user") if key in parameters}
+    return conninfo.make_conninfo(**shown)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Errors of the driver leave the storage layer as ours, on one line and without a password."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise SchemaOutdated(_first_line(error), hint=INIT_DB_HINT) from error
+    except psycopg.Error as error:
+        raise DatabaseError(_first_line(error)) from error
+
+
+def _connect(dsn: str) -> Connection:
+    try:
+        parameters = conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        # The driver's message quotes the DSN, and with it the password.
+        raise DatabaseError(
+            "the DSN is not one PostgreSQL understands",
+            hint="postgresql://USER@HOST:PORT/DATABASE, or host=… dbname=…",
+        ) from None
+    parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
+    parameters.setdefault("application_name", "mlpredict")
+    try:
+        return psycopg.connect(**parameters)  # type: ignore[arg-type]
+    except psycopg.Error as error:
+        raise DatabaseError(_connection_failure(error, parameters)) from error
+
+
+def _connection_failure(error: psycopg.Error, parameters: dict[str, Any]) -> str:
+    reason = _first_line(error)
+    password = parameters.get("password")
+    return reason.replace(str(password), "…") if password else reason
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

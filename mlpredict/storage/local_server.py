@@ -1,0 +1,295 @@
+"""The private PostgreSQL: initialised, started and found again without anybody having to ask.
+
+Attaching costs one connect. Only when nothing answers is a lock taken, and the server initialised
+or started under it. Everything lies in one directory named after PostgreSQL's major version:
+
+    pg18/data          the database
+    pg18/run           the socket, unless its path would be too long there
+    pg18/server.log    what the server says
+    pg18/start.lock    held by the one process that initialises, starts or stops the server
+    pg18/server.lock   held by the server's processes: the kernel frees it when the last one is gone
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from mlpredict import settings
+from mlpredict.errors import DatabaseError
+from mlpredict.storage import pg_binaries, service_account
+from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
+from mlpredict.storage.service_account import Account
+
+NAME = "mlpredict"
+"""Of the database and of its role."""
+
+PORT = 5432
+START_SECONDS = 20.0
+STOP_SECONDS = 60.0
+POLL_SECONDS = 0.005
+LOG_BYTES = 1_000_000
+"""A longer server.log becomes server.log.1 at the next start."""
+
+SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+"""What fits into the operating system's `sun_path`."""
+
+Notify = Callable[[str], None]
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """Where a private server is or would be."""
+
+    root: Path
+    """Holds everything; `wanted/pg18`, except where root's server cannot live there."""
+    socket_dir: Path
+    binaries: PgBinaries
+    account: Account
+    wanted: Path
+    """The home that was asked for."""
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.root / "data"
+
+    @property
+    def log(self) -> Path:
+        """The server's log."""
+        return self.root / "server.log"
+
+    @property
+    def bindir(self) -> Path:
+        """The programs (psql, pg_dump, …) that belong to the server."""
+        return self.binaries.bindir
+
+
+def locate(home: Path | None = None) -> LocalServer:
+    """Where the server is or would be; makes nothing.
+
+    Raises DatabaseError when this platform has no PostgreSQL for us.
+    """
+    binaries = find_binaries()
+    wanted = (home or settings.data_home()).expanduser().resolve()
+    with _explained():
+        root = service_account.root_for(wanted, f"pg{binaries.major}")
+        account = service_account.account_for(root / "data")
+        return LocalServer(root, _socket_dir(root, account), binaries, account, wanted)
+
+
+def conninfo(server: LocalServer) -> str:
+    """What connects to the server, for psycopg and any libpq."""
+    return make_conninfo(
+        host=str(server.socket_dir),
+        hostaddr="",  # else PGHOSTADDR would lead elsewhere
+        port=PORT,
+        dbname=NAME,
+        user=NAME,
+        requirepeer=server.account.name,  # never someone else's server in its place
+    )
+
+
+def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> Connection:
+    """Connect, having initialised or started the server where that is needed.
+
+    `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
+    """
+    try:
+        return psycopg.connect(conninfo(server), autocommit=autocommit)
+    except psycopg.OperationalError:
+        with _explained():
+            return _bring_up(server, notify, autocommit)
+
+
+def ensure_running(server: LocalServer, notify: Notify) -> str:
+    """Like `open_connection`, for other programs: the conninfo of a server that answers."""
+    open_connection(server, notify).close()
+    return conninfo(server)
+
+
+def is_running(server: LocalServer) -> bool:
+    """Whether a live server owns the data directory, answering or not."""
+    with _explained():
+        return pg_binaries.owner_pid(server.data) is not None
+
+
+def stop(server: LocalServer) -> bool:
+    """Stop the server, disconnecting its clients; whether there was one.
+
+    Raises DatabaseError when it does not stop within `STOP_SECONDS`.
+    """
+    with _explained():
+        if pg_binaries.owner_pid(server.data) is None:
+            return False
+        with service_account.locked(server.root / "start.lock", wait=True):
+            return _stop(server)
+
+
+def _stop(server: LocalServer) -> bool:
+    pid = pg_binaries.owner_pid(server.data)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGINT)
+    deadline = time.monotonic() + STOP_SECONDS
+    while pg_binaries.owner_pid(server.data) == pid:
+        if time.monotonic() > deadline:
+            raise DatabaseError(f"the local PostgreSQL (process {pid}) does not stop")
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
+    pg_binaries.check_version(server.root, server.binaries.major)
+    service_account.make_root(server.root, server.account)
+    with service_account.locked(server.root / "start.lock", wait=True):
+        _rotate_log(server)
+        if not (server.data / "PG_VERSION").exists():
+            _initialise(server)
+            notify(_created(server))
+        return _connect_or_start(server, autocommit)
+
+
+def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
+    """Connect to a server that runs, comes up, goes down or is gone; the caller has the lock."""
+    deadline = time.monotonic() + START_SECONDS
+    process: subprocess.Popen[bytes] | None = None
+    log_start = 0
+    while True:
+        try:
+            connection = psycopg.connect(conninfo(server), autocommit=autocommit)
+        except psycopg.OperationalError as error:
+            reason = str(error).partition("\n")[0]
+            if pg_binaries.is_refusal(reason):
+                raise DatabaseError(f"the local PostgreSQL: {reason}", hint=USE_ANOTHER) from error
+        else:
+            if process is not None:
+                process.returncode = 0  # it outlives us: no warning that nobody waited for it
+            return connection
+        if process is not None and process.poll() is not None:
+            said = pg_binaries.blame_log(server.log, log_start)
+            if "still in use" not in said:  # by children of a killed server: they soon go
+                raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
+            process = None
+        if process is None:
+            log_start = server.log.stat().st_size if server.log.exists() else 0
+            process = _start_unless_alive(server)
+        if time.monotonic() > deadline:
+            said = pg_binaries.blame_log(server.log, log_start) or reason
+            message = f"PostgreSQL does not answer after {START_SECONDS:.0f} s: {said}"
+            raise DatabaseError(message, hint=f"see {server.log}")
+        time.sleep(POLL_SECONDS)
+
+
+def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
+    """Start the server, unless processes of one still live: nothing else may touch its files."""
+    with service_account.locked(server.root / "server.lock", wait=False) as lock:
+        if lock is None or pg_binaries.owner_pid(server.data) is not None:
+            if pg_binaries.has_lost_socket(server.data):
+                _stop(server)  # it answers nobody
+            return None
+        pg_binaries.clear_stale(server.data, _socket(server))
+        _configure(server)
+        service_account.make_private(server.socket_dir, server.account)
+        quoted = str(server.socket_dir).replace('"', '""')  # the setting is a list of names
+        program = service_account.runnable(server.binaries, server.account) / "postgres"
+        with _log(server) as log:
+            return subprocess.Popen(
+                [program, "-D", server.data, "-p", str(PORT), "-k", f'"{quoted}"'],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=server.root,
+                env=pg_binaries.environment(),
+                pass_fds=(lock,),
+                start_new_session=True,  # a Ctrl-C in the terminal is not for the server
+                **server.account.popen_options(),
+            )
+
+
+def _configure(server: LocalServer) -> None:
+    """Write this version's settings, and access rules for whoever runs it now."""
+    # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
+    users = {server.account.name, service_account.current_name()}
+    files = {"mlpredict.conf": pg_binaries.SETTINGS, **pg_binaries.access_rules(NAME, users)}
+    for name, text in files.items():
+        service_account.write(server.data / name, text)
+
+
+def _initialise(server: LocalServer) -> None:
+    """Make the data directory with its database, complete or not at all."""
+    for abandoned in server.root.glob("init-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    bindir = service_account.runnable(server.binaries, server.account)
+    partial = Path(tempfile.mkdtemp(prefix="init-", dir=server.root))
+    try:
+        server.account.own(partial)
+        for command, text in pg_binaries.initialisation(partial, server.binaries.major, NAME):
+            options = server.account.popen_options()
+            pg_binaries.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
+        partial.rename(server.data)
+        service_account.sync_directory(server.root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _created(server: LocalServer) -> str:
+    text = f"created a private PostgreSQL {server.binaries.major} in {server.root}"
+    if server.wanted == server.root.parent:
+        return text
+    return f"{text}, as {server.account.name}, who runs it for root, cannot enter {server.wanted}"
+
+
+def _socket(server: LocalServer) -> Path:
+    return server.socket_dir / f".s.PGSQL.{PORT}"
+
+
+def _socket_dir(root: Path, account: Account) -> Path:
+    inside = str(root / "run")
+    # libpq takes UTF-8, and a comma for the start of another host.
+    speakable = "," not in inside and inside.isprintable()
+    if speakable and len(os.fsencode(inside)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_BYTES:
+        return Path(inside)
+    # Where the running server put it, though TMPDIR may name another place by now.
+    running = pg_binaries.recorded_socket(root / "data")
+    return running.parent if running else service_account.runtime_directory(root, account)
+
+
+def _rotate_log(server: LocalServer) -> None:
+    if server.log.exists() and server.log.stat().st_size > LOG_BYTES:
+        server.log.replace(server.log.with_suffix(".log.1"))
+
+
+@contextlib.contextmanager
+def _log(server: LocalServer) -> Iterator[int]:
+    file = service_account.open_own(server.log, os.O_WRONLY | os.O_APPEND)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """The operating system's errors (full disk, no permission) as ours."""
+    try:
+        yield
+    except OSError as error:
+        where = f" {error.filename}:" if error.filename else ""
+        message = f"the local PostgreSQL:{where} {error.strerror}"
+        raise DatabaseError(message, hint=USE_ANOTHER) from error

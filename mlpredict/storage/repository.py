@@ -1,0 +1,326 @@
+"""Every query: dataclasses into rows and rows into dataclasses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from psycopg import sql
+from psycopg.rows import class_row
+
+from mlpredict import __version__
+from mlpredict.domain import (
+    Activation,
+    EngineName,
+    Keep,
+    ModelIdentity,
+    NewInput,
+    NewPrediction,
+    PredictionDetail,
+    PredictionFilter,
+    PredictionRecord,
+    Rejected,
+    Run,
+    StoredImage,
+    Task,
+    model_label,
+)
+from mlpredict.errors import NotFound, SchemaOutdated
+from mlpredict.storage import migrations, statements
+from mlpredict.storage.connection import Connection, describe, open_connection, translated
+from mlpredict.storage.text import decode_filename, encode_filename, glob_to_regex, storable
+
+PAGE_ROWS = 1000
+NO_ID = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _PredictionRow:
+    """The columns of `statements.PREDICTIONS`, by their names."""
+
+    id: int
+    inputid: int | None
+    run_id: int | None
+    filename: str | None
+    filename_bytes: bytes | None
+    contenttype: str | None
+    predictions: str | None
+    likely_class: int | None
+    label: str | None
+    score: float | None
+    model_name: str | None
+    fingerprint: str | None
+    created_at: datetime | None
+
+    def record(self) -> PredictionRecord:
+        known = self.model_name is not None and self.fingerprint is not None
+        return PredictionRecord(
+            prediction_id=self.id,
+            input_id=self.inputid,
+            run_id=self.run_id,
+            filename=decode_filename(self.filename, self.filename_bytes),
+            contenttype=self.contenttype,
+            prediction=self.predictions or "null",
+            likely_class=self.likely_class,
+            label=self.label,
+            score=self.score,
+            model=model_label(str(self.model_name), str(self.fingerprint)) if known else None,
+            created_at=self.created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _DetailRow:
+    """The columns of `statements.DETAIL`, by their names."""
+
+    image: str | None
+    sha256: bytes | None
+    image_contenttype: str | None
+    width: int | None
+    height: int | None
+    task: str | None
+    labels: list[str] | None
+    description: Mapping[str, Any] | None
+
+
+class Repository:
+    """The predictions of one database; close it, or use it in a `with` statement.
+
+    Every method raises DatabaseError when the database fails.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._connection.close()
+
+    @property
+    def where(self) -> str:
+        """The database as a DSN without its password."""
+        return describe(self._connection)
+
+    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run:
+        """Record that `predict` begins, with the model it uses."""
+        with translated(), self._connection.transaction():
+            model_id = self._one(
+                statements.UPSERT_MODEL,
+                (
+                    model.fingerprint,
+                    storable(model.name),
+                    model.format,
+                    storable(model.path),
+                    model.task,
+                    _json(model.labels),
+                    _json(model.description),
+                ),
+            )
+            run_id = self._one(
+                statements.INSERT_RUN, (model_id, engine, keep, storable(os.getcwd()), __version__)
+            )
+        return Run(run_id, model_id, str(model))
+
+    def finish_run(self, run: Run) -> None:
+        """Record that a run came to its end."""
+        with translated():
+            self._connection.execute(statements.FINISH_RUN, (run.run_id,))
+
+    def add(
+        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        """Store a batch in one transaction: all of it, or nothing.
+
+        An image that is an input already is not stored again. The records come back in the order
+        of `predictions`.
+        """
+        with translated(), self._connection.transaction():
+            self._add_inputs([prediction.input for prediction in predictions])
+            stored = self._add_predictions(run, predictions)
+            self._add_failures(run, failures)
+        return [_new_record(run, prediction, stored[prediction.position]) for prediction in predictions]
+
+    def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
+        """Which images, by the SHA-256 of their files, a model has predicted already."""
+        with translated():
+            rows = self._connection.execute(statements.PREDICTED, (fingerprint, list(digests)))
+            return {bytes(digest) for (digest,) in rows}
+
+    def predictions(
+        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+    ) -> Iterator[PredictionRecord]:
+        """Predictions, newest first, from below the id `before`; fetched page by page."""
+        remaining = limit
+        conditions, parameters = self._conditions(wanted)
+        while remaining is None or remaining > 0:
+            page = PAGE_ROWS if remaining is None else min(PAGE_ROWS, remaining)
+            records = self._page(conditions, {**parameters, "before": before, "page": page})
+            yield from records
+            if len(records) < page:
+                return
+            before = records[-1].prediction_id
+            remaining = None if remaining is None else remaining - len(records)
+
+    def detail(self, prediction_id: int) -> PredictionDetail:
+        """Everything about one prediction.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        by_id = [sql.SQL("p.id = %(id)s")]
+        with translated(), self._connection.transaction():
+            records = self._page(by_id, {"id": prediction_id, "before": None, "page": 1})
+            if not records:
+                raise NotFound(f"there is no prediction {prediction_id}")
+            with self._connection.cursor(row_factory=class_row(_DetailRow)) as cursor:
+                row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
+        assert row is not None
+        return _detail(records[0], row)
+
+    def _page(
+        self, conditions: Sequence[sql.Composable], parameters: Mapping[str, Any]
+    ) -> list[PredictionRecord]:
+        query = statements.PREDICTIONS.format(where=sql.SQL(" AND ").join(conditions))
+        with translated(), self._connection.cursor(row_factory=class_row(_PredictionRow)) as cursor:
+            return [row.record() for row in cursor.execute(query, parameters)]
+
+    def _conditions(self, wanted: PredictionFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
+        values: dict[str, Any] = {
+            "labels": list(wanted.labels),
+            # A model that nobody knows has no predictions, rather than all of them.
+            "models": None if wanted.model is None else self._model_ids(wanted.model) or [NO_ID],
+            "run": wanted.run_id,
+            "min_score": wanted.min_score,
+            "max_score": wanted.max_score,
+            "since": wanted.since,
+            "until": wanted.until,
+            "filename": None if wanted.filename is None else glob_to_regex(wanted.filename),
+        }
+        given = {name: value for name, value in values.items() if value not in (None, [])}
+        return [statements.BEFORE, *(statements.CONDITIONS[name] for name in given)], given
+
+    def _model_ids(self, wanted: str) -> list[int]:
+        with translated():
+            rows = self._connection.execute(statements.MODEL_IDS, {"model": storable(wanted)})
+            return [model_id for (model_id,) in rows]
+
+    def _add_inputs(self, inputs: Sequence[NewInput]) -> None:
+        # Two runs that store the same images take the rows' locks in one order, so neither waits
+        # for the other in a circle.
+        ordered = sorted({(new.sha256, new.kept): new for new in inputs}.items())
+        columns = zip(
+            *((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for _, n in ordered),
+            strict=True,
+        )
+        if ordered:
+            self._connection.execute(statements.INSERT_INPUTS, [list(column) for column in columns])
+
+    def _add_predictions(
+        self, run: Run, predictions: Sequence[NewPrediction]
+    ) -> dict[int, tuple[int, int, datetime]]:
+        """Ids of prediction and input, and the time, by position."""
+        if not predictions:
+            return {}
+        rows = [_prediction_row(prediction) for prediction in predictions]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        stored = self._connection.execute(statements.INSERT_PREDICTIONS, [run.run_id, run.model_id, *columns])
+        return {position: (prediction, image, at) for position, prediction, image, at in stored}
+
+    def _add_failures(self, run: Run, failures: Sequence[Rejected]) -> None:
+        if failures:
+            rows = [
+                (
+                    failure.position,
+                    *encode_filename(failure.source.filename),
+                    storable(failure.reason),
+                )
+                for failure in failures
+            ]
+            columns = [list(column) for column in zip(*rows, strict=True)]
+            self._connection.execute(statements.INSERT_FAILURES, [run.run_id, *columns])
+
+    def _one(self, query: sql.SQL, parameters: Sequence[Any]) -> int:
+        row = self._connection.execute(query, parameters).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repository:
+    """The repository of `dsn`, or of the local PostgreSQL, whose schema is kept current by itself.
+
+    Raises:
+        DatabaseError: nothing answers there, or `init-db` has not been run on it.
+    """
+    connection = open_connection(dsn, notify)
+    try:
+        migrations.require_current(connection)
+    except SchemaOutdated:
+        if dsn is not None:
+            connection.close()
+            raise
+        migrations.migrate(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return Repository(connection)
+
+
+def _prediction_row(new: NewPrediction) -> tuple[Any, ...]:
+    prediction = new.prediction
+    return (
+        new.position,
+        new.input.sha256,
+        new.input.kept,
+        *encode_filename(new.filename),
+        new.contenttype,
+        prediction.values,
+        prediction.likely_class,
+        None if prediction.label is None else storable(prediction.label),
+        prediction.score,
+    )
+
+
+def _new_record(run: Run, new: NewPrediction, stored: tuple[int, int, datetime]) -> PredictionRecord:
+    prediction_id, input_id, created_at = stored
+    prediction = new.prediction
+    return PredictionRecord(
+        prediction_id=prediction_id,
+        input_id=input_id,
+        run_id=run.run_id,
+        filename=new.filename,
+        contenttype=new.contenttype,
+        prediction=prediction.values,
+        likely_class=prediction.likely_class,
+        label=prediction.label,
+        score=prediction.score,
+        model=run.model,
+        created_at=created_at,
+    )
+
+
+def _detail(record: PredictionRecord, row: _DetailRow) -> PredictionDetail:
+    image = StoredImage(record.input_id, row.image, row.sha256, row.image_contenttype, row.width, row.height)
+    activation = (row.description or {}).get("activation")
+    return PredictionDetail(
+        record,
+        image,
+        Task(row.task) if row.task else None,
+        Activation(activation) if activation else None,
+        row.labels,
+    )
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else orjson.dumps(value).decode()

@@ -1,0 +1,48 @@
+"""Text that PostgreSQL takes, from text that it does not."""
+
+from __future__ import annotations
+
+import os
+import re
+
+
+def storable(text: str) -> str:
+    """Text without what a UTF-8 database refuses: NUL, and bytes that are not UTF-8."""
+    return (
+        text.replace("\0", "\N{SYMBOL FOR NULL}")
+        .encode("utf-8", "surrogateescape")
+        .decode("utf-8", "replace")
+    )
+
+
+def encode_filename(name: str) -> tuple[str, bytes | None]:
+    """A file's name as text, and its bytes where the text is not the whole truth."""
+    text = storable(name)
+    return text, None if text == name else os.fsencode(name)
+
+
+def decode_filename(text: str | None, raw: bytes | None) -> str | None:
+    """The name that `encode_filename` was given; None where the row has none."""
+    return text if raw is None else os.fsdecode(raw)
+
+
+def glob_to_regex(pattern: str) -> str:
+    """A POSIX regular expression, as PostgreSQL takes it, for a shell pattern with `*`, `?` and `[…]`.
+
+    A pattern without a slash is one of a name's last part.
+    """
+    body = "".join(_translate(part) for part in re.findall(r"\[[!^]?\]?[^\]]*\]|.", pattern, re.DOTALL))
+    return f"^{body}$" if "/" in pattern else f"(^|/){body}$"
+
+
+def _translate(part: str) -> str:
+    match part:
+        case "*":
+            return ".*"
+        case "?":
+            return "."
+        case _ if len(part) > 1:
+            inside = part[1:-1].replace("\\", "\\\\")
+            return f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"
+        case _:
+            return part if part.isalnum() or part in "_/" else f"\\{part}"

@@ -1,0 +1,144 @@
+"""The first layer of the model: any digit picture becomes one framed as MNIST frames it.
+
+The steps are smooth functions of the pixels (no arg-max, no hard decision), so that two runtimes
+whose sums differ in the last bit still agree, and they use only operations that LiteRT has.
+"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SIDE = 28
+BOX = 20.0
+CENTRE = 14.0
+"""Mean centre of mass of MNIST's images, in pixels, the same in both directions."""
+
+_EPSILON = 1e-6
+_FLOOR = 0.02
+_PERCENT_OF_PEAK = 0.08
+_SIGMAS = 2.0
+_SIZE_SLACK = 0.09
+_SHIFT_SLACK = 0.8
+
+
+def _ring(width: int) -> Any:
+    """Float32 (28, 28): 1 on the outer `width` pixels, 0 inside."""
+    ring = np.ones((SIDE, SIDE), np.float32)
+    ring[width:-width, width:-width] = 0
+    return ring
+
+
+_RING = _ring(2)
+_AXIS = (np.arange(SIDE, dtype=np.float32) - 13.5) / 13.5
+_NEAR = np.full((3, 3, 1, 1), 1 / 9, np.float32)
+_PIXELS = np.arange(SIDE, dtype=np.float32)
+
+
+def _total(values: Any) -> Any:
+    """Sum of each image: (n, 28, 28) to (n, 1, 1)."""
+    return tf.reduce_sum(values, axis=[1, 2], keepdims=True)
+
+
+def _beyond(value: Any, slack: float) -> Any:
+    """What of `value` lies outside -slack..slack; continuous, 0 inside."""
+    return tf.nn.relu(value - slack) - tf.nn.relu(-value - slack)
+
+
+def _background(image: Any) -> tuple[Any, Any]:
+    """Plane through the paper at the rim, and its noise.
+
+    Takes float32 (n, 28, 28); returns the image less the plane, and the standard deviation of the
+    rim about it, (n, 1, 1). Rim pixels far from the plane (strokes that reach the rim) lose
+    their weight from one pass to the next.
+    """
+    across, down = _AXIS[None, None, :], _AXIS[None, :, None]
+    weight = tf.constant(_RING[None])
+    rest = image
+    variance = tf.zeros_like(image[:, :1, :1])
+    for _ in range(3):
+        mass = _total(weight) + _EPSILON
+        rest = rest - _total(weight * rest) / mass
+        for axis in (across, down):
+            slope = _total(weight * axis * rest) / (_total(weight * axis * axis) + _EPSILON)
+            rest = rest - slope * axis
+        square = tf.square(rest)
+        variance = _total(weight * square) / mass
+        trust = 1.0 / (1.0 + square / (variance + 1e-5))
+        weight = _RING[None] * trust * trust
+    return rest, tf.sqrt(variance + _EPSILON)
+
+
+def _as_ink(difference: Any) -> Any:
+    """Differences from the paper, turned so that ink is positive whichever way it was."""
+    square = tf.square(difference)
+    spread = _total(square) / (SIDE * SIDE) + _EPSILON
+    skew = _total(square * difference) / (SIDE * SIDE) / (spread * tf.sqrt(spread))
+    return tf.nn.relu(difference * tf.tanh(4.0 * skew))
+
+
+def _peak(ink: Any) -> Any:
+    """A maximum that no single pixel decides: (n, 28, 28) to (n, 1, 1)."""
+    fourth = tf.square(tf.square(ink))
+    return _total(fourth * ink) / (_total(fourth) + 1e-12)
+
+
+def _stretch(ink: Any, floor: float) -> Any:
+    """Contrast so that the darkest strokes come to 1."""
+    peak = _peak(ink)
+    return tf.minimum(ink * (1.1 / (peak + floor)), 1.0)
+
+
+def _without_specks(ink: Any) -> Any:
+    """Ink whose neighbourhood has ink too; grain of the paper would widen the digit's box."""
+    near = tf.nn.conv2d(tf.reshape(ink, (-1, SIDE, SIDE, 1)), _NEAR, 1, "SAME")
+    support = tf.nn.relu(tf.reshape(near, (-1, SIDE, SIDE)) - 0.08)
+    return ink * tf.minimum(support * 8.0, 1.0)
+
+
+def _extent(profile: Any) -> Any:
+    """How many rows (or columns) hold ink; profile is the maximum of each, in 0..1."""
+    return tf.reduce_sum(tf.minimum(profile * 4.0, 1.0), axis=[1, 2], keepdims=True)
+
+
+def _resampler(centre: Any, scale: Any) -> Any:
+    """Matrix (n, 28, 28), rows are output pixels, that brings `centre` to MNIST's centre.
+
+    A triangle, wider where the image shrinks, as in Pillow's antialiased bilinear resize.
+    """
+    source = centre + (_PIXELS[None, :, None] - CENTRE) * scale
+    width = tf.maximum(scale, 1.0)
+    return tf.nn.relu(1.0 - tf.abs(source - _PIXELS[None, None, :]) / width) / width
+
+
+def _reframe(ink: Any) -> Any:
+    """Digit moved to the centre and scaled to a 20 pixel box; what nearly fits is left as is."""
+    mass = _total(ink) + 1e-3
+    columns = tf.reduce_max(ink, axis=1, keepdims=True)
+    rows = tf.reduce_max(ink, axis=2, keepdims=True)
+    size = tf.maximum(_extent(columns), _extent(rows))
+    scale = 1.0 + _beyond(size / BOX - 1.0, _SIZE_SLACK)
+    scale = tf.minimum(tf.maximum(scale, 0.3), 1.5)
+    offset = _PIXELS - CENTRE
+    right = _beyond(_total(ink * offset[None, None, :]) / mass, _SHIFT_SLACK)
+    below = _beyond(_total(ink * offset[None, :, None]) / mass, _SHIFT_SLACK)
+    across = _resampler(CENTRE + right, scale)
+    down = _resampler(CENTRE + below, scale)
+    return tf.matmul(tf.matmul(down, ink), across, transpose_b=True)
+
+
+def normalise(image: Any) -> Any:
+    """Float32 (n, 28, 28, 1) in 0..1, either polarity, to the same shape, ink 1 on 0."""
+    difference, noise = _background(tf.reshape(image, (-1, SIDE, SIDE)))
+    ink = _as_ink(difference)
+    ink = tf.nn.relu(ink - _SIGMAS * noise - _PERCENT_OF_PEAK * _peak(ink))
+    ink = _reframe(_without_specks(_stretch(ink, _FLOOR)))
+    return tf.reshape(_stretch(ink, _FLOOR), (-1, SIDE, SIDE, 1))
+
+
+class Normalise(keras.layers.Layer):  # type: ignore[misc]
+    """`normalise` as a layer without weights."""
+
+    def call(self, image: Any) -> Any:
+        return normalise(image)

@@ -1,0 +1,396 @@
+"""The private PostgreSQL's life, on real servers in temporary directories.
+
+As root the server runs under another account, as an ordinary user it does not: the suite runs as
+either, and `ROOT` says which of two behaviours a test expects.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from mlpredict.errors import DatabaseError
+from mlpredict.storage import local_server, pg_binaries, service_account
+from mlpredict.storage.local_server import LocalServer
+from mlpredict.storage.service_account import Account
+
+ROOT = os.geteuid() == 0
+LONG = "long" * 30
+ATTACH = """
+import sys
+from pathlib import Path
+from mlpredict.storage import local_server
+server = local_server.locate(Path(sys.argv[1]))
+with local_server.open_connection(server, lambda text: print(text, file=sys.stderr)) as connection:
+    print(connection.execute("SELECT pg_postmaster_start_time()").fetchone()[0])
+"""
+
+
+def silent(text: str) -> None:
+    """No notices."""
+
+
+def make_home() -> Path:
+    """A directory every account can enter."""
+    directory = Path(tempfile.mkdtemp(prefix="mlpredict-test-")).resolve()
+    directory.chmod(0o755)
+    return directory
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home; whatever server comes to live in it is stopped afterwards."""
+    directory = make_home()
+    monkeypatch.setattr(service_account, "SYSTEM_HOME", directory / "system")
+    yield directory
+    for place in (directory, directory / LONG, directory / "mine"):
+        local_server.stop(local_server.locate(place))
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def template() -> Iterator[Path]:
+    """A home whose server is stopped, to be copied: initialising takes most of a test's time."""
+    directory = make_home()
+    server = local_server.locate(directory)
+    local_server.ensure_running(server, silent)
+    local_server.stop(server)
+    yield directory / "pg18"
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server(home: Path, template: Path) -> LocalServer:
+    """A server that has a database and is stopped."""
+    subprocess.run(["cp", "-a", template, home / "pg18"], check=True)
+    return local_server.locate(home)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LocalServer]:
+    """A running server, for tests that only look at it."""
+    directory = make_home()
+    server = local_server.locate(directory)
+    local_server.ensure_running(server, silent)
+    yield server
+    local_server.stop(server)
+    shutil.rmtree(directory)
+
+
+def pid_of(server: LocalServer) -> int:
+    pid = pg_binaries.owner_pid(server.data)
+    assert pid is not None
+    return pid
+
+
+def attach_in_process(home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", ATTACH, str(home)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_cold_start_attach_stop_and_restart(home: Path) -> None:
+    server = local_server.locate(home)
+    assert server.root == home / "pg18"
+    assert not server.root.exists()
+    assert not local_server.is_running(server)
+    assert not local_server.stop(server)
+
+    notices: list[str] = []
+    with local_server.open_connection(server, notices.append, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (id integer)")
+        connection.execute("INSERT INTO kept VALUES (7)")
+    assert notices == [f"created a private PostgreSQL 18 in {home / 'pg18'}"]
+    first = pid_of(server)
+
+    with local_server.open_connection(server, notices.append) as connection:
+        assert connection.execute("SELECT id FROM kept").fetchall() == [(7,)]
+    assert pid_of(server) == first
+
+    assert local_server.is_running(server)
+    assert local_server.stop(server)
+    assert not local_server.is_running(server)
+    with local_server.open_connection(server, notices.append) as connection:
+        assert connection.execute("SELECT id FROM kept").fetchall() == [(7,)]
+    assert len(notices) == 1
+
+
+def test_a_killed_server_comes_back_with_its_rows(server: LocalServer) -> None:
+    with local_server.open_connection(server, silent, autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (id integer)")
+        # Its process id belongs to a zombie of ours, which PostgreSQL alone would take for alive.
+        os.kill(pid_of(server), signal.SIGKILL)
+        with local_server.open_connection(server, silent) as again:
+            assert again.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]
+
+
+def test_a_recorded_process_that_is_not_the_server_is_left_alone(server: LocalServer) -> None:
+    local_server.ensure_running(server, silent)
+    recorded = (server.data / "postmaster.pid").read_text()
+    os.kill(pid_of(server), signal.SIGKILL)
+    (server.data / "postmaster.pid").write_text(re.sub(r"\A\d+", str(os.getpid()), recorded))
+    assert not local_server.is_running(server)
+    assert not local_server.stop(server)
+    local_server.ensure_running(server, silent)
+    assert pid_of(server) != os.getpid()
+
+
+def test_a_server_whose_socket_was_removed_is_replaced(server: LocalServer) -> None:
+    local_server.ensure_running(server, silent)
+    lost = pid_of(server)
+    (server.socket_dir / ".s.PGSQL.5432").unlink()
+    local_server.ensure_running(server, silent)
+    assert pid_of(server) != lost
+
+
+def test_four_processes_start_one_server(home: Path) -> None:
+    # Reading their pipes to the end shows too that the server keeps none of them open.
+    processes = [attach_in_process(home) for _ in range(4)]
+    finished = [process.communicate(timeout=60) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, finished
+    assert len({stdout for stdout, _ in finished}) == 1
+    assert sum("created" in stderr for _, stderr in finished) == 1
+    assert not list((home / "pg18").glob("init-*"))
+
+
+def test_an_abandoned_initialisation_is_cleared_away(home: Path) -> None:
+    abandoned = home / "pg18" / "init-killed"
+    abandoned.mkdir(parents=True)
+    (abandoned / "PG_VERSION").write_text("18\n")
+    local_server.ensure_running(local_server.locate(home), silent)
+    assert not abandoned.exists()
+
+
+def test_nothing_is_open_to_others(shared: LocalServer) -> None:
+    def mode(path: Path) -> int:
+        return stat.S_IMODE(path.lstat().st_mode)
+
+    assert mode(shared.root) == (0o710 if ROOT else 0o700)
+    for private in (shared.data, shared.socket_dir, shared.socket_dir / ".s.PGSQL.5432"):
+        assert mode(private) == 0o700
+        assert private.stat().st_uid == shared.account.uid
+    for path in shared.root.iterdir():
+        assert mode(path) & 0o077 == 0, path
+
+
+def test_the_socket_is_the_only_way_in(shared: LocalServer) -> None:
+    with local_server.open_connection(shared, silent) as connection:
+        for name, value in {
+            "listen_addresses": "",
+            "unix_socket_permissions": "0700",
+            "fsync": "on",
+            "full_page_writes": "on",
+            "data_checksums": "on",
+            "server_encoding": "UTF8",
+        }.items():
+            assert connection.execute(f"SHOW {name}").fetchall() == [(value,)]
+        rules = connection.execute("SELECT type, auth_method, error FROM pg_hba_file_rules")
+        assert rules.fetchall() == [("local", "peer", None)]
+    if Path("/proc/self").exists():  # what the server's own network has, whatever else runs here
+        links = [entry.readlink() for entry in Path(f"/proc/{pid_of(shared)}/fd").iterdir()]
+        inodes = {str(link)[8:-1] for link in links if str(link).startswith("socket:")}
+        for table in ("tcp", "tcp6"):
+            listed = Path(f"/proc/net/{table}")
+            lines = listed.read_text().splitlines()[1:] if listed.exists() else []
+            assert inodes.isdisjoint(line.split()[9] for line in lines)
+
+
+def test_another_account_gets_nowhere(shared: LocalServer) -> None:
+    allowed = (shared.data / "pg_ident.conf").read_text()
+    names = {shared.account.name, service_account.current_name()}
+    assert allowed == "".join(f'mlpredict "{name}" mlpredict\n' for name in sorted(names))
+    if not ROOT:  # nobody else can be impersonated
+        return
+    psql = service_account.runnable(shared.binaries, shared.account) / "psql"
+
+    def try_as(account: str) -> str:
+        command = [psql, "-X", local_server.conninfo(shared), "-c", "SELECT 1"]
+        options = {"user": account, "group": account, "extra_groups": [], "cwd": "/"}
+        return subprocess.run(command, capture_output=True, text=True, **options).stderr  # type: ignore[call-overload, no-any-return]
+
+    assert "Permission denied" in try_as("daemon")
+    # The server asks who is there even if the directories were open.
+    opened = (shared.root, shared.socket_dir, shared.socket_dir / ".s.PGSQL.5432")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in opened]
+    try:
+        for path in opened:
+            path.chmod(0o777)
+        assert "Peer authentication failed" in try_as("daemon")
+    finally:
+        for path, mode in zip(opened, modes, strict=True):
+            path.chmod(mode)
+
+
+def test_the_environment_does_not_lead_elsewhere(
+    shared: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGUSER": "x"}.items():
+        monkeypatch.setenv(name, value)
+    before = pid_of(shared)
+    local_server.open_connection(shared, silent).close()
+    assert pid_of(shared) == before
+
+
+def test_a_long_path_gets_a_private_socket_directory(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = home / "runtime"
+    runtime.mkdir(mode=0o755)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    server = local_server.locate(home / LONG)
+    assert server.socket_dir.parent == runtime
+    assert str(server.account.uid) in server.socket_dir.name
+    local_server.ensure_running(server, silent)
+    status = server.socket_dir.stat()
+    assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o700, server.account.uid)
+
+    monkeypatch.delenv("XDG_RUNTIME_DIR")  # the running server is found where it put its socket
+    assert local_server.locate(home / LONG) == server
+    assert local_server.stop(server)
+
+
+def test_a_foreign_or_open_socket_directory_is_refused(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
+    server = local_server.locate(home / LONG)
+    server.socket_dir.mkdir(mode=0o700)
+    server.socket_dir.chmod(0o755)
+    with pytest.raises(DatabaseError, match="open to other users"):
+        local_server.ensure_running(server, silent)
+    server.socket_dir.rmdir()
+    server.socket_dir.symlink_to("/" if ROOT else "/tmp")
+    with pytest.raises(DatabaseError, match="belongs to another account"):
+        local_server.ensure_running(server, silent)
+
+
+def test_an_impostor_at_the_socket_is_not_talked_to(server: LocalServer) -> None:
+    if not ROOT:  # only root can listen as someone else: here the name alone is checked
+        assert f"requirepeer={server.account.name}" in local_server.conninfo(server)
+        return
+    with socket.socket(socket.AF_UNIX) as impostor:
+        impostor.bind(str(server.socket_dir / ".s.PGSQL.5432"))
+        impostor.listen()
+        with pytest.raises(psycopg.OperationalError, match="requirepeer"):
+            psycopg.connect(local_server.conninfo(server))
+        local_server.ensure_running(server, silent)
+
+
+def test_an_unreachable_home_as_root_moves_and_as_a_user_stays(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "mine").mkdir(mode=0o700)
+    server = local_server.locate(home / "mine")
+    notices: list[str] = []
+    local_server.ensure_running(server, notices.append)
+    assert stat.S_IMODE((home / "mine").stat().st_mode) == 0o700
+    if ROOT:
+        readable = str(home / "mine")[1:].replace("-", "%2d").replace("/", "-")
+        assert server.root == home / "system" / readable / "pg18"
+        assert notices[0].endswith(f"cannot enter {home / 'mine'}")
+        # Where the database is wins over where it would be now.
+        (home / "mine").chmod(0o755)
+        assert local_server.locate(home / "mine") == server
+    else:
+        assert server.root == home / "mine" / "pg18"
+    assert local_server.stop(server)
+
+
+def test_programs_out_of_reach_are_copied_once(
+    home: Path, server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = pg_binaries.find_binaries()
+    package, libraries = found.bindir.parents[1], f"{pg_binaries.PACKAGE}.libs"
+    private = home / "private"
+    private.mkdir(mode=0o700)
+    for tree in (Path(package.name) / found.bindir.parent.name, Path(libraries)):
+        if (package.parent / tree).is_dir():
+            shutil.copytree(package.parent / tree, private / tree)
+    moved = private / found.bindir.relative_to(package.parent)
+    binaries = pg_binaries.PgBinaries(moved, found.major, bundled=True)
+    server = replace(server, binaries=binaries)
+    monkeypatch.setattr(os, "sync", lambda: None)  # the machine's other disks may be busy
+    local_server.ensure_running(server, silent)
+    copied = service_account.runnable(binaries, server.account)
+    assert (home / "system" in copied.parents) == ROOT
+    assert not list((home / "system").glob("copy-*"))
+
+    named = pg_binaries.PgBinaries(moved, found.major, bundled=False)
+    if ROOT:
+        with pytest.raises(DatabaseError, match="cannot run the programs"):
+            service_account.runnable(named, server.account)
+    else:
+        assert service_account.runnable(named, server.account) == moved
+
+
+def test_named_programs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundled = pg_binaries.find_binaries()
+    monkeypatch.setenv("MLPREDICT_PG_BINDIR", str(bundled.bindir))
+    assert pg_binaries.find_binaries() == pg_binaries.PgBinaries(bundled.bindir, 18, bundled=False)
+    monkeypatch.setenv("MLPREDICT_PG_BINDIR", str(home))
+    with pytest.raises(DatabaseError, match="has no program postgres and no initdb"):
+        pg_binaries.find_binaries()
+    monkeypatch.delenv("MLPREDICT_PG_BINDIR")
+    monkeypatch.setattr(pg_binaries, "PACKAGE", "no_such_package")
+    with pytest.raises(DatabaseError, match="no local PostgreSQL") as caught:
+        pg_binaries.find_binaries()
+    assert "--dsn" in str(caught.value.hint)
+    monkeypatch.undo()
+
+
+def test_another_versions_database_is_never_replaced_by_an_empty_one(home: Path) -> None:
+    old = home / "pg16" / "data"
+    old.mkdir(parents=True)
+    (old / "PG_VERSION").write_text("16\n")
+    server = local_server.locate(home)
+    with pytest.raises(DatabaseError, match="PostgreSQL 16, not 18") as caught:
+        local_server.ensure_running(server, silent)
+    assert "MLPREDICT_PG_BINDIR" in str(caught.value.hint)
+    assert not server.data.exists()
+
+
+def test_failures_are_one_line_with_the_reason(server: LocalServer) -> None:
+    (server.data / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
+    with pytest.raises(DatabaseError, match="contains errors") as caught:
+        local_server.ensure_running(server, silent)
+    assert "\n" not in caught.value.message
+    assert str(server.log) in str(caught.value.hint)
+
+
+def test_a_home_that_cannot_be_made_is_named(home: Path) -> None:
+    (home / "pg18").write_text("in the way")
+    with pytest.raises(DatabaseError, match="pg18: File exists") as caught:
+        local_server.ensure_running(local_server.locate(home), silent)
+    assert "--dsn" in str(caught.value.hint)
+    (home / "pg18").unlink()
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "group", "entered"),
+    [
+        (0o700, 7, 9, True),
+        (0o077, 7, 9, False),  # the owner's bits alone count for the owner
+        (0o010, 1, 8, True),
+        (0o701, 1, 8, False),
+        (0o001, 1, 1, True),
+        (0o770, 1, 1, False),
+    ],
+)
+def test_whose_bits_let_an_account_enter(mode: int, owner: int, group: int, entered: bool) -> None:
+    assert service_account.may_enter(mode, owner, group, Account("x", 7, 8)) is entered
