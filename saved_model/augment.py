@@ -61,7 +61,8 @@ def _cubic(size: int, target: int) -> NDArray[np.float32]:
     near = (1.5 * distance - 2.5) * distance**2 + 1.0
     far = ((-0.5 * distance + 2.5) * distance - 4.0) * distance + 2.0
     weight = np.where(distance < 1.0, near, np.where(distance < 2.0, far, 0.0))
-    return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    matrix: NDArray[np.float32] = (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def _resize(images: Any, target: int) -> Any:

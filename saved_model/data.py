@@ -57,8 +57,7 @@ def read_mnist(folder: Path) -> tuple[Digits, Digits]:
 def md5_sums(folder: Path) -> dict[str, str]:
     """MD5 of each of MNIST's files, to be compared with the published ones."""
     return {
-        name: hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest()
-        for name in FILES
+        name: hashlib.md5((folder / name).read_bytes(), usedforsecurity=False).hexdigest() for name in FILES
     }
 
 
@@ -74,7 +73,8 @@ def read_picture(path: Path) -> NDArray[np.float32]:
     paper = Image.new("RGBA", colour.size, "white")
     grey = Image.alpha_composite(paper, colour).convert("L")
     small = grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return as_input(np.asarray(small)[None])[0]
+    picture: NDArray[np.float32] = as_input(np.asarray(small)[None])[0]
+    return picture
 
 
 def read_handwriting(folder: Path) -> Handwriting:

@@ -16,7 +16,8 @@ CENTRE = 14.0
 """Mean centre of mass of MNIST's images, in pixels, the same in both directions."""
 
 _EPSILON = 1e-6
-_FLOOR = 0.02
+_FAINTEST = 0.02
+_FAINT = 0.1
 _PERCENT_OF_PEAK = 0.08
 _SIGMAS = 2.0
 _SIZE_SLACK = 0.09
@@ -71,11 +72,15 @@ def _background(image: Any) -> tuple[Any, Any]:
 
 
 def _as_ink(difference: Any) -> Any:
-    """Differences from the paper, turned so that ink is positive whichever way it was."""
+    """Ink as positive values, whether it is darker or lighter than the paper.
+
+    The side on which the skewness lies is the ink; where it is near 0 both count in part.
+    """
     square = tf.square(difference)
     spread = _total(square) / (SIDE * SIDE) + _EPSILON
     skew = _total(square * difference) / (SIDE * SIDE) / (spread * tf.sqrt(spread))
-    return tf.nn.relu(difference * tf.tanh(4.0 * skew))
+    light = tf.sigmoid(8.0 * skew)
+    return light * tf.nn.relu(difference) + (1.0 - light) * tf.nn.relu(-difference)
 
 
 def _peak(ink: Any) -> Any:
@@ -84,8 +89,8 @@ def _peak(ink: Any) -> Any:
     return _total(fourth * ink) / (_total(fourth) + 1e-12)
 
 
-def _stretch(ink: Any, floor: float) -> Any:
-    """Contrast so that the darkest strokes come to 1."""
+def _stretch(ink: Any, floor: Any) -> Any:
+    """Contrast so that strokes far above `floor` come to 1; it bounds the gain for noise."""
     peak = _peak(ink)
     return tf.minimum(ink * (1.1 / (peak + floor)), 1.0)
 
@@ -114,7 +119,7 @@ def _resampler(centre: Any, scale: Any) -> Any:
 
 def _reframe(ink: Any) -> Any:
     """Digit moved to the centre and scaled to a 20 pixel box; what nearly fits is left as is."""
-    mass = _total(ink) + 1e-3
+    mass = _total(ink) + 0.5
     columns = tf.reduce_max(ink, axis=1, keepdims=True)
     rows = tf.reduce_max(ink, axis=2, keepdims=True)
     size = tf.maximum(_extent(columns), _extent(rows))
@@ -133,8 +138,8 @@ def normalise(image: Any) -> Any:
     difference, noise = _background(tf.reshape(image, (-1, SIDE, SIDE)))
     ink = _as_ink(difference)
     ink = tf.nn.relu(ink - _SIGMAS * noise - _PERCENT_OF_PEAK * _peak(ink))
-    ink = _reframe(_without_specks(_stretch(ink, _FLOOR)))
-    return tf.reshape(_stretch(ink, _FLOOR), (-1, SIDE, SIDE, 1))
+    ink = _reframe(_without_specks(_stretch(ink, _FAINTEST + noise)))
+    return tf.reshape(_stretch(ink, _FAINT), (-1, SIDE, SIDE, 1))
 
 
 class Normalise(keras.layers.Layer):  # type: ignore[misc]

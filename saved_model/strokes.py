@@ -29,7 +29,8 @@ def _peel(lines: NDArray[np.uint8], first: bool) -> NDArray[np.uint8]:
     else:
         flank = (north & east & west) | (north & south & west)
     goes = (count >= 2) & (count <= 6) & (turns == 1) & (flank == 0)
-    return lines & (1 - goes.astype(np.uint8))
+    kept: NDArray[np.uint8] = lines & (1 - goes.astype(np.uint8))
+    return kept
 
 
 def thin(shapes: NDArray[Any], chunk: int = 1000) -> NDArray[np.uint8]:

@@ -21,14 +21,14 @@ from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.predict import predict
 from mlpredict.cli.show import show
-from mlpredict.errors import MlpredictError
+from mlpredict.errors import MlpredictError, UsageError
 
 INTERRUPTED = 130
 
 app = typer.Typer(
     name=PROGRAM,
     help="Run a Keras image model over image files and keep every prediction in PostgreSQL.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     # Without rich help starts twice as fast, and errors stay on one line.
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -47,7 +47,8 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def _options(
+def _without_command(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -59,7 +60,9 @@ def _options(
         ),
     ] = False,
 ) -> None:
-    pass
+    if context.invoked_subcommand is None:
+        talk.text(context.get_help())
+        raise typer.Exit(UsageError.exit_status)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -86,10 +89,9 @@ def _invoke(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except typer.TyperException as error:
-        # Without a command, or without arguments where a command needs them, this is its help.
-        if not error.format_message():
-            return error.exit_code
-        talk.error(f"{_lower_first(error.format_message()).rstrip('.')}; see {PROGRAM} --help")
+        context = getattr(error, "ctx", None)
+        command = PROGRAM if context is None else context.command_path
+        talk.error(f"{_lower_first(error.format_message()).rstrip('.')}; see {command} --help")
         return error.exit_code
     if status == INTERRUPTED:
         talk.error("interrupted")

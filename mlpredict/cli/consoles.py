@@ -55,6 +55,10 @@ class Talk:
         else:
             self._write(line + "\n")
 
+    def text(self, text: str) -> None:
+        """Several lines of our own, such as help."""
+        self._write(f"{text}\n")
+
     def traceback(self, lines: Iterable[str]) -> None:
         """The chain of causes, as Python prints it."""
         for line in "".join(lines).splitlines():
@@ -138,7 +142,7 @@ def stdout_is_terminal() -> bool:
 
 def stderr_is_terminal() -> bool:
     """Whether a person looks at the talk."""
-    return sys.stderr.isatty()
+    return talk.stream.isatty()
 
 
 def stdin_is_terminal() -> bool:

@@ -73,11 +73,9 @@ def _own_name(detail: PredictionDetail, image: ImageFile) -> str:
         name = f"prediction-{detail.record.prediction_id}"
     if suffixes and not name.lower().endswith(suffixes):
         name += suffixes[0]
-    return (
-        name
-        if len(os.fsencode(name)) <= NAME_BYTES
-        else f"prediction-{detail.record.prediction_id}{suffixes[0]}"
-    )
+    if len(os.fsencode(name)) > NAME_BYTES:
+        name = f"prediction-{detail.record.prediction_id}{''.join(suffixes[:1])}"
+    return name
 
 
 def _write(target: Path, content: bytes, *, force: bool) -> None:

@@ -69,6 +69,13 @@ class JsonEncoder:
         return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
 
 
+class _NewlineEnds(io.StringIO):
+    """Lines that end in a newline alone; a csv writer that knew would leave a carriage return unquoted."""
+
+    def write(self, line: str) -> int:
+        return super().write(line.removesuffix("\r\n") + "\n")
+
+
 class CsvEncoder:
     """RFC 4180 with a header; lines end in a newline alone, as other tools here end them."""
 
@@ -77,8 +84,8 @@ class CsvEncoder:
         self._header_due = True
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        text = _NewlineEnds()
+        writer = csv.writer(text, lineterminator="\r\n")
         if self._header_due:
             writer.writerow(self._columns)
             self._header_due = False

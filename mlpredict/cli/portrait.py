@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import orjson
 from PIL import Image
-from rich.columns import Columns
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -33,7 +32,10 @@ MOST_NUMBERS = 200
 def print_portrait(detail: PredictionDetail) -> None:
     """Print everything about a prediction for a person."""
     facts = Group(_facts(detail), Text(), _answer(detail))
-    print_renderable(Columns([_picture(detail), facts], padding=(0, 3)))
+    portrait = Table.grid(padding=(0, 3))
+    portrait.add_column(width=PICTURE_COLUMNS)
+    portrait.add_row(_picture(detail), facts)
+    print_renderable(portrait)
     print_renderable(Text())
 
 
@@ -41,6 +43,8 @@ def _facts(detail: PredictionDetail) -> Table:
     record, image = detail.record, detail.image
     size = f"{image.width}×{image.height} pixels" if image.width and image.height else None
     facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
     for name, value in (
         ("prediction", record.prediction_id),
         ("file", record.filename),

@@ -11,6 +11,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli.consoles import stdin_is_terminal, talk
+from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
     AsJson,
     Columns,
@@ -39,7 +40,7 @@ SOME_FAILED = 1
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH…", help="Image files and folders (recursive); - for one image on stdin."),
+    typer.Argument(metavar="PATH", help="Image files and folders (recursive); - for one image on stdin."),
 ]
 FilesFrom = Annotated[
     str | None,
@@ -132,6 +133,7 @@ def predict(
         batch_size=batch_size or loaded.batch_size,
         keep=keep,
         skip_existing=skip_existing,
+        streams=chosen is not Format.TABLE,
     )
     printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
     with _repository(dsn, no_store) as repository, talk.apart_from_descriptor_2(), quiet_stderr():

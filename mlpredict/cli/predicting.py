@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from mlpredict.cli.consoles import stderr_is_terminal, talk, talk_console, write_data
+from mlpredict.cli.consoles import stderr_is_terminal, stdout_is_terminal, talk, talk_console, write_data
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.domain import Keep, PredictionRecord, Rejected
@@ -34,6 +34,8 @@ class Job:
     batch_size: int
     keep: Keep
     skip_existing: bool
+    streams: bool
+    """Whether predictions are printed while the others are being made."""
 
 
 @dataclass(slots=True)
@@ -106,7 +108,6 @@ def run(job: Job, model: Model, repository: Repository | None, printer: Answers)
     if repository is not None and storing is not None:
         repository.finish_run(storing)
     printer.finish(tally)
-    _tell_summary(tally)
     return tally.failed
 
 
@@ -123,6 +124,7 @@ class _StreamedAnswers:
 
     def finish(self, tally: Tally) -> None:
         write_data(self._encoder.finish())
+        _tell_summary(tally)
 
     def _fields(self, record: PredictionRecord) -> dict[str, Any]:
         named = prediction_fields(record)
@@ -154,8 +156,10 @@ class _TableAnswers:
 
         if tally.predicted > TABLE_ROWS:
             print_summary(tally)
-        elif self._records:
+            return
+        if self._records:
             print_table([prediction_fields(record) for record in self._records], self._columns)
+        _tell_summary(tally)
 
 
 def _tell_failures(outcomes: Iterable[Outcome]) -> None:
@@ -179,7 +183,8 @@ def _tell_summary(tally: Tally) -> None:
 @contextmanager
 def _progress(job: Job) -> Iterator[Callable[[int], None]]:
     """A bar on standard error where a person can see it; what advances it by so many images."""
-    if not stderr_is_terminal() or talk.quiet:
+    # A bar and lines of data on the same screen would be written over one another.
+    if talk.quiet or not stderr_is_terminal() or (job.streams and stdout_is_terminal()):
         yield lambda _images: None
         return
     from rich.progress import (

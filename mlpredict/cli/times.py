@@ -18,13 +18,13 @@ def point_in_time(text: str, option: str) -> datetime:
         UsageError: it is none of these.
     """
     words = text.strip().lower()
-    now = datetime.now(UTC).astimezone()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if words in ("today", "yesterday"):
-        return midnight if words == "today" else midnight - timedelta(days=1)
+        # Without an offset until the end: where the clocks change, midnight's is not that of now.
+        midnight = datetime.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        return (midnight if words == "today" else midnight - timedelta(days=1)).astimezone()
     try:
         if ago := AGO.fullmatch(words):
-            return now - timedelta(**{UNITS[ago["unit"]]: int(ago["count"])})
+            return datetime.now(UTC).astimezone() - timedelta(**{UNITS[ago["unit"]]: int(ago["count"])})
         return datetime.fromisoformat(text.strip()).astimezone()
     except (ValueError, OverflowError):
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +19,7 @@ SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
 KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
+DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
 class ModelFormat(StrEnum):
@@ -48,7 +50,7 @@ class ModelFiles:
             return self.path / "assets.extra" / name
         if name == SIDECAR:
             return self.path.with_name(f"{self.path.stem}.{SIDECAR}")
-        return self.path.with_name(name)
+        return self.path.parent / name
 
 
 def open_model(path: Path) -> ModelFiles:
@@ -62,6 +64,8 @@ def open_model(path: Path) -> ModelFiles:
         return ModelFiles(path.absolute(), model_format, _sha256(path, model_format))
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from error
+    except DAMAGED_ARCHIVE as error:
+        raise ModelError(f"{path}: damaged: {error}") from error
 
 
 def _recognise(path: Path) -> ModelFormat:
@@ -109,23 +113,18 @@ def _saved_model_parts(folder: Path) -> Iterator[tuple[str, int, Iterator[bytes]
 
 
 def _keras_archive_parts(path: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
-            if sum(entry.file_size for entry in entries) > MAX_INFLATION * path.stat().st_size:
-                raise ModelError(
-                    f"{path}: unpacks to over {MAX_INFLATION} times its size, which no model does"
-                )
-            for entry in entries:
-                if entry.filename not in KERAS_ARCHIVE_STAMPS:
-                    with archive.open(entry) as member:
-                        yield (
-                            entry.filename,
-                            entry.file_size,
-                            iter(partial(member.read, BLOCK_BYTES), b""),
-                        )
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ModelError(f"{path}: damaged: {error}") from error
+    with zipfile.ZipFile(path) as archive:
+        entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
+        if sum(entry.file_size for entry in entries) > MAX_INFLATION * path.stat().st_size:
+            raise ModelError(f"{path}: unpacks to over {MAX_INFLATION} times its size, which no model does")
+        for entry in entries:
+            if entry.filename not in KERAS_ARCHIVE_STAMPS:
+                with archive.open(entry) as member:
+                    yield (
+                        entry.filename,
+                        entry.file_size,
+                        iter(partial(member.read, BLOCK_BYTES), b""),
+                    )
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

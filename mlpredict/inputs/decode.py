@@ -26,7 +26,17 @@ RESAMPLING = {
     Resize.LANCZOS: Image.Resampling.LANCZOS,
 }
 MAX_PIXELS = 100_000_000
+# Pillow's own limit would come first, and its message does not tell the size.
+Image.MAX_IMAGE_PIXELS = None
 UNKNOWN_CONTENTTYPE = "application/octet-stream"
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+}
 
 
 class Unusable(Exception):
@@ -58,25 +68,28 @@ def read(source: Source) -> bytes:
 
 def _read_file(filename: str) -> bytes:
     try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would stop the run for ever.
-        descriptor = os.open(filename, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with open(filename, "rb", buffering=0, opener=_open_without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise Unusable("not a regular file (image bytes from a pipe: give - as the path)")
             return file.readall()
     except OSError as error:
         raise Unusable(describe_os_error(error)) from error
 
 
+def _open_without_waiting(filename: str, flags: int) -> int:
+    # Otherwise a named pipe that nobody writes to would stop the run for ever.
+    return os.open(filename, flags | getattr(os, "O_NONBLOCK", 0))
+
+
 def _decode_bytes(content: bytes, spec: ImageSpec) -> tuple[str, tuple[int, int], NDArray[np.uint8]]:
     try:
         with warnings.catch_warnings():
-            # Pillow warns of oddities it copes with, and of bombs, for which there is our own limit.
+            # Pillow warns of oddities it copes with.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(content)) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
-                    raise Unusable(f"too large: {width}×{height} pixels, the limit is {MAX_PIXELS:,}")
+                    raise Unusable(f"too large: {width}×{height} pixels, the limit is {MAX_PIXELS:,} in all")
                 contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
                 return contenttype, (width, height), _model_view(image, spec)
     except Unusable:
@@ -108,13 +121,20 @@ def _fitted(image: Image.Image, spec: ImageSpec) -> Image.Image:
 
 def _reason(error: BaseException, content: bytes) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
-    if isinstance(error, MemoryError | Image.DecompressionBombError):
+        return _unidentified(content)
+    if isinstance(error, MemoryError):
         return "too large to decode"
     words = str(error).strip().partition("\n")[0]
     if "truncated" in words.lower() or isinstance(error, EOFError):
         return "truncated"
     return f"damaged: {words}" if words else f"damaged ({type(error).__name__})"
+
+
+def _unidentified(content: bytes) -> str:
+    for signature, name in SIGNATURES.items():
+        if content.startswith(signature):
+            return f"damaged: it begins as a {name} file and does not go on as one"
+    return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
 
 
 def _looks_like_text(content: bytes) -> bool:

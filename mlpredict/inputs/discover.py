@@ -117,9 +117,9 @@ def _walk(folder: str) -> Iterator[Source | str]:
                 yield Source(os.path.join(directory, file))
         while unreadable:
             empty = False
-            yield _unreadable(unreadable.pop())
+            yield _unreadable(unreadable.pop(0))
     if unreadable:
-        yield _unreadable(unreadable.pop())
+        yield from map(_unreadable, unreadable)
     elif empty:
         yield "no images in this folder"
 

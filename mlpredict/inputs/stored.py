@@ -58,10 +58,13 @@ def _from_data_uri(uri: str, where: str) -> ImageFile:
 def _from_reference(image: StoredImage, where: str) -> ImageFile:
     import os
 
-    path = os.fsdecode(unquote_to_bytes(urlsplit(str(image.uri)).path))
+    try:
+        path = os.fsdecode(unquote_to_bytes(urlsplit(str(image.uri)).path))
+    except ValueError as error:
+        raise ImageUnavailable(f"{where}: damaged: {error}") from error
     try:
         content = read(Source(path))
-    except Unusable as error:
+    except (Unusable, ValueError) as error:
         raise ImageUnavailable(f"{where}: {path}: {error}") from error
     if image.sha256 is not None and hashlib.sha256(content).digest() != image.sha256:
         raise ImageUnavailable(f"{where}: {path}: the file has changed since it was predicted")

@@ -46,9 +46,7 @@ def migrations() -> tuple[Migration, ...]:
 def applied_version(connection: Connection) -> int:
     """The number of the newest migration the database has; 0 where it has none."""
     with translated():
-        # Two round trips only where the table is missing, which is once in a database's life.
-        known = connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL").fetchone()
-        if known is None or not known[0]:
+        if not _has_table(connection, "schema_migrations"):
             return 0
         newest = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
     return int(newest[0]) if newest else 0
@@ -102,18 +100,21 @@ def _refuse_newer(version: int) -> None:
         )
 
 
+def _has_table(connection: Connection, name: str) -> bool:
+    # Not to_regclass: it answers from a cache that waiting for the advisory lock does not refresh,
+    # and so would not see the tables that another mlpredict has made meanwhile.
+    found = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_tables"
+        " WHERE tablename = %s AND schemaname = ANY (current_schemas(false)))",
+        (name,),
+    ).fetchone()
+    return found is not None and bool(found[0])
+
+
 def _count_published_rows(connection: Connection) -> tuple[int, int]:
-    counts = []
-    for table in ("inputs", "predictions"):
-        there = connection.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
-        if there is None or not there[0]:
-            return 0, 0
-        row = connection.execute(_COUNT[table]).fetchone()
-        counts.append(int(row[0]) if row else 0)
-    return counts[0], counts[1]
-
-
-_COUNT = {
-    "inputs": "SELECT count(*) FROM inputs",
-    "predictions": "SELECT count(*) FROM predictions",
-}
+    if not all(_has_table(connection, table) for table in ("inputs", "predictions")):
+        return 0, 0
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM inputs), (SELECT count(*) FROM predictions)"
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)

@@ -198,7 +198,7 @@ class Repository:
 
     def _conditions(self, wanted: PredictionFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
         values: dict[str, Any] = {
-            "labels": list(wanted.labels),
+            "labels": [storable(label) for label in wanted.labels],
             # A model that nobody knows has no predictions, rather than all of them.
             "models": None if wanted.model is None else self._model_ids(wanted.model) or [NO_ID],
             "run": wanted.run_id,
@@ -206,7 +206,7 @@ class Repository:
             "max_score": wanted.max_score,
             "since": wanted.since,
             "until": wanted.until,
-            "filename": None if wanted.filename is None else glob_to_regex(wanted.filename),
+            "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
         }
         given = {name: value for name, value in values.items() if value not in (None, [])}
         return [statements.BEFORE, *(statements.CONDITIONS[name] for name in given)], given

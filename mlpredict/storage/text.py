@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 
+# A set in brackets holds at least one character, and the first may be a closing bracket.
+GLOB_PARTS = re.compile(r"\[[!^]?+.[^\]]*\]|.", re.DOTALL)
+
 
 def storable(text: str) -> str:
     """Text without what a UTF-8 database refuses: NUL, and bytes that are not UTF-8."""
@@ -31,7 +34,7 @@ def glob_to_regex(pattern: str) -> str:
 
     A pattern without a slash is one of a name's last part.
     """
-    body = "".join(_translate(part) for part in re.findall(r"\[[!^]?\]?[^\]]*\]|.", pattern, re.DOTALL))
+    body = "".join(_translate(part) for part in GLOB_PARTS.findall(pattern))
     return f"^{body}$" if "/" in pattern else f"(^|/){body}$"
 
 
@@ -42,7 +45,8 @@ def _translate(part: str) -> str:
         case "?":
             return "."
         case _ if len(part) > 1:
-            inside = part[1:-1].replace("\\", "\\\\")
-            return f"[^{inside[1:]}]" if inside[0] in "!^" else f"[{inside}]"
+            negated = part[1] in "!^"
+            inside = re.sub(r"[^\w-]", r"\\\g<0>", part[2 if negated else 1 : -1])
+            return f"[^{inside}]" if negated else f"[{inside}]"
         case _:
             return part if part.isalnum() or part in "_/" else f"\\{part}"

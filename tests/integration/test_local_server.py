@@ -247,9 +247,7 @@ def test_the_environment_does_not_lead_elsewhere(
     assert pid_of(shared) == before
 
 
-def test_a_long_path_gets_a_private_socket_directory(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_long_path_gets_a_private_socket_directory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runtime = home / "runtime"
     runtime.mkdir(mode=0o755)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
@@ -265,9 +263,7 @@ def test_a_long_path_gets_a_private_socket_directory(
     assert local_server.stop(server)
 
 
-def test_a_foreign_or_open_socket_directory_is_refused(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_foreign_or_open_socket_directory_is_refused(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home))
     server = local_server.locate(home / LONG)
     server.socket_dir.mkdir(mode=0o700)

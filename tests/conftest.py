@@ -1,0 +1,159 @@
+"""Servers, databases and the command itself, for every test that needs them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from mlpredict.storage import local_server
+from mlpredict.storage.local_server import LocalServer
+from mlpredict.storage.migrations import migrate
+from tests.tcp_server import TcpServer
+
+DIGITS = Path(__file__).parent / "digits"
+COMMAND = [sys.executable, "-c", "from mlpredict.cli import main; main()"]
+TEMPLATE = "template_of_tests"
+database_numbers = count(1)
+
+
+class Command(Protocol):
+    """Runs `mlpredict` as a person would, in a process of its own."""
+
+    def __call__(
+        self,
+        *arguments: str | Path,
+        stdin: bytes = b"",
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+@pytest.fixture(scope="session")
+def public_directory() -> Iterator[Path]:
+    """A directory every account can enter: as root, the servers run under another one."""
+    directory = Path(tempfile.mkdtemp(prefix="mlpredict-tests-")).resolve()
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def running_server(public_directory: Path) -> Iterator[LocalServer]:
+    """The local PostgreSQL of all tests that do not look into its own life."""
+    server = local_server.locate(public_directory / "home")
+    local_server.ensure_running(server, lambda _text: None)
+    yield server
+    local_server.stop(server)
+
+
+@pytest.fixture(scope="session")
+def administrator(running_server: LocalServer) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection that makes and drops databases."""
+    conninfo = make_conninfo(local_server.conninfo(running_server), dbname="postgres")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(administrator: psycopg.Connection[tuple[object, ...]], running_server: LocalServer) -> str:
+    """A database with the schema, to be copied: that is faster than migrating each."""
+    administrator.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    conninfo = make_conninfo(local_server.conninfo(running_server), dbname=TEMPLATE)
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        migrate(connection)
+    return TEMPLATE
+
+
+@pytest.fixture
+def empty_dsn(
+    administrator: psycopg.Connection[tuple[object, ...]], running_server: LocalServer
+) -> Iterator[str]:
+    """A database with nothing in it."""
+    yield from _database(administrator, running_server, "template1")
+
+
+@pytest.fixture
+def dsn(
+    administrator: psycopg.Connection[tuple[object, ...]], running_server: LocalServer, template: str
+) -> Iterator[str]:
+    """A database with the schema and no rows."""
+    yield from _database(administrator, running_server, template)
+
+
+@pytest.fixture
+def connection(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection of the test's own to `dsn`."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def tcp_server(public_directory: Path) -> Iterator[TcpServer]:
+    """A second PostgreSQL, reached over TCP with a password."""
+    with TcpServer.started(public_directory / "tcp") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Compiled models, shared by all tests: each model is compiled once."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def environment(cache_home: Path, public_directory: Path) -> dict[str, str]:
+    """What the command gets to see, with nothing of this machine's own settings."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLPREDICT", "PG"))}
+    places = {"MLPREDICT_HOME": str(public_directory / "home"), "MLPREDICT_CACHE": str(cache_home)}
+    return {**kept, **places, "COLUMNS": "120", "TERM": "dumb"}
+
+
+@pytest.fixture
+def mlpredict(environment: dict[str, str]) -> Command:
+    """The command, in a process of its own, with its output kept."""
+
+    def run(
+        *arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        command = [*COMMAND, *map(str, arguments)]
+        return subprocess.run(
+            command,
+            input=stdin,
+            capture_output=True,
+            env={**environment, **(env or {})},
+            cwd=cwd,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def digits() -> list[Path]:
+    """The sample digits; the first character of a name is the digit it shows."""
+    found = sorted(DIGITS.glob("*.png"))
+    assert len(found) >= 10
+    return found
+
+
+def _database(
+    administrator: psycopg.Connection[tuple[object, ...]], server: LocalServer, template: str
+) -> Iterator[str]:
+    name = sql.Identifier(f"test_{next(database_numbers)}")
+    administrator.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(name, sql.Identifier(template))
+    )
+    yield make_conninfo(local_server.conninfo(server), dbname=name._obj[0])
+    administrator.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))

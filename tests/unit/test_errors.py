@@ -1,0 +1,69 @@
+"""Errors and the words of the domain."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpredict.domain import ImageSpec, ModelIdentity, Task, model_label
+from mlpredict.errors import (
+    DatabaseError,
+    MlpredictError,
+    ModelError,
+    NotFound,
+    OutputError,
+    SchemaOutdated,
+    UsageError,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (MlpredictError, 1),
+        (OutputError, 1),
+        (UsageError, 2),
+        (DatabaseError, 3),
+        (SchemaOutdated, 3),
+        (ModelError, 4),
+        (NotFound, 5),
+    ],
+)
+def test_every_kind_has_its_exit_status(kind: type[MlpredictError], status: int) -> None:
+    assert kind().exit_status == status
+
+
+def test_a_message_is_what_is_said() -> None:
+    error = ModelError("cats.h5: not a model", hint="give a .keras file")
+    assert (str(error), error.message, error.hint) == (
+        "cats.h5: not a model",
+        "cats.h5: not a model",
+        "give a .keras file",
+    )
+
+
+def test_without_a_message_it_is_the_first_line_of_the_docstring() -> None:
+    class Melted(MlpredictError):
+        """The disk has melted.
+
+        It was hot.
+        """
+
+    assert str(Melted()) == Melted().message == "The disk has melted."
+    assert Melted().hint is None
+
+
+def test_a_model_is_shown_by_name_and_the_first_digits_of_its_fingerprint() -> None:
+    fingerprint = "3f2a91c0" + "0" * 56
+    identity = ModelIdentity("mnist", fingerprint, "keras", "/m.keras", Task.RAW, None, {})
+    assert str(identity) == model_label("mnist", fingerprint) == "mnist@3f2a91c0"
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (ImageSpec(28, 30, 1), "28×30 pixels of 1 channel"),
+        (ImageSpec(None, None, 3), "any×any pixels of 3 channels"),
+    ],
+)
+def test_the_image_a_model_takes_is_told_in_words(spec: ImageSpec, words: str) -> None:
+    assert str(spec) == words

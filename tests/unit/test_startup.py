@@ -1,0 +1,67 @@
+"""What a command does not use, it does not import: imports are most of the start-up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert")
+
+
+def imported_by(code: str) -> set[str]:
+    """Which heavy packages a fresh interpreter holds after running `code`."""
+    report = f"import sys; print(' '.join(sorted(set({HEAVY!r}) & set(sys.modules))), file=sys.stderr)"
+    process = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{report}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env={**os.environ, "MLPREDICT_HOME": os.devnull},
+    )
+    return set(process.stderr.splitlines()[-1].split())
+
+
+def test_the_measure_sees_what_is_imported() -> None:
+    assert imported_by("import numpy, PIL.Image") == {"numpy", "PIL"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["predict", "--help"],
+        ["list", "--help"],
+        ["show", "--help"],
+        ["init-db", "--help"],
+        ["nonsense"],
+        ["predict"],
+        ["list", "--since", "soon"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> None:
+    assert imported_by(f"from mlpredict.cli import run; run({arguments!r})") == set()
+
+
+@pytest.mark.parametrize(
+    ("code", "unwanted"),
+    [
+        pytest.param("import mlpredict.cli.listing", set(HEAVY), id="list"),
+        pytest.param("import mlpredict.cli.output", set(HEAVY) - {"orjson"}, id="its output"),
+        pytest.param("import mlpredict.storage.repository", {"numpy", "PIL", "rich"}, id="storage"),
+        pytest.param("import mlpredict.storage.local_server", {"numpy", "PIL", "rich"}, id="local server"),
+        pytest.param("import mlpredict.inputs.discover", set(HEAVY), id="discovery"),
+        pytest.param(
+            "import mlpredict.domain, mlpredict.errors, mlpredict.settings", set(HEAVY), id="domain"
+        ),
+        pytest.param("import mlpredict.cli.predicting", {"rich", "tensorflow", "keras"}, id="predict"),
+        pytest.param("import mlpredict.inference.model", {"psycopg", "tensorflow", "keras"}, id="inference"),
+    ],
+)
+def test_a_module_imports_only_what_it_needs(code: str, unwanted: set[str]) -> None:
+    assert imported_by(code) & unwanted == set()
