@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Condition
 
 import numpy as np
 import pytest
@@ -28,6 +29,8 @@ from mlpredict.pipeline import NotStoring, Outcome, Skipped, Storing, examples, 
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
 
+# Long enough for a thread that nothing holds back to take all it can get.
+MOMENT_SECONDS = 0.2
 RUN = Run(1, 1, "fake@00000000")
 pytestmark = pytest.mark.usefixtures("working_directory")
 
@@ -183,16 +186,20 @@ def test_a_batch_that_is_skipped_whole_stores_nothing(model: FakeModel, store: F
 def test_sources_are_not_taken_far_ahead(model: FakeModel, store: FakeStore) -> None:
     names = images(100)
     taken = []
+    another = Condition()
 
     def noted() -> Iterator[str]:
         for name in names:
-            taken.append(name)
+            with another:
+                taken.append(name)
+                another.notify_all()
             yield name
 
     outcomes = predict(noted(), model, storing(store), batch_size=2)
     next(outcomes)
-    # One batch given, one waiting, one in the thread's hands.
-    assert len(taken) <= 3 * 2
+    # One batch was given, one waits, and one is in the thread's hands: that is all there may be.
+    with another:
+        assert not another.wait_for(lambda: len(taken) > 3 * 2, MOMENT_SECONDS)
     list(outcomes)
     assert len(taken) == 100
 

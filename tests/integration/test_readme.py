@@ -1,0 +1,61 @@
+"""The README tells the truth about the command line and about SQL."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import typer.main
+
+from mlpredict.cli import app
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
+QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+
+
+def is_documented(option: str) -> bool:
+    return any(re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", span) for span in CODE_SPANS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_and_option_is_documented(name: str) -> None:
+    assert is_documented(f"mlpredict {name}")
+    options = [option for parameter in COMMANDS[name].params for option in parameter.opts if option[0] == "-"]
+    assert [option for option in options if not is_documented(option)] == []
+
+
+def test_every_documented_option_exists() -> None:
+    table = README[README.index("| option of |") : README.index("Data goes to stdout")]
+    known = {
+        option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts
+    }
+    assert set(re.findall(r"(?<![\w-])--?[a-z0-9][a-z-]*", table)) - known == set()
+
+
+def test_the_two_commands_come_first() -> None:
+    commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)[:2]
+    assert commands == [
+        "python3 -m pip install uv && python3 -m uv run mlpredict predict tests/digits/*.png",
+        "python3 -m pip install uv && python3 -m uv run pytest",
+    ]
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["disagreement", "by-day"])
+def test_the_queries_run(connection: psycopg.Connection[Any], query: str) -> None:
+    assert connection.execute(query.encode()).fetchall() == []
+
+
+def test_the_tables_have_the_columns_the_readme_names(connection: psycopg.Connection[Any]) -> None:
+    section = README[README.index("## The tables") : README.index("Where two models disagree")]
+    for table, columns in re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", section, re.MULTILINE):
+        rows = connection.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_name = %s ORDER BY ordinal_position",
+            (table,),
+        )
+        assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", columns)) == [name for (name,) in rows], table
