@@ -9,8 +9,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -130,19 +128,14 @@ class Source:
     filename: str
     content: bytes | None = None
 
-    @property
-    def path(self) -> Path:
-        from pathlib import Path
-
-        return Path(self.filename)
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """A decoded image, ready for the model.
 
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
-    the original in pixels, `pixels` the model's view: uint8 of shape (height, width, channels).
+    the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view:
+    uint8 of shape (height, width, channels).
     """
 
     position: int

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from mlpredict.cli.consoles import talk, write_data
@@ -79,21 +77,13 @@ def _own_name(detail: PredictionDetail, image: ImageFile) -> str:
 
 
 def _write(target: Path, content: bytes, *, force: bool) -> None:
-    """Write a whole file or none; without `force` never over one that is there."""
+    """Write a file; without `force` never over one that is there, nor through a link."""
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".mlpredict-")
-        try:
-            with open(descriptor, "wb") as file:
+        if force:
+            _replace(target, content)
+        else:
+            with target.open("xb") as file:
                 file.write(content)
-            os.chmod(temporary, 0o666 & ~_umask())
-            if force:
-                os.replace(temporary, target)
-            else:
-                # Unlike a rename, a link fails where the name is taken.
-                os.link(temporary, target)
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
     except FileExistsError:
         raise OutputError(
             f"{target}: there is a file of this name", hint="overwrite it with --force"
@@ -102,7 +92,12 @@ def _write(target: Path, content: bytes, *, force: bool) -> None:
         raise OutputError(f"{target}: {error.strerror or error}") from error
 
 
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target and rename, so that what was there is whole until this is."""
+    partial = target.with_name(f".mlpredict-{os.getpid()}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

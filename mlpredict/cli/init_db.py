@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlpredict import settings
 from mlpredict.cli.consoles import talk
 from mlpredict.cli.options import (
     AsJson,
@@ -10,7 +11,6 @@ from mlpredict.cli.options import (
     Quiet,
     Verbose,
     chosen_format,
-    dsn_or_environment,
 )
 
 COLUMNS = ("version", "name", "state")
@@ -32,7 +32,7 @@ def init_db(
     from mlpredict.storage.migrations import migrate
 
     chosen = chosen_format(format_, as_json)
-    with open_connection(dsn_or_environment(dsn), talk.notice) as connection:
+    with open_connection(dsn or settings.dsn(), talk.notice) as connection:
         report = migrate(connection)
         where = describe(connection)
     if report.adopted_inputs or report.adopted_predictions:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlpredict import settings
 from mlpredict.cli.consoles import stderr_is_terminal, talk
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
@@ -17,7 +18,6 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_columns,
     chosen_format,
-    dsn_or_environment,
 )
 from mlpredict.cli.times import point_in_time
 from mlpredict.domain import PredictionFilter
@@ -118,7 +118,7 @@ def list_predictions(
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT
-    with open_repository(dsn_or_environment(dsn), talk.notice) as repository:
+    with open_repository(dsn or settings.dsn(), talk.notice) as repository:
         found = repository.predictions(wanted, limit=rows, before=before)
         written = write_records(map(prediction_fields, found), chosen, shown)
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)

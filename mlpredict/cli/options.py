@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -73,11 +72,6 @@ Columns = Annotated[
         show_default=False,
     ),
 ]
-
-
-def dsn_or_environment(given: str | None) -> str | None:
-    """The DSN of the command line, else that of the environment, else None for the local PostgreSQL."""
-    return given or os.environ.get("MLPREDICT_DSN") or None
 
 
 def chosen_format(given: Format | None, as_json: bool) -> Format:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import orjson
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +15,8 @@ from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import Activation, PredictionDetail, Task
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
+from mlpredict.inputs.decode import Unusable, open_image
+from mlpredict.inputs.pixels import to_channels
 from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
 
@@ -94,12 +95,10 @@ def _vector(values: object) -> list[float] | None:
 
 def _picture(detail: PredictionDetail) -> Text:
     try:
-        with Image.open(io.BytesIO(load_stored(detail.image).content)) as image:
-            picture = image.convert("RGBA")
-    except (MlpredictError, OSError, ValueError, SyntaxError) as error:
+        with open_image(load_stored(detail.image).content) as image:
+            shown = to_channels(ImageOps.exif_transpose(image), 3, "white")
+    except (MlpredictError, Unusable, OSError, ValueError, SyntaxError) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
-    paper = Image.new("RGBA", picture.size, "white")
-    shown = Image.alpha_composite(paper, picture).convert("RGB")
     shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
     return _half_blocks(shown) if data_console().color_system else _shades(shown)
 

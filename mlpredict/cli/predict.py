@@ -22,7 +22,6 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_columns,
     chosen_format,
-    dsn_or_environment,
 )
 from mlpredict.domain import EngineName, Keep, Task
 from mlpredict.errors import UsageError
@@ -183,4 +182,4 @@ def _repository(dsn: str | None, no_store: bool) -> AbstractContextManager[Repos
         return nullcontext()
     from mlpredict.storage.repository import open_repository
 
-    return open_repository(dsn_or_environment(dsn), talk.notice)
+    return open_repository(dsn or settings.dsn(), talk.notice)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mlpredict import settings
 from mlpredict.cli.consoles import talk
 from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.cli.options import (
@@ -17,7 +18,6 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_columns,
     chosen_format,
-    dsn_or_environment,
 )
 from mlpredict.errors import UsageError
 
@@ -62,7 +62,7 @@ def show(
 
     from mlpredict.storage.repository import open_repository
 
-    with open_repository(dsn_or_environment(dsn), talk.notice) as repository:
+    with open_repository(dsn or settings.dsn(), talk.notice) as repository:
         details = [repository.detail(prediction_id) for prediction_id in ids]
     if export_image:
         from mlpredict.cli.export import export_images

@@ -54,7 +54,7 @@ def _send(answers: io.FileIO, message: dict[str, Any]) -> None:
 
 def _outcome(reference: ReferenceModel, examples: NDArray[Any], folder: Path) -> dict[str, Any]:
     expected = reference.run(examples)
-    if _largest_difference(expected, reference.run(examples)) > TOLERANCE:
+    if largest_difference(expected, reference.run(examples)) > TOLERANCE:
         return _refused("it answers the same image differently every time")
     try:
         flatbuffer = _convert(reference, folder)
@@ -64,7 +64,7 @@ def _outcome(reference: ReferenceModel, examples: NDArray[Any], folder: Path) ->
         answered = LiteRtEngine(flatbuffer, "the converted model").run(examples)
     except ModelError as error:
         return _refused(error.message)
-    difference = _largest_difference(expected, answered)
+    difference = largest_difference(expected, answered)
     # NaN must not pass, and it compares as false with everything.
     if not difference <= TOLERANCE:
         return _refused(f"LiteRT's answers differ from TensorFlow's by {difference:.1g}", difference)
@@ -87,7 +87,7 @@ def _convert(reference: ReferenceModel, folder: Path) -> bytes:
     return flatbuffer
 
 
-def _largest_difference(expected: list[NDArray[Any]], answered: list[NDArray[Any]]) -> float:
+def largest_difference(expected: list[NDArray[Any]], answered: list[NDArray[Any]]) -> float:
     """Largest difference of any number: absolute for outputs up to 1, relative to the largest above."""
     if [tensor.shape for tensor in expected] != [tensor.shape for tensor in answered]:
         return float("nan")

@@ -75,6 +75,8 @@ def _recognise(path: Path) -> ModelFormat:
         if (path / "saved_model.pb").is_file():
             return ModelFormat.SAVED_MODEL
         raise ModelError(f"{path}: a folder without saved_model.pb is no SavedModel", hint=EXPECTED)
+    if not path.is_file():
+        raise ModelError(f"{path}: not a regular file", hint=EXPECTED)
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:8] == b"TFL3":

@@ -33,7 +33,7 @@ from mlpredict.inference.tensors import random_pixels, to_tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PROBE_IMAGES = 8
+PROBE_IMAGES = 4
 # The side in pixels of the images that a model which takes any size is tried on.
 PROBE_SIDE = 96
 # About four megabytes of float32: beyond that memory grows and speed does not.
@@ -138,11 +138,15 @@ def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
 
 def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, where: str) -> OutputReader:
     task, activation = sidecar.task, sidecar.activation
-    if task is None or activation is None:
-        guessed_task, guessed_activation = guess_task(_probe(engine, spec, output), sidecar.labels)
+    shape: tuple[int | None, ...] = engine.signature.outputs[output].shape
+    if task is None or activation is None or not shape or shape[-1] is None:
+        probed = _probe(engine, spec, output)
+        shape = probed.shape
+        guessed_task, guessed_activation = guess_task(probed, sidecar.labels)
         task = task or guessed_task
         activation = activation or _usual_activation(task, guessed_activation)
-    _check_labels(engine.signature, output, task, sidecar.labels, where)
+    if task in (Task.CLASSIFICATION, Task.BINARY):
+        _check_classes(shape, task, sidecar.labels, where)
     return OutputReader(task, activation, sidecar.labels)
 
 
@@ -162,14 +166,14 @@ def _usual_activation(task: Task, guessed: Activation) -> Activation:
             return Activation.NONE
 
 
-def _check_labels(
-    signature: Signature, output: int, task: Task, labels: tuple[str, ...] | None, where: str
+def _check_classes(
+    shape: tuple[int | None, ...], task: Task, labels: tuple[str, ...] | None, where: str
 ) -> None:
-    shape = signature.outputs[output].shape
-    if labels is None or task not in (Task.CLASSIFICATION, Task.BINARY):
-        return
-    classes = 2 if task is Task.BINARY else (shape[-1] if shape else None)
-    if classes is not None and classes != len(labels):
+    numbers = shape[-1] if len(shape) == 2 else None if len(shape) > 2 else 1
+    if numbers is None or (task is Task.BINARY) != (numbers == 1):
+        raise ModelError(f"{where}: an output of shape {shape} is no {task}")
+    classes = 2 if task is Task.BINARY else numbers
+    if labels is not None and classes != len(labels):
         raise ModelError(f"{where}: {len(labels)} labels for {classes} classes")
 
 

@@ -39,7 +39,8 @@ class OutputReader:
         if self.task not in (Task.CLASSIFICATION, Task.BINARY):
             return Prediction(values)
         probabilities = class_probabilities(row, self.task, self.activation)
-        likely = int(probabilities.argmax())
+        # Of the values: logits that hardly differ may have the same probability.
+        likely = int((probabilities if self.task is Task.BINARY else row).argmax())
         return Prediction(values, likely, self._label(likely), shortest(probabilities[likely]))
 
     def _label(self, likely: int) -> str:

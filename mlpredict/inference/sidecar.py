@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -99,7 +100,7 @@ def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
             return None
         case str():
             return _labels_file(files.companion(value))
-        case list() if value and all(isinstance(label, str | int) for label in value):
+        case list() if value and all(type(label) in (str, int) for label in value):
             return tuple(str(label) for label in value)
         case _:
             raise _Misstated("labels must be a list of texts, or the name of a file with one a line")
@@ -107,9 +108,10 @@ def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
 
 def _labels_file(path: Path) -> tuple[str, ...]:
     try:
-        labels = tuple(line.strip() for line in path.read_text("utf-8").splitlines())
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text("utf-8-sig")
+    except (OSError, ValueError) as error:
         raise _Misstated(f"labels: {error}") from error
+    labels = tuple(line.strip() for line in text.rstrip().splitlines())
     if not labels:
         raise _Misstated(f"labels: {path} is empty")
     return labels
@@ -121,7 +123,9 @@ def _scaling(value: object) -> Scaling | None:
             return None
         case str() if value in NAMED_SCALES:
             return NAMED_SCALES[value]
-        case {"mean": [*mean], "std": [*std]} if _numbers(mean) and _numbers(std) and len(mean) == len(std):
+        case {"mean": [*mean], "std": [*std], **rest} if (
+            not rest and _numbers(mean) and _numbers(std) and len(mean) == len(std)
+        ):
             if 0 in std:
                 raise _Misstated("scale: std must not be 0")
             return Scaling(255.0, tuple(map(float, mean)), tuple(map(float, std)))
@@ -132,9 +136,7 @@ def _scaling(value: object) -> Scaling | None:
 
 
 def _numbers(values: list[Any]) -> bool:
-    return bool(values) and all(
-        isinstance(value, int | float) and not isinstance(value, bool) for value in values
-    )
+    return bool(values) and all(type(value) in (int, float) and math.isfinite(value) for value in values)
 
 
 def _colour(name: str | None) -> str | None:

@@ -10,7 +10,7 @@ from mlpredict.domain import ImageSpec, Preprocessing, Scaling
 from mlpredict.errors import ModelError
 
 CHANNELS = (1, 3, 4)
-INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int8", "int32", "int64")
+INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
 
 
 @dataclass(frozen=True, slots=True)

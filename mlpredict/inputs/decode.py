@@ -25,6 +25,8 @@ RESAMPLING = {
     Resize.BICUBIC: Image.Resampling.BICUBIC,
     Resize.LANCZOS: Image.Resampling.LANCZOS,
 }
+# Programs that draw: Pillow hands them to Ghostscript or to Windows, which then run them.
+VECTOR_FORMATS = frozenset({"EPS", "WMF"})
 MAX_PIXELS = 100_000_000
 # Pillow's own limit would come first, and its message does not tell the size.
 Image.MAX_IMAGE_PIXELS = None
@@ -81,12 +83,25 @@ def _open_without_waiting(filename: str, flags: int) -> int:
     return os.open(filename, flags | getattr(os, "O_NONBLOCK", 0))
 
 
+def open_image(content: bytes) -> Image.Image:
+    """Identify an image without decoding it.
+
+    Raises:
+        Unusable: it is of a format that would have to be run.
+        Exception: whatever Pillow raises on what it does not know.
+    """
+    image = Image.open(io.BytesIO(content))
+    if image.format in VECTOR_FORMATS:
+        raise Unusable(f"{image.format} files hold drawings, not pixels")
+    return image
+
+
 def _decode_bytes(content: bytes, spec: ImageSpec) -> tuple[str, tuple[int, int], NDArray[np.uint8]]:
     try:
         with warnings.catch_warnings():
             # Pillow warns of oddities it copes with.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(content)) as image:
+            with open_image(content) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise Unusable(f"too large: {width}×{height} pixels, the limit is {MAX_PIXELS:,} in all")

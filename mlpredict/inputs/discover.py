@@ -73,14 +73,21 @@ def names_from(listing: str, *, separator: bytes) -> Iterator[str]:
     Raises:
         UsageError: the list cannot be read.
     """
+    # Inside a list a dash is a file like any other: stdin may be the list itself.
     if listing == STDIN:
-        yield from read_names(sys.stdin.buffer, separator=separator)
+        for name in read_names(sys.stdin.buffer, separator=separator):
+            yield _file_name(name)
         return
     try:
         with Path(listing).open("rb") as file:
-            yield from read_names(file, separator=separator)
+            for name in read_names(file, separator=separator):
+                yield _file_name(name)
     except OSError as error:
         raise UsageError(f"--files-from {listing}: {describe_os_error(error)}") from error
+
+
+def _file_name(name: str) -> str:
+    return os.path.join(os.curdir, name) if name == STDIN else name
 
 
 def describe_os_error(error: OSError) -> str:

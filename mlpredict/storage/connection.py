@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 
-from mlpredict.errors import DatabaseError, SchemaOutdated
+from mlpredict.errors import DatabaseError, SchemaOutdated, UsageError
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -50,6 +50,8 @@ def translated() -> Iterator[None]:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise SchemaOutdated(_first_line(error), hint=INIT_DB_HINT) from error
+    except psycopg.errors.InvalidRegularExpression as error:
+        raise UsageError(f"not a pattern: {_first_line(error)}") from error
     except psycopg.Error as error:
         raise DatabaseError(_first_line(error)) from error
 

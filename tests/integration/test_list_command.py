@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,17 @@ def test_an_empty_list_is_empty_in_every_format(mlpredict: Command, dsn: str) ->
         mlpredict("list", "--dsn", dsn, "--format", name, "--columns", "label").stdout for name in formats
     ]
     assert outputs == [b"[]\n", b"", b"", b"label\n"]
+
+
+@pytest.mark.parametrize("option", ["--filename", "--label", "--model"])
+def test_a_filter_may_hold_any_bytes(mlpredict: Command, filled: str, option: str) -> None:
+    done = mlpredict("list", option, os.fsdecode(b"caf\xe9"), "--dsn", filled)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_a_filter_that_is_no_pattern_is_a_mistake_of_usage(mlpredict: Command, filled: str) -> None:
+    done = mlpredict("list", "--filename", "[z-a]", "--dsn", filled)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
 
 
 def test_a_list_may_be_cut_short(mlpredict: Command, filled: str) -> None:

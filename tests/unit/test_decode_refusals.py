@@ -45,6 +45,11 @@ def header_alone(width: int, height: int) -> bytes:
         pytest.param(b"Dear Sir,\n\tno image here.\n", "not an image", id="text"),
         pytest.param(b"%PDF-1.7\n" + bytes(range(256)), "not an image, or of an unknown format", id="PDF"),
         pytest.param(bytes(1000), "not an image, or of an unknown format", id="zeros"),
+        pytest.param(
+            b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n",
+            "EPS files hold drawings, not pixels",
+            id="EPS",
+        ),
     ],
 )
 def test_what_is_no_image_is_called_so(content: bytes, reason: str) -> None:
