@@ -89,26 +89,30 @@ def answers(chosen: Format, columns: Sequence[str], top_k: int | None, model: Mo
 
 def run(job: Job, model: Model, repository: Repository | None, printer: Answers) -> int:
     """Predict, record and print everything; how many inputs failed."""
-    storing = (
-        None
-        if repository is None
-        else repository.start_run(model.identity, engine=model.engine.name, keep=job.keep)
-    )
-    tally = Tally(None if storing is None else storing.run_id)
-    recorder: Recorder = NotStoring(str(model.identity))
-    if repository is not None and storing is not None:
-        skip = model.identity.fingerprint if job.skip_existing else None
-        recorder = Storing(repository, storing, job.keep, model.spec.preprocessing, skip)
-    with _progress(job) as advance:
-        for outcomes in predict(job.names(), model, recorder, batch_size=job.batch_size):
-            tally.count(outcomes)
-            _tell_failures(outcomes)
-            printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
-            advance(len(outcomes))
-    if repository is not None and storing is not None:
-        repository.finish_run(storing)
+    with _recording(job, model, repository) as (recorder, run_id):
+        tally = Tally(run_id)
+        with _progress(job) as advance:
+            for outcomes in predict(job.names(), model, recorder, batch_size=job.batch_size):
+                tally.count(outcomes)
+                _tell_failures(outcomes)
+                printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
+                advance(len(outcomes))
     printer.finish(tally)
     return tally.failed
+
+
+@contextmanager
+def _recording(
+    job: Job, model: Model, repository: Repository | None
+) -> Iterator[tuple[Recorder, int | None]]:
+    """What records the predictions, and the run's number where they are stored."""
+    if repository is None:
+        yield NotStoring(str(model.identity)), None
+        return
+    stored = repository.start_run(model.identity, engine=model.engine.name, keep=job.keep)
+    skipping = model.identity.fingerprint if job.skip_existing else None
+    yield Storing(repository, stored, job.keep, model.spec.preprocessing, skipping), stored.run_id
+    repository.finish_run(stored)
 
 
 class _StreamedAnswers:

@@ -45,14 +45,16 @@ class Compiled:
 
 def compiled_model(
     files: ModelFiles,
+    name: str,
     cache: Path,
     examples: Callable[[Signature], NDArray[Any]],
     notify: Callable[[str], None],
 ) -> Compiled:
     """The model's flatbuffer from the cache, compiled and cached first where it is not there.
 
-    `examples` gives the tensors that both engines must agree on, once the signature is known. The
-    reason why a model cannot be compiled is cached as well: trying again would take as long.
+    `name` is what the model is called in notices. `examples` gives the tensor that both engines must
+    agree on, once the signature is known. The reason why a model cannot be compiled is cached as
+    well: trying again would take as long.
 
     Raises:
         ModelError: TensorFlow cannot load the model.
@@ -60,14 +62,14 @@ def compiled_model(
     entry = _CacheEntry(cache, files.sha256)
     if (cached := entry.read()) is not None:
         return cached
-    notify(f"preparing {files.path.name} for LiteRT, once; this takes a few seconds")
+    notify(f"preparing {name} for LiteRT, once; this takes a few seconds")
     compiled = _compile_in_process(files, examples)
     try:
         entry.write(compiled)
     except OSError as error:
         notify(f"the prepared model cannot be kept in {cache}: {error.strerror}")
     if compiled.reason is not None:
-        notify(f"{files.path.name} runs on TensorFlow: {compiled.reason}")
+        notify(f"{name} runs on TensorFlow: {compiled.reason}")
     return compiled
 
 

@@ -123,7 +123,7 @@ def _engine(
         spec = image_spec(signature, sidecar.preprocessing, where)
         return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
 
-    compiled = compiled_model(files, cache / "models", example_tensors, notify)
+    compiled = compiled_model(files, _name(files, sidecar), cache / "models", example_tensors, notify)
     if compiled.flatbuffer is not None:
         return LiteRtEngine(compiled.flatbuffer, where)
     if wanted is EngineName.LITERT:
@@ -187,7 +187,7 @@ def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: Outp
         "preprocessing": asdict(spec.preprocessing),
     }
     return ModelIdentity(
-        name=sidecar.name or files.path.stem,
+        name=_name(files, sidecar),
         fingerprint=fingerprint(files.sha256, spec.preprocessing, sidecar.output),
         format=files.format,
         path=str(files.path),
@@ -195,6 +195,10 @@ def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: Outp
         labels=reader.labels,
         description=description,
     )
+
+
+def _name(files: ModelFiles, sidecar: Sidecar) -> str:
+    return sidecar.name or files.path.stem
 
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:

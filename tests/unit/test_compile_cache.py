@@ -38,7 +38,7 @@ class Workshop:
         def no_examples(_: object) -> object:
             raise AssertionError("the stand-in needs no examples")
 
-        return compiled_model(files, cache, no_examples, self.notices.append)  # type: ignore[arg-type]
+        return compiled_model(files, "cats", cache, no_examples, self.notices.append)  # type: ignore[arg-type]
 
 
 @pytest.fixture
