@@ -40,6 +40,19 @@ class Command(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
+@pytest.fixture(scope="session", autouse=True)
+def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile modules once for all processes of the tests, where bytecode is not to be written.
+
+    Importing TensorFlow takes nine seconds otherwise, each time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+            patch.delenv("PYTHONDONTWRITEBYTECODE")
+            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def public_directory() -> Iterator[Path]:
     """A directory every account can enter: as root, the servers run under another one."""
@@ -115,7 +128,8 @@ def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def environment(cache_home: Path, public_directory: Path) -> dict[str, str]:
     """What the command gets to see, with nothing of this machine's own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLPREDICT", "PG"))}
+    own = ("MLPREDICT", "PG", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     places = {"MLPREDICT_HOME": str(public_directory / "home"), "MLPREDICT_CACHE": str(cache_home)}
     return {**kept, **places, "COLUMNS": "120", "TERM": "dumb"}
 

@@ -21,7 +21,7 @@ from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.predict import predict
 from mlpredict.cli.show import show
-from mlpredict.errors import MlpredictError, UsageError
+from mlpredict.errors import MlpredictError, OutputError, UsageError
 
 INTERRUPTED = 130
 
@@ -78,6 +78,9 @@ def run(arguments: Sequence[str]) -> int:
     except OutputClosed as error:
         abandon_stdout()
         status = error.exit_status
+    except OutputError as error:
+        status = _report(error)
+        abandon_stdout()
     except MlpredictError as error:
         status = _report(error)
     return status

@@ -138,7 +138,10 @@ def _compile_in_process(files: ModelFiles, examples: Callable[[Signature], NDArr
         tempfile.TemporaryFile() as log,
     ):
         command = [sys.executable, "-m", "mlpredict.inference.compiler", str(files.path), folder]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log) as process:
+        # TensorFlow leaves temporary files behind; in the folder they go with it.
+        env = {**os.environ, "TMPDIR": folder}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process:
             try:
                 signature = _receive(process, log)
                 _send(process, examples(Signature.from_json(signature)))
