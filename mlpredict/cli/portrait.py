@@ -100,7 +100,8 @@ def _picture(detail: PredictionDetail) -> Text:
     except (MlpredictError, Unusable, OSError, ValueError, SyntaxError) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
     shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
-    return _half_blocks(shown) if data_console().color_system else _shades(shown)
+    console = data_console()
+    return _shades(shown) if console.no_color or not console.color_system else _half_blocks(shown)
 
 
 def _half_blocks(image: Image.Image) -> Text:

@@ -36,7 +36,7 @@ def print_renderable(renderable: RenderableType) -> None:
 
 def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """A table with one row a record."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
     for column in columns:
         table.add_column(
             column,
@@ -51,7 +51,7 @@ def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
 
 def print_summary(tally: Tally) -> None:
     """What came of a run that is too long for a table."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
     table.add_column("label")
     table.add_column("images", justify="right")
     table.add_column("")

@@ -73,6 +73,17 @@ def test_colours_go_when_they_are_not_wanted(
     assert not COLOURS.search(on_a_terminal({**environment, "NO_COLOR": "1"}, *arguments))
 
 
+def test_a_picture_is_there_without_colours_too(
+    environment: dict[str, str], dsn: str, digits: list[Path]
+) -> None:
+    on_a_terminal(environment, "predict", digits[0], "--dsn", dsn)
+    arguments = ("show", "1", "--dsn", dsn)
+    assert "▀" in on_a_terminal(environment, *arguments)
+    plain = on_a_terminal({**environment, "NO_COLOR": "1"}, *arguments)
+    assert "▀" not in plain
+    assert any(set(line[:28].strip()) & set(".:-=+*#%@") for line in plain.splitlines())
+
+
 @pytest.mark.parametrize("command", ["predict", "list", "show"])
 def test_a_name_cannot_command_the_terminal(
     environment: dict[str, str], dsn: str, digits: list[Path], tmp_path: Path, command: str
