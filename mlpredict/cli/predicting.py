@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import orjson
@@ -14,11 +12,12 @@ import orjson
 from mlpredict.cli.consoles import stderr_is_terminal, stdout_is_terminal, talk, talk_console, write_data
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
+from mlpredict.cli.tally import Tally
 from mlpredict.domain import Keep, PredictionRecord, Rejected
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
-from mlpredict.pipeline import NotStoring, Outcome, Recorder, Skipped, Storing, predict
+from mlpredict.pipeline import NotStoring, Outcome, Recorder, Storing, predict
 from mlpredict.storage.repository import Repository
 
 TABLE_ROWS = 50
@@ -36,40 +35,6 @@ class Job:
     skip_existing: bool
     streams: bool
     """Whether predictions are printed while the others are being made."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has come of a run so far."""
-
-    run_id: int | None
-    predicted: int = 0
-    skipped: int = 0
-    score_sum: float = 0.0
-    labels: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def failed(self) -> int:
-        return self.failures.total()
-
-    @property
-    def seconds(self) -> float:
-        return max(time.monotonic() - self.started, 1e-9)
-
-    def count(self, outcomes: Iterable[Outcome]) -> None:
-        for outcome in outcomes:
-            match outcome:
-                case Rejected():
-                    self.failures[outcome.reason] += 1
-                case Skipped():
-                    self.skipped += 1
-                case PredictionRecord():
-                    self.predicted += 1
-                    self.score_sum += outcome.score or 0.0
-                    if outcome.label is not None:
-                        self.labels[outcome.label] += 1
 
 
 class Answers(Protocol):

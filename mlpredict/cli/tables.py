@@ -17,7 +17,7 @@ from mlpredict.printable import printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mlpredict.cli.predicting import Tally
+    from mlpredict.cli.tally import Tally
 
 NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "version"})
 BAR_WIDTH = 30

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,8 @@ def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connectio
         DatabaseError: nothing answers there, or the DSN is not one.
     """
     if dsn is None:
+        if os.name != "posix":
+            raise DatabaseError("no local PostgreSQL on this platform", hint="name one with --dsn")
         from mlpredict.storage import local_server
 
         connection = local_server.open_connection(local_server.locate(), notify)

@@ -30,7 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import pg_binaries, service_account
+from mlpredict.storage import cluster, service_account
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
 
@@ -125,7 +125,7 @@ def ensure_running(server: LocalServer, notify: Notify) -> str:
 def is_running(server: LocalServer) -> bool:
     """Whether a live server owns the data directory, answering or not."""
     with _explained():
-        return pg_binaries.owner_pid(server.data) is not None
+        return cluster.owner_pid(server.data) is not None
 
 
 def stop(server: LocalServer) -> bool:
@@ -134,20 +134,20 @@ def stop(server: LocalServer) -> bool:
     Raises DatabaseError when it does not stop within `STOP_SECONDS`.
     """
     with _explained():
-        if pg_binaries.owner_pid(server.data) is None:
+        if cluster.owner_pid(server.data) is None:
             return False
         with service_account.locked(server.root / "start.lock", wait=True):
             return _stop(server)
 
 
 def _stop(server: LocalServer) -> bool:
-    pid = pg_binaries.owner_pid(server.data)
+    pid = cluster.owner_pid(server.data)
     if pid is None:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_SECONDS
-    while pg_binaries.owner_pid(server.data) == pid:
+    while cluster.owner_pid(server.data) == pid:
         if time.monotonic() > deadline:
             raise DatabaseError(f"the local PostgreSQL (process {pid}) does not stop")
         time.sleep(POLL_SECONDS)
@@ -155,7 +155,7 @@ def _stop(server: LocalServer) -> bool:
 
 
 def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
-    pg_binaries.check_version(server.root, server.binaries.major)
+    cluster.check_version(server.root, server.binaries.major)
     service_account.make_root(server.root, server.account)
     with service_account.locked(server.root / "start.lock", wait=True):
         _rotate_log(server)
@@ -175,14 +175,14 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
             connection = psycopg.connect(conninfo(server), autocommit=autocommit)
         except psycopg.OperationalError as error:
             reason = str(error).partition("\n")[0]
-            if pg_binaries.is_refusal(reason):
+            if cluster.is_refusal(reason):
                 raise DatabaseError(f"the local PostgreSQL: {reason}", hint=USE_ANOTHER) from error
         else:
             if process is not None:
                 process.returncode = 0  # it outlives us: no warning that nobody waited for it
             return connection
         if process is not None and process.poll() is not None:
-            said = pg_binaries.blame_log(server.log, log_start)
+            said = cluster.blame_log(server.log, log_start)
             if "still in use" not in said:  # by children of a killed server: they soon go
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
@@ -190,7 +190,7 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
             log_start = server.log.stat().st_size if server.log.exists() else 0
             process = _start_unless_alive(server)
         if time.monotonic() > deadline:
-            said = pg_binaries.blame_log(server.log, log_start) or reason
+            said = cluster.blame_log(server.log, log_start) or reason
             message = f"PostgreSQL does not answer after {START_SECONDS:.0f} s: {said}"
             raise DatabaseError(message, hint=f"see {server.log}")
         time.sleep(POLL_SECONDS)
@@ -199,11 +199,11 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
 def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
     """Start the server, unless processes of one still live: nothing else may touch its files."""
     with service_account.locked(server.root / "server.lock", wait=False) as lock:
-        if lock is None or pg_binaries.owner_pid(server.data) is not None:
-            if pg_binaries.has_lost_socket(server.data):
+        if lock is None or cluster.owner_pid(server.data) is not None:
+            if cluster.has_lost_socket(server.data):
                 _stop(server)  # it answers nobody
             return None
-        pg_binaries.clear_stale(server.data, _socket(server))
+        cluster.clear_stale(server.data, _socket(server))
         _configure(server)
         service_account.make_private(server.socket_dir, server.account)
         quoted = str(server.socket_dir).replace('"', '""')  # the setting is a list of names
@@ -215,7 +215,7 @@ def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
                 stdout=log,
                 stderr=log,
                 cwd=server.root,
-                env=pg_binaries.environment(),
+                env=cluster.environment(),
                 pass_fds=(lock,),
                 start_new_session=True,  # a Ctrl-C in the terminal is not for the server
                 **server.account.popen_options(),
@@ -226,7 +226,7 @@ def _configure(server: LocalServer) -> None:
     """Write this version's settings, and access rules for whoever runs it now."""
     # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
     users = {server.account.name, service_account.current_name()}
-    files = {"mlpredict.conf": pg_binaries.SETTINGS, **pg_binaries.access_rules(NAME, users)}
+    files = {"mlpredict.conf": cluster.SETTINGS, **cluster.access_rules(NAME, users)}
     for name, text in files.items():
         service_account.write(server.data / name, text)
 
@@ -239,9 +239,9 @@ def _initialise(server: LocalServer) -> None:
     partial = Path(tempfile.mkdtemp(prefix="init-", dir=server.root))
     try:
         server.account.own(partial)
-        for command, text in pg_binaries.initialisation(partial, server.binaries.major, NAME):
+        for command, text in cluster.initialisation(partial, server.binaries.major, NAME):
             options = server.account.popen_options()
-            pg_binaries.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
+            cluster.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
         partial.rename(server.data)
         service_account.sync_directory(server.root)
     finally:
@@ -266,7 +266,7 @@ def _socket_dir(root: Path, account: Account) -> Path:
     if speakable and len(os.fsencode(inside)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_BYTES:
         return Path(inside)
     # Where the running server put it, though TMPDIR may name another place by now.
-    running = pg_binaries.recorded_socket(root / "data")
+    running = cluster.recorded_socket(root / "data")
     return running.parent if running else service_account.runtime_directory(root, account)
 
 
