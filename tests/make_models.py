@@ -127,9 +127,17 @@ def no_images(folder: Path, expected: dict[str, NDArray[Any]]) -> None:
 
 
 def refused(folder: Path, expected: dict[str, NDArray[Any]]) -> None:
-    """LiteRT does not convert an LSTM whose batch is not fixed."""
+    """LiteRT does not convert an LSTM whose batch is not fixed, and nothing can agree with chance."""
     import keras
+    import tensorflow as tf
     from keras import layers
+
+    module = tf.Module()
+    serve = tf.function(
+        lambda image: {"noise": tf.random.normal((tf.shape(image)[0], 3))},
+        input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32, name="image")],
+    )
+    tf.saved_model.save(module, folder / "random", signatures={"serving_default": serve})
 
     model = keras.Sequential([keras.Input((28, 28)), layers.LSTM(4), layers.Dense(10, "softmax")])
     model.save(folder / "lstm.keras")

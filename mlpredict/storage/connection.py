@@ -15,7 +15,7 @@ from mlpredict.errors import DatabaseError, SchemaOutdated, UsageError
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 # With the start-up of the program it leaves an answer within five seconds.
-CONNECT_TIMEOUT_SECONDS = 4
+CONNECT_TIMEOUT_SECONDS = 3
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
 
 

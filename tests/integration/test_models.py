@@ -113,6 +113,12 @@ def test_what_litert_cannot_convert_runs_on_tensorflow_and_says_why_once(
         load(models / "lstm.keras", tmp_path, EngineName.LITERT)
 
 
+def test_a_model_that_answers_by_chance_runs_on_tensorflow(models: Path, tmp_path: Path) -> None:
+    model, notices = load(models / "random", tmp_path)
+    assert model.engine.name is EngineName.TENSORFLOW
+    assert "differently every time" in notices[1]
+
+
 def test_tensorflow_runs_a_model_when_it_is_asked_to(
     models: Path, expected: Mapping[str, NDArray[Any]], tmp_path: Path
 ) -> None:
