@@ -39,7 +39,7 @@ SOME_FAILED = 1
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH", help="Image files and folders (recursive); - for one image on stdin."),
+    typer.Argument(metavar="PATH...", help="Image files and folders (recursive); - for one image on stdin."),
 ]
 FilesFrom = Annotated[
     str | None,

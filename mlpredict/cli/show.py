@@ -23,7 +23,7 @@ from mlpredict.errors import UsageError
 
 STDOUT = "-"
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID", help="Predictions, by the ids that list shows.")]
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="Predictions, by the ids that list shows.")]
 ExportImage = Annotated[
     bool, typer.Option("--export-image", help="Write the stored image instead.", show_default=False)
 ]
