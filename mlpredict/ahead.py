@@ -1,14 +1,18 @@
-"""An iterator that works in a thread of its own, a few items ahead of who uses them."""
+"""Iterators that work in threads of their own, a few items ahead of who uses them."""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # How often a thread that waits for room looks whether anybody still wants its items.
 POLL_SECONDS = 0.1
@@ -60,3 +64,27 @@ def made_ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
             yield item
     finally:
         abandoned.set()
+
+
+def mapped_ahead(
+    function: Callable[[Item], Result], items: Iterator[Item], helpers: Callable[[], int]
+) -> Iterator[tuple[Item, Result]]:
+    """Every item with the function's result, in the items' order; results are made by other threads.
+
+    `helpers` is asked before every item how many may be worked on beside the one that is waited for.
+    What the function raises is raised here. When this generator is closed, the threads end with
+    what they are working on.
+    """
+    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="ahead")
+    pending: deque[tuple[Item, Future[Result]]] = deque()
+    try:
+        for item in items:
+            pending.append((item, pool.submit(function, item)))
+            while len(pending) > helpers():
+                first, result = pending.popleft()
+                yield first, result.result()
+        while pending:
+            first, result = pending.popleft()
+            yield first, result.result()
+    finally:
+        pool.shutdown(cancel_futures=True)

@@ -1,39 +1,36 @@
-"""The predict use case: sources → batches → model → repository → records."""
+"""The predict use case: sources → batches → model → recorder → records.
+
+Three kinds of thread work at once, each some batches ahead of the next: one that finds and reads
+files (with helpers where images are large), as many that run the model as there are cores, and the
+caller's, which records. Pillow decodes small images holding the interpreter's lock, so that a second
+decoding thread would only be in the way; large ones, and the model, run without it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from mlpredict.ahead import made_ahead
-from mlpredict.domain import (
-    ImageSpec,
-    Keep,
-    NewPrediction,
-    Prediction,
-    PredictionRecord,
-    Preprocessing,
-    Rejected,
-    Run,
-    Sample,
-    Source,
-)
+from mlpredict.ahead import made_ahead, mapped_ahead
+from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.inputs.decode import decode
 from mlpredict.inputs.discover import STDIN, discover
-from mlpredict.inputs.keep import new_input
+from mlpredict.recording import Recorder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Decoded batches that wait for the model: one being decoded, one waiting, one running.
+# Decoded batches that wait for the model.
 BATCHES_AHEAD = 1
 # A batch is closed early when its files add up to this: it travels to the database in one piece.
 BATCH_BYTES = 32 << 20
+# Sources that one decoding thread takes at a time.
+CHUNK = 8
+# Files from here on, on average, decode long enough without the interpreter's lock for helpers.
+LARGE_FILE_BYTES = 32 << 10
 EXAMPLE_IMAGES = 8
 
 
@@ -43,17 +40,12 @@ class Predictor(Protocol):
     @property
     def spec(self) -> ImageSpec: ...
 
+    @property
+    def workers(self) -> int:
+        """How many threads may call `predict` at once."""
+        ...
+
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]: ...
-
-
-class Store(Protocol):
-    """The repository, as far as the pipeline knows it."""
-
-    def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]: ...
-
-    def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,88 +58,13 @@ class Skipped:
 Outcome = PredictionRecord | Rejected | Skipped
 
 
-class Recorder(Protocol):
-    """What becomes of a batch's predictions before anybody sees them."""
-
-    def skipped(self, samples: Sequence[Sample]) -> set[int]:
-        """The positions of samples that need no prediction."""
-        ...
-
-    def record(
-        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
-        """Keep the predictions, and give them as they are printed."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
-class Storing:
-    """Keeps every batch in the repository, in one transaction."""
+class _Batch:
+    """A batch on its way through the model; what is skipped stays out of it."""
 
-    store: Store
-    run: Run
-    keep: Keep
-    preprocessing: Preprocessing
-    skip_existing: str | None = None
-    """The fingerprint whose predictions are not repeated."""
-
-    def skipped(self, samples: Sequence[Sample]) -> set[int]:
-        if self.skip_existing is None:
-            return set()
-        known = self.store.predicted(self.skip_existing, [sample.sha256 for sample in samples])
-        positions = set()
-        for sample in samples:
-            if sample.sha256 in known:
-                positions.add(sample.position)
-            # The same image again in this batch will be there by then.
-            known.add(sample.sha256)
-        return positions
-
-    def record(
-        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
-        name = preprocessing_name(self.preprocessing)
-        new = [
-            NewPrediction(
-                sample.position,
-                sample.source.filename,
-                sample.contenttype,
-                new_input(sample, self.keep, name),
-                prediction,
-            )
-            for sample, prediction in answered
-        ]
-        return self.store.add(self.run, new, failures) if new or failures else []
-
-
-@dataclass(frozen=True, slots=True)
-class NotStoring:
-    """Gives every prediction at once and keeps none."""
-
-    model: str
-
-    def skipped(self, samples: Sequence[Sample]) -> set[int]:
-        return set()
-
-    def record(
-        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
-        return [
-            PredictionRecord(
-                prediction_id=None,
-                input_id=None,
-                run_id=None,
-                filename=sample.source.filename,
-                contenttype=sample.contenttype,
-                prediction=prediction.values,
-                likely_class=prediction.likely_class,
-                label=prediction.label,
-                score=prediction.score,
-                model=self.model,
-                created_at=None,
-            )
-            for sample, prediction in answered
-        ]
+    fresh: list[Sample]
+    failures: list[Rejected]
+    skipped: list[Sample]
 
 
 def predict(
@@ -158,9 +75,10 @@ def predict(
     A batch is given when it has been recorded, never before; within it, outcomes stand in the order
     of their sources. Memory is a few batches, however many names there are.
     """
-    items = (_decoded(found, position, model.spec) for position, found in enumerate(discover(names)))
-    for batch in made_ahead(_batches(items, batch_size), BATCHES_AHEAD):
-        yield _settle(batch, model, recorder)
+    decoded = made_ahead(_batches(_decoded(names, model), batch_size), BATCHES_AHEAD)
+    selected = (_select(batch, recorder) for batch in decoded)
+    for batch, answers in mapped_ahead(lambda batch: _answers(batch, model), selected, lambda: model.workers):
+        yield _record(batch, answers, recorder)
 
 
 def examples(names: Iterable[str], spec: ImageSpec) -> NDArray[np.uint8]:
@@ -173,20 +91,39 @@ def examples(names: Iterable[str], spec: ImageSpec) -> NDArray[np.uint8]:
     from mlpredict.inference.model import no_examples
 
     found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
-    decoded = [_decoded(item, n, spec) for n, item in enumerate(found)]
+    decoded = [decode(n, item, spec) for n, item in enumerate(found) if isinstance(item, Source)]
     pixels = [item.pixels for item in decoded if isinstance(item, Sample)]
     alike = [image for image in pixels if image.shape == pixels[0].shape]
     return np.stack(alike) if alike else no_examples(spec)
 
 
-def preprocessing_name(preprocessing: Preprocessing) -> str:
-    """A short name for one way of preprocessing: eight hexadecimal digits."""
-    text = json.dumps(asdict(preprocessing), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+class _Decoder:
+    """Decodes chunks of sources, and watches how large their files are."""
+
+    def __init__(self, spec: ImageSpec) -> None:
+        self._spec = spec
+        self._file_bytes = 0
+
+    def __call__(self, chunk: Sequence[tuple[int, Source | Rejected]]) -> list[Sample | Rejected]:
+        items = [
+            decode(position, found, self._spec) if isinstance(found, Source) else found
+            for position, found in chunk
+        ]
+        self._file_bytes = sum(len(item.content) for item in items if isinstance(item, Sample)) // len(items)
+        return items
+
+    @property
+    def has_large_files(self) -> bool:
+        return self._file_bytes >= LARGE_FILE_BYTES
 
 
-def _decoded(found: Source | Rejected, position: int, spec: ImageSpec) -> Sample | Rejected:
-    return decode(position, found, spec) if isinstance(found, Source) else found
+def _decoded(names: Iterable[str], model: Predictor) -> Iterator[Sample | Rejected]:
+    decoder = _Decoder(model.spec)
+    found = enumerate(discover(names))
+    chunks = iter(lambda: list(islice(found, CHUNK)), [])
+    helpers = mapped_ahead(decoder, chunks, lambda: model.workers if decoder.has_large_files else 0)
+    for _, items in helpers:
+        yield from items
 
 
 def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sample | Rejected]]:
@@ -208,22 +145,29 @@ def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sam
         yield batch
 
 
-def _settle(batch: Sequence[Sample | Rejected], model: Predictor, recorder: Recorder) -> list[Outcome]:
-    """Predict and record one batch; its outcomes in the order of their sources."""
+def _select(batch: Sequence[Sample | Rejected], recorder: Recorder) -> _Batch:
     samples = [item for item in batch if isinstance(item, Sample)]
-    skipped = recorder.skipped(samples) if samples else set()
-    fresh = [sample for sample in samples if sample.position not in skipped]
-    outcomes: dict[int, Outcome] = {
-        sample.position: Skipped(sample.source) for sample in samples if sample.position in skipped
-    }
-    answered: list[tuple[Sample, Prediction]] = []
     failures = [item for item in batch if isinstance(item, Rejected)]
-    for sample, answer in zip(fresh, model.predict(fresh) if fresh else [], strict=True):
+    known = recorder.skipped(samples) if samples else set()
+    fresh = [sample for sample in samples if sample.position not in known]
+    return _Batch(fresh, failures, [sample for sample in samples if sample.position in known])
+
+
+def _answers(batch: _Batch, model: Predictor) -> list[Prediction | str]:
+    return model.predict(batch.fresh) if batch.fresh else []
+
+
+def _record(batch: _Batch, answers: Sequence[Prediction | str], recorder: Recorder) -> list[Outcome]:
+    """Record one batch; its outcomes in the order of their sources."""
+    failures = list(batch.failures)
+    answered: list[tuple[Sample, Prediction]] = []
+    for sample, answer in zip(batch.fresh, answers, strict=True):
         if isinstance(answer, str):
             failures.append(Rejected(sample.position, sample.source, answer))
         else:
             answered.append((sample, answer))
     records = recorder.record(answered, failures)
+    outcomes: dict[int, Outcome] = {sample.position: Skipped(sample.source) for sample in batch.skipped}
     outcomes |= {failure.position: failure for failure in failures}
     outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
     return [outcomes[position] for position in sorted(outcomes)]

@@ -4,30 +4,65 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
 
 NOTE_BYTES = 65536
 
 
+@dataclass(slots=True)
+class _Redirection:
+    """File descriptor 2 belongs to the whole process: the first user redirects it, the last restores it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
+    terminal: int = -1
+    kept: IO[bytes] | None = None
+
+    def enter(self) -> None:
+        with self.lock:
+            if self.users == 0:
+                self.kept = tempfile.TemporaryFile()  # noqa: SIM115 - the last user closes it
+                self.terminal = os.dup(2)
+                os.dup2(self.kept.fileno(), 2)
+            self.users += 1
+
+    def leave(self) -> None:
+        with self.lock:
+            self.users -= 1
+            if self.users == 0 and self.kept is not None:
+                os.dup2(self.terminal, 2)
+                os.close(self.terminal)
+                self.kept.close()
+
+    def tail(self) -> str:
+        with self.lock:
+            if self.kept is None:
+                return ""
+            size = os.fstat(self.kept.fileno()).st_size
+            tail = os.pread(self.kept.fileno(), NOTE_BYTES, max(0, size - NOTE_BYTES))
+            return tail.decode("utf-8", "replace").strip()
+
+
+_redirection = _Redirection()
+
+
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Keep what is written to file descriptor 2 off the terminal.
+    """Keep what is written to file descriptor 2 off the terminal; any thread may, at any time.
 
     TensorFlow, LiteRT and libtiff write there themselves, and none has a setting that stops its
     first lines. What was kept back goes as a note with an exception that leaves the block.
     """
-    with tempfile.TemporaryFile() as kept:
-        terminal = os.dup(2)
-        os.dup2(kept.fileno(), 2)
-        try:
-            yield
-        except Exception as error:
-            size = kept.seek(0, os.SEEK_END)
-            kept.seek(max(0, size - NOTE_BYTES))
-            if text := kept.read().decode("utf-8", "replace").strip():
-                error.add_note(text)
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)
+    _redirection.enter()
+    try:
+        yield
+    except Exception as error:
+        if text := _redirection.tail():
+            error.add_note(text)
+        raise
+    finally:
+        _redirection.leave()

@@ -17,7 +17,8 @@ from mlpredict.domain import Keep, PredictionRecord, Rejected
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
-from mlpredict.pipeline import NotStoring, Outcome, Recorder, Storing, predict
+from mlpredict.pipeline import Outcome, predict
+from mlpredict.recording import NotStoring, Recorder, Storing
 from mlpredict.storage.repository import Repository
 
 TABLE_ROWS = 50

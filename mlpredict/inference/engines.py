@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -26,6 +27,11 @@ class Engine(Protocol):
     @property
     def signature(self) -> Signature: ...
 
+    @property
+    def workers(self) -> int:
+        """How many threads may call `run` at once."""
+        ...
+
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs, in the signature's order, for a tensor of the input's dtype and rank."""
         ...
@@ -39,45 +45,73 @@ def available_cores() -> int:
 
 
 class LiteRtEngine:
-    """A flatbuffer on LiteRT, with XNNPACK on all cores."""
+    """A flatbuffer on LiteRT with XNNPACK: an interpreter of one thread for every thread that calls.
+
+    That way all cores work where batches are many, and no core waits for another within a batch.
+    """
 
     name = EngineName.LITERT
 
-    def __init__(self, flatbuffer: bytes, where: str, *, threads: int | None = None) -> None:
+    def __init__(self, flatbuffer: bytes, where: str) -> None:
         """Load a flatbuffer; `where` names it in messages.
 
         Raises:
             ModelError: LiteRT cannot run it.
         """
+        self._flatbuffer = flatbuffer
+        self._where = where
+        self._idle: SimpleQueue[_Interpreter] = SimpleQueue()
+        first = self._interpreter()
+        self.signature = first.signature
+        self._idle.put(first)
+
+    @property
+    def workers(self) -> int:
+        return available_cores()
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs for one batch; a quantised model takes and gives float32 here."""
+        try:
+            interpreter = self._idle.get_nowait()
+        except Empty:
+            interpreter = self._interpreter()
+        try:
+            return interpreter.run(tensor)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._where}: LiteRT failed: {_first_line(error)}") from error
+        finally:
+            self._idle.put(interpreter)
+
+    def _interpreter(self) -> _Interpreter:
+        try:
+            return _Interpreter(self._flatbuffer)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._where}: LiteRT cannot run it: {_first_line(error)}") from error
+
+
+class _Interpreter:
+    """LiteRT's interpreter, for one thread at a time."""
+
+    def __init__(self, flatbuffer: bytes) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        try:
-            with quiet_stderr():
-                self._interpreter = Interpreter(
-                    model_content=flatbuffer, num_threads=threads or available_cores()
-                )
-                # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2.
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{where}: LiteRT cannot run it: {_first_line(error)}") from error
-        self._where = where
+        with quiet_stderr():
+            self._interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
+            # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2.
+            self._interpreter.allocate_tensors()
         inputs, outputs = self._tensors()
         self._inputs, self._outputs = list(inputs.values()), list(outputs.values())
         self.signature = Signature(_specs(inputs), _specs(outputs))
         self._shape: tuple[int, ...] = ()
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """All outputs for one batch; a quantised model takes and gives float32 here."""
         entry = self._inputs[0]
-        try:
-            if tensor.shape != self._shape:
-                self._interpreter.resize_tensor_input(entry["index"], tensor.shape)
-                self._interpreter.allocate_tensors()
-                self._shape = tensor.shape
-            self._interpreter.set_tensor(entry["index"], _quantised(tensor, entry))
-            self._interpreter.invoke()
-        except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._where}: LiteRT failed: {_first_line(error)}") from error
+        if tensor.shape != self._shape:
+            self._interpreter.resize_tensor_input(entry["index"], tensor.shape)
+            self._interpreter.allocate_tensors()
+            self._shape = tensor.shape
+        self._interpreter.set_tensor(entry["index"], _quantised(tensor, entry))
+        self._interpreter.invoke()
         return [
             _dequantised(self._interpreter.get_tensor(detail["index"]), detail) for detail in self._outputs
         ]
@@ -149,6 +183,11 @@ class TensorFlowEngine:
         with quiet_stderr():
             self._reference = load_reference(path, where)
         self.signature = self._reference.signature
+
+    @property
+    def workers(self) -> int:
+        # It spreads one batch over all cores by itself.
+        return 1
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch."""

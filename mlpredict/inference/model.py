@@ -72,6 +72,11 @@ class Model:
         return self.engine.run(tensor)[self.output]
 
     @property
+    def workers(self) -> int:
+        """How many threads may call `predict` at once."""
+        return self.engine.workers
+
+    @property
     def batch_size(self) -> int:
         """How many images at a time are as fast as more, for this size of image."""
         values = (self.spec.height or PROBE_SIDE) * (self.spec.width or PROBE_SIDE) * self.spec.channels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -37,6 +37,9 @@ from mlpredict.storage.text import decode_filename, encode_filename, glob_to_reg
 
 PAGE_ROWS = 1000
 NO_ID = -1
+
+# What tells one input from another: the SHA-256 of its file, and what was kept of it.
+InputKey = tuple[bytes, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +150,10 @@ class Repository:
         of `predictions`.
         """
         with translated(), self._connection.transaction():
-            self._add_inputs([prediction.input for prediction in predictions])
-            stored = self._add_predictions(run, predictions)
+            inputs = self._add_inputs([prediction.input for prediction in predictions])
+            stored = self._add_predictions(run, predictions, inputs)
             self._add_failures(run, failures)
-        return [_new_record(run, prediction, stored[prediction.position]) for prediction in predictions]
+        return stored
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
@@ -216,27 +219,34 @@ class Repository:
             rows = self._connection.execute(statements.MODEL_IDS, {"model": storable(wanted)})
             return [model_id for (model_id,) in rows]
 
-    def _add_inputs(self, inputs: Sequence[NewInput]) -> None:
+    def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
+        """The ids of inputs that are new and of those that were there, by what tells them apart."""
+        if not inputs:
+            return {}
         # Two runs that store the same images take the rows' locks in one order, so neither waits
         # for the other in a circle.
         ordered = sorted({(new.sha256, new.kept): new for new in inputs}.items())
-        columns = zip(
-            *((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for _, n in ordered),
-            strict=True,
-        )
-        if ordered:
-            self._connection.execute(statements.INSERT_INPUTS, [list(column) for column in columns])
+        rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for _, n in ordered)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        ids = _ids(self._connection.execute(statements.INSERT_INPUTS, columns))
+        if len(ids) < len(ordered):
+            ids |= _ids(self._connection.execute(statements.INPUT_IDS, columns[:2]))
+        return ids
 
     def _add_predictions(
-        self, run: Run, predictions: Sequence[NewPrediction]
-    ) -> dict[int, tuple[int, int, datetime]]:
-        """Ids of prediction and input, and the time, by position."""
+        self, run: Run, predictions: Sequence[NewPrediction], inputs: Mapping[InputKey, int]
+    ) -> list[PredictionRecord]:
         if not predictions:
-            return {}
-        rows = [_prediction_row(prediction) for prediction in predictions]
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        stored = self._connection.execute(statements.INSERT_PREDICTIONS, [run.run_id, run.model_id, *columns])
-        return {position: (prediction, image, at) for position, prediction, image, at in stored}
+            return []
+        ids = self._connection.execute(statements.PREDICTION_IDS, (len(predictions),)).fetchall()
+        records = [
+            _new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
+            for new, (prediction_id, now) in zip(predictions, ids, strict=True)
+        ]
+        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_PREDICTIONS) as copy:
+            for new, record in zip(predictions, records, strict=True):
+                copy.write_row(_prediction_row(run, new, record))
+        return records
 
     def _add_failures(self, run: Run, failures: Sequence[Rejected]) -> None:
         if failures:
@@ -277,23 +287,13 @@ def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repositor
     return Repository(connection)
 
 
-def _prediction_row(new: NewPrediction) -> tuple[Any, ...]:
-    prediction = new.prediction
-    return (
-        new.position,
-        new.input.sha256,
-        new.input.kept,
-        *encode_filename(new.filename),
-        new.contenttype,
-        prediction.values,
-        prediction.likely_class,
-        None if prediction.label is None else storable(prediction.label),
-        prediction.score,
-    )
+def _ids(rows: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:
+    return {(bytes(sha256), kept): input_id for sha256, kept, input_id in rows}
 
 
-def _new_record(run: Run, new: NewPrediction, stored: tuple[int, int, datetime]) -> PredictionRecord:
-    prediction_id, input_id, created_at = stored
+def _new_record(
+    run: Run, new: NewPrediction, prediction_id: int, input_id: int, created_at: datetime
+) -> PredictionRecord:
     prediction = new.prediction
     return PredictionRecord(
         prediction_id=prediction_id,
@@ -307,6 +307,23 @@ def _new_record(run: Run, new: NewPrediction, stored: tuple[int, int, datetime])
         score=prediction.score,
         model=run.model,
         created_at=created_at,
+    )
+
+
+def _prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
+    """The columns of `statements.COPY_PREDICTIONS`."""
+    return (
+        record.prediction_id,
+        run.run_id,
+        run.model_id,
+        new.position,
+        record.input_id,
+        *encode_filename(new.filename),
+        new.contenttype,
+        record.prediction,
+        record.likely_class,
+        None if record.label is None else storable(record.label),
+        record.score,
     )
 
 

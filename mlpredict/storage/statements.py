@@ -23,24 +23,31 @@ FINISH_RUN = SQL("UPDATE runs SET finished_at = now() WHERE id = %s")
 
 INSERT_INPUTS = SQL("""
     INSERT INTO inputs (sha256, kept, image, contenttype, width, height)
-    SELECT * FROM unnest(%b::bytea[], %b::text[], %b::text[], %b::text[], %b::integer[], %b::integer[])
+    SELECT * FROM unnest(%b::bytea[], %b::text[], %b::text[], %b::text[],
+                         %b::integer[], %b::integer[])
     ON CONFLICT (sha256, kept) DO NOTHING
+    RETURNING sha256, kept, id
 """)
 
 # A statement of its own, after the one above: it then sees inputs that other runs have committed.
-INSERT_PREDICTIONS = SQL("""
-    INSERT INTO predictions (run_id, model_id, position, inputid, filename, filename_bytes, contenttype,
-                             predictions, likely_class, label, score)
-    SELECT %s, %s, new.position, inputs.id, new.filename, new.filename_bytes, new.contenttype,
-           new.predictions::json, new.likely_class, new.label, new.score
-    FROM unnest(%s::bigint[], %b::bytea[], %s::text[], %s::text[], %s::bytea[], %s::text[],
-                %s::text[], %s::integer[], %s::text[], %s::real[])
-         WITH ORDINALITY
-         AS new (position, sha256, kept, filename, filename_bytes, contenttype,
-                 predictions, likely_class, label, score, place)
-    JOIN inputs ON inputs.sha256 = new.sha256 AND inputs.kept = new.kept
-    ORDER BY new.place
-    RETURNING position, id, inputid, created_at
+INPUT_IDS = SQL("""
+    SELECT inputs.sha256, inputs.kept, inputs.id
+    FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
+    JOIN inputs ON inputs.sha256 = wanted.sha256 AND inputs.kept = wanted.kept
+""")
+
+# Ids beforehand, as COPY returns none. `now()` is what the column's default will be, too.
+PREDICTION_IDS = SQL("""
+    SELECT nextval(ids.sequence), now()
+    FROM (SELECT pg_get_serial_sequence('predictions', 'id')::regclass AS sequence) AS ids,
+         generate_series(1, %s)
+""")
+
+# Half the time of INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
+COPY_PREDICTIONS = SQL("""
+    COPY predictions (id, run_id, model_id, position, inputid, filename, filename_bytes, contenttype,
+                      predictions, likely_class, label, score)
+    FROM STDIN
 """)
 
 INSERT_FAILURES = SQL("""

@@ -18,6 +18,7 @@ class FakeModel:
     spec: ImageSpec
     unanswered: Callable[[Sample], bool] = lambda _sample: False
     batches: list[list[str]] = field(default_factory=list)
+    workers: int = 1
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
         assert samples, "the model is not asked about nothing"

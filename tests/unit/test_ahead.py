@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlpredict.ahead import made_ahead
+from mlpredict.ahead import made_ahead, mapped_ahead
 
 PATIENCE_SECONDS = 10
 
@@ -109,3 +109,36 @@ def test_a_thread_that_came_to_its_end_is_gone() -> None:
     assert numbers.thread is not None
     numbers.thread.join(PATIENCE_SECONDS)
     assert not numbers.thread.is_alive()
+
+
+@pytest.mark.parametrize("helpers", [0, 1, 3])
+def test_mapped_items_keep_their_order(helpers: int) -> None:
+    results = mapped_ahead(lambda n: n * n, iter(range(20)), lambda: helpers)
+    assert list(results) == [(n, n * n) for n in range(20)]
+
+
+def test_items_are_worked_on_beside_one_another() -> None:
+    together = threading.Barrier(2, timeout=10)
+    results = mapped_ahead(lambda _item: together.wait(), iter(range(2)), lambda: 1)
+    assert {index for _, index in results} == {0, 1}
+
+
+def test_only_so_many_items_are_taken() -> None:
+    items = iter(range(20))
+    results = mapped_ahead(lambda n: n, items, lambda: 2)
+    assert next(results) == (0, 0)
+    assert next(items) == 3
+
+
+def test_what_the_function_raises_is_raised_in_its_place() -> None:
+    results = mapped_ahead(lambda n: 1 // n, iter([1, 0]), lambda: 3)
+    assert next(results) == (1, 1)
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+
+
+def test_a_closed_map_leaves_no_thread() -> None:
+    results = mapped_ahead(lambda n: n, iter(range(20)), lambda: 2)
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]

@@ -33,6 +33,7 @@ class FakeEngine:
     """Two outputs: the batch's first pixels, and their negatives."""
 
     name = EngineName.LITERT
+    workers = 1
     signature = Signature(
         (TensorSpec("image", (None, 2, 2, 3), "float32"),),
         (TensorSpec("first", (None, 3), "float32"), TensorSpec("negative", (None, 3), "float32")),

@@ -25,7 +25,8 @@ from mlpredict.domain import (
     Source,
 )
 from mlpredict.errors import DatabaseError
-from mlpredict.pipeline import NotStoring, Outcome, Skipped, Storing, examples, predict, preprocessing_name
+from mlpredict.pipeline import CHUNK, Outcome, Skipped, examples, predict
+from mlpredict.recording import NotStoring, Storing, preprocessing_name
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
 
@@ -197,9 +198,10 @@ def test_sources_are_not_taken_far_ahead(model: FakeModel, store: FakeStore) -> 
 
     outcomes = predict(noted(), model, storing(store), batch_size=2)
     next(outcomes)
-    # One batch was given, one waits, and one is in the thread's hands: that is all there may be.
+    # One batch was given, one is with the model, one waits, one is in the thread's hands, and sources
+    # are taken by the chunk: that is all there may be.
     with another:
-        assert not another.wait_for(lambda: len(taken) > 3 * 2, MOMENT_SECONDS)
+        assert not another.wait_for(lambda: len(taken) > 4 * 2 + CHUNK, MOMENT_SECONDS)
     list(outcomes)
     assert len(taken) == 100
 

@@ -1,0 +1,125 @@
+"""What becomes of predictions: stored batch by batch, or only printed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+from mlpredict.domain import (
+    Keep,
+    NewPrediction,
+    Prediction,
+    PredictionRecord,
+    Preprocessing,
+    Rejected,
+    Run,
+    Sample,
+)
+from mlpredict.inputs.keep import new_input
+
+
+class Store(Protocol):
+    """The repository, as far as the pipeline knows it."""
+
+    def add(
+        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]: ...
+
+    def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
+
+
+class Recorder(Protocol):
+    """What becomes of a batch's predictions before anybody sees them."""
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        """The positions of samples that need no prediction."""
+        ...
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        """Keep the predictions, and give them as they are printed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """Keeps every batch in the repository, in one transaction."""
+
+    store: Store
+    run: Run
+    keep: Keep
+    preprocessing: Preprocessing
+    skip_existing: str | None = None
+    """The fingerprint whose predictions are not repeated."""
+    _in_flight: set[bytes] = field(default_factory=set)
+    """Images that are being predicted, and will be in the database by and by."""
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        if self.skip_existing is None:
+            return set()
+        known = self.store.predicted(self.skip_existing, [sample.sha256 for sample in samples])
+        positions = set()
+        for sample in samples:
+            if sample.sha256 in known or sample.sha256 in self._in_flight:
+                positions.add(sample.position)
+            else:
+                self._in_flight.add(sample.sha256)
+        return positions
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        name = preprocessing_name(self.preprocessing)
+        new = [
+            NewPrediction(
+                sample.position,
+                sample.source.filename,
+                sample.contenttype,
+                new_input(sample, self.keep, name),
+                prediction,
+            )
+            for sample, prediction in answered
+        ]
+        records = self.store.add(self.run, new, failures) if new or failures else []
+        self._in_flight.difference_update(prediction.input.sha256 for prediction in new)
+        return records
+
+
+@dataclass(frozen=True, slots=True)
+class NotStoring:
+    """Gives every prediction at once and keeps none."""
+
+    model: str
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        return set()
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        return [
+            PredictionRecord(
+                prediction_id=None,
+                input_id=None,
+                run_id=None,
+                filename=sample.source.filename,
+                contenttype=sample.contenttype,
+                prediction=prediction.values,
+                likely_class=prediction.likely_class,
+                label=prediction.label,
+                score=prediction.score,
+                model=self.model,
+                created_at=None,
+            )
+            for sample, prediction in answered
+        ]
+
+
+def preprocessing_name(preprocessing: Preprocessing) -> str:
+    """A short name for one way of preprocessing: eight hexadecimal digits."""
+    text = json.dumps(asdict(preprocessing), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
