@@ -1,0 +1,1 @@
+"""mlpredict and its rivals side by side: uv run python -m tests.benchmarks"""

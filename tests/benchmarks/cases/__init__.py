@@ -1,0 +1,23 @@
+"""What is measured, by name and in order."""
+
+from tests.benchmarks.cases.case import Case
+from tests.benchmarks.cases.folders import digits, photos
+from tests.benchmarks.cases.pages import pages
+from tests.benchmarks.cases.reading import list_, show
+from tests.benchmarks.cases.scaling import scaling
+from tests.benchmarks.cases.single import one
+from tests.benchmarks.cases.starting import help_, version
+from tests.benchmarks.cases.stream import stream
+
+CASES: dict[str, Case] = {
+    "one": one,
+    "list": list_,
+    "show": show,
+    "help": help_,
+    "version": version,
+    "digits": digits,
+    "photos": photos,
+    "scaling": scaling,
+    "pages": pages,
+    "stream": stream,
+}

@@ -1,0 +1,60 @@
+"""What mlpredict's decoding of photos changes against decoding all of their pixels.
+
+    full_decoding.py MODEL FOLDER
+
+Prints the largest and the mean difference of pixels (of 255) and the largest of predictions as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mlpredict import settings
+from mlpredict.domain import EngineName, ImageSpec, Sample, Source
+from mlpredict.inference.model import load_model
+from mlpredict.inputs.decode import decode
+
+PHOTOS = 20
+
+
+def ours(path: Path, spec: ImageSpec) -> NDArray[np.uint8]:
+    """The pixels that mlpredict gives a model."""
+    sample = decode(0, Source(str(path)), spec)
+    assert isinstance(sample, Sample)
+    return sample.pixels
+
+
+def full(path: Path, spec: ImageSpec) -> NDArray[np.uint8]:
+    """The same, from every pixel of the photo."""
+    with Image.open(path) as photo:
+        size = (spec.width or photo.width, spec.height or photo.height)
+        pixels = np.asarray(
+            photo.convert("L" if spec.channels == 1 else "RGB").resize(size, Image.Resampling.BICUBIC)
+        )
+    return pixels.reshape(*pixels.shape[:2], spec.channels)
+
+
+def main() -> None:
+    """Compare the first photos of a folder."""
+    model_path, folder = map(Path, sys.argv[1:])
+    model = load_model(
+        model_path, engine=EngineName.LITERT, cache=settings.cache_home(), notify=lambda _text: None
+    )
+    paths = sorted(folder.iterdir())[:PHOTOS]
+    # One at a time: a batch may be larger than the model was prepared for.
+    seen = [ours(path, model.spec)[None] for path in paths]
+    whole = [full(path, model.spec)[None] for path in paths]
+    pixels = np.abs(np.concatenate(seen).astype(int) - np.concatenate(whole))
+    answers = [np.abs(model.outputs(a) - model.outputs(b)).max() for a, b in zip(seen, whole, strict=True)]
+    result = {"largest": int(pixels.max()), "mean": float(pixels.mean()), "prediction": float(max(answers))}
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+if __name__ == "__main__":
+    main()
