@@ -42,9 +42,9 @@ class _Redirection:
         with self.lock:
             if self.kept is None:
                 return ""
-            size = os.fstat(self.kept.fileno()).st_size
-            tail = os.pread(self.kept.fileno(), NOTE_BYTES, max(0, size - NOTE_BYTES))
-            return tail.decode("utf-8", "replace").strip()
+            size = self.kept.seek(0, os.SEEK_END)
+            self.kept.seek(max(0, size - NOTE_BYTES))
+            return self.kept.read().decode("utf-8", "replace").strip()
 
 
 _redirection = _Redirection()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -42,6 +43,11 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def litert_is_installed() -> bool:
+    """Whether there is a LiteRT for this platform."""
+    return importlib.util.find_spec("ai_edge_litert") is not None
 
 
 class LiteRtEngine:

@@ -23,7 +23,7 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import ModelError
 from mlpredict.inference.compile import compiled_model
-from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine
+from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
 from mlpredict.inference.files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
@@ -117,6 +117,10 @@ def _engine(
     examples: Examples,
 ) -> Engine:
     where = str(files.path)
+    if not litert_is_installed():
+        if wanted is EngineName.LITERT or files.format is ModelFormat.TFLITE:
+            raise ModelError(f"{where}: there is no LiteRT for this platform to run it")
+        return TensorFlowEngine(files.path, where)
     if files.format is ModelFormat.TFLITE:
         if wanted is EngineName.TENSORFLOW:
             raise ModelError(f"{where}: a .tflite file runs on LiteRT only")

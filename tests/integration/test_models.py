@@ -127,6 +127,16 @@ def test_tensorflow_runs_a_model_when_it_is_asked_to(
     np.testing.assert_allclose(model.outputs(pixels(28, 28, 1)), expected["tf2_save"], rtol=0, atol=TOLERANCE)
 
 
+def test_without_litert_tensorflow_runs_the_model(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpredict.inference.model.litert_is_installed", lambda: False)
+    assert load(models / "grey", tmp_path)[0].engine.name is EngineName.TENSORFLOW
+    for name, engine in (("grey", EngineName.LITERT), ("plain.tflite", EngineName.AUTO)):
+        with pytest.raises(ModelError, match="no LiteRT for this platform"):
+            load(models / name, tmp_path, engine)
+
+
 def test_a_compiled_model_is_kept_and_a_damaged_one_made_again(
     models: Path, cache_home: Path, tmp_path: Path
 ) -> None:

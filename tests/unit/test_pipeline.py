@@ -176,6 +176,12 @@ def test_the_same_image_twice_in_a_batch_is_predicted_once_when_skipping(
     assert told(repeating) == ["0000.png", "0000.png"]
 
 
+def test_an_image_that_is_still_being_predicted_is_skipped_too(model: FakeModel, store: FakeStore) -> None:
+    model.workers = 3
+    batches = list(predict(images(1) * 3, model, storing(store, skip_existing="f" * 64), batch_size=1))
+    assert [told(batch) for batch in batches] == [["0000.png"], ["0000.png skipped"], ["0000.png skipped"]]
+
+
 def test_a_batch_that_is_skipped_whole_stores_nothing(model: FakeModel, store: FakeStore) -> None:
     names = images(2)
     store.known = {hashlib.sha256(Path(name).read_bytes()).digest() for name in names}
