@@ -38,10 +38,10 @@ class TcpServer:
         account = service_account.account_for(directory)
         bindir = service_account.runnable(find_binaries(), account)
         directory.mkdir(mode=0o700)
-        account.own(directory)
         password = directory / "password"
         password.write_text(PASSWORD)
-        account.own(password)
+        for path in (directory, password):
+            os.chown(path, account.uid, account.gid)
         options = {"cwd": directory, **account.popen_options()}
         initdb = [
             str(bindir / "initdb"),

@@ -238,7 +238,7 @@ def _initialise(server: LocalServer) -> None:
     bindir = service_account.runnable(server.binaries, server.account)
     partial = Path(tempfile.mkdtemp(prefix="init-", dir=server.root))
     try:
-        server.account.own(partial)
+        service_account.give(partial, server.account)
         for command, text in cluster.initialisation(partial, server.binaries.major, NAME):
             options = server.account.popen_options()
             cluster.run([str(bindir / command[0]), *command[1:]], text, server.root, options)

@@ -2,8 +2,8 @@
 
 An ordinary user runs the server as themselves. PostgreSQL refuses to run as root, so root's server
 runs under an account that exists everywhere, in directories which that account can reach as they
-are: no account is made and no directory's mode is widened. What is made for it stays root's own,
-except what the server writes, so that nothing else under that account can mislead root with a link.
+are: no account is made and no directory's mode is widened. In the account's own directories root
+follows no links, so that nothing else under that account can mislead it.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ class Account:
         """What makes `subprocess` run a program under this account."""
         return {} if self.is_ours else {"user": self.uid, "group": self.gid, "extra_groups": []}
 
-    def own(self, path: Path | int) -> None:
-        """Give the account a file, directory or open file that this process has just made."""
+    def own(self, handle: int) -> None:
+        """Give the account an open file or directory that this process has just made."""
         if not self.is_ours:
-            os.chown(path, self.uid, self.gid)
+            os.fchown(handle, self.uid, self.gid)
 
 
 def account_for(data: Path) -> Account:
@@ -134,14 +134,19 @@ def make_root(root: Path, account: Account) -> None:
             directory.chmod(0o755)
     root.mkdir(0o700, exist_ok=True)
     status = root.lstat()
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
-        if account.is_ours:
-            root.chmod(0o700)
-        else:  # root's own, and the account's group may pass through to what the account owns
-            os.chown(root, 0, account.gid)
-            root.chmod(0o710)
-    elif not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), account.uid):
         raise DatabaseError(f"{root} belongs to another account", hint=USE_ANOTHER)
+    give(root, account)
+
+
+def give(directory: Path, account: Account) -> None:
+    """Make a directory the account's alone; never what a link in its place leads to."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchmod(handle, 0o700)
+        account.own(handle)
+    finally:
+        os.close(handle)
 
 
 def make_private(directory: Path, account: Account) -> None:
@@ -151,12 +156,11 @@ def make_private(directory: Path, account: Account) -> None:
     """
     directory.mkdir(0o700, exist_ok=True)
     status = directory.lstat()
-    if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid():
-        account.own(directory)
-    elif not stat.S_ISDIR(status.st_mode) or status.st_uid != account.uid:
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), account.uid):
         raise DatabaseError(f"{directory} belongs to another account", hint="remove it")
     if stat.S_IMODE(status.st_mode) & 0o077:
         raise DatabaseError(f"{directory} is open to other users", hint="remove it, or chmod 700")
+    give(directory, account)
 
 
 def runtime_directory(root: Path, account: Account) -> Path:
