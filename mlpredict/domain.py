@@ -227,6 +227,34 @@ class PredictionRecord:
     model: str | None
     created_at: datetime | None
 
+    @classmethod
+    def of(
+        cls,
+        prediction: Prediction,
+        *,
+        filename: str,
+        contenttype: str,
+        model: str,
+        prediction_id: int | None = None,
+        input_id: int | None = None,
+        run_id: int | None = None,
+        created_at: datetime | None = None,
+    ) -> PredictionRecord:
+        """The record of a prediction that has just been made."""
+        return cls(
+            prediction_id=prediction_id,
+            input_id=input_id,
+            run_id=run_id,
+            filename=filename,
+            contenttype=contenttype,
+            prediction=prediction.values,
+            likely_class=prediction.likely_class,
+            label=prediction.label,
+            score=prediction.score,
+            model=model,
+            created_at=created_at,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:

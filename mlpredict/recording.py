@@ -55,19 +55,21 @@ class Storing:
     preprocessing: Preprocessing
     skip_existing: str | None = None
     """The fingerprint whose predictions are not repeated."""
-    _in_flight: set[bytes] = field(default_factory=set)
-    """Images that are being predicted, and will be in the database by and by."""
+    _in_flight: dict[int, bytes] = field(default_factory=dict)
+    """Images that are being predicted, and are yet to be recorded, by position."""
 
     def skipped(self, samples: Sequence[Sample]) -> set[int]:
         if self.skip_existing is None:
             return set()
         known = self.store.predicted(self.skip_existing, [sample.sha256 for sample in samples])
+        known.update(self._in_flight.values())
         positions = set()
         for sample in samples:
-            if sample.sha256 in known or sample.sha256 in self._in_flight:
+            if sample.sha256 in known:
                 positions.add(sample.position)
             else:
-                self._in_flight.add(sample.sha256)
+                self._in_flight[sample.position] = sample.sha256
+                known.add(sample.sha256)
         return positions
 
     def record(
@@ -85,7 +87,8 @@ class Storing:
             for sample, prediction in answered
         ]
         records = self.store.add(self.run, new, failures) if new or failures else []
-        self._in_flight.difference_update(prediction.input.sha256 for prediction in new)
+        for position in (*(one.position for one in new), *(one.position for one in failures)):
+            self._in_flight.pop(position, None)
         return records
 
 
@@ -102,18 +105,11 @@ class NotStoring:
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
     ) -> list[PredictionRecord]:
         return [
-            PredictionRecord(
-                prediction_id=None,
-                input_id=None,
-                run_id=None,
+            PredictionRecord.of(
+                prediction,
                 filename=sample.source.filename,
                 contenttype=sample.contenttype,
-                prediction=prediction.values,
-                likely_class=prediction.likely_class,
-                label=prediction.label,
-                score=prediction.score,
                 model=self.model,
-                created_at=None,
             )
             for sample, prediction in answered
         ]

@@ -19,7 +19,8 @@ SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
 KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
-DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+# What zipfile raises on damage; RuntimeError stands for encrypted and strangely compressed members too.
+DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
 
 
 class ModelFormat(StrEnum):

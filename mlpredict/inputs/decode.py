@@ -133,7 +133,8 @@ def _decode_bytes(content: bytes, spec: ImageSpec) -> tuple[str, tuple[int, int]
 def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
     """Let a JPEG be decoded at 1/2, 1/4 or 1/8, still at least twice as large as the model's input.
 
-    Three times as fast for a photo of 2000×1500, and no pixel of 224×224 differs by more than 1.
+    It halves the time of a photo of 2000×1500 at 224×224. Of smooth photos with a little grain,
+    pixels came out at most 3 of 255 apart from full decoding, 0.3 on average.
     """
     if image.format in ("JPEG", "MPO") and spec.height is not None and spec.width is not None:
         # The longer side both ways: EXIF may turn the image yet.

@@ -240,7 +240,16 @@ class Repository:
             return []
         ids = self._connection.execute(statements.PREDICTION_IDS, (len(predictions),)).fetchall()
         records = [
-            _new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
+            PredictionRecord.of(
+                new.prediction,
+                filename=new.filename,
+                contenttype=new.contenttype,
+                model=run.model,
+                prediction_id=prediction_id,
+                input_id=inputs[new.input.sha256, new.input.kept],
+                run_id=run.run_id,
+                created_at=now,
+            )
             for new, (prediction_id, now) in zip(predictions, ids, strict=True)
         ]
         with self._connection.cursor() as cursor, cursor.copy(statements.COPY_PREDICTIONS) as copy:
@@ -289,25 +298,6 @@ def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repositor
 
 def _ids(rows: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:
     return {(bytes(sha256), kept): input_id for sha256, kept, input_id in rows}
-
-
-def _new_record(
-    run: Run, new: NewPrediction, prediction_id: int, input_id: int, created_at: datetime
-) -> PredictionRecord:
-    prediction = new.prediction
-    return PredictionRecord(
-        prediction_id=prediction_id,
-        input_id=input_id,
-        run_id=run.run_id,
-        filename=new.filename,
-        contenttype=new.contenttype,
-        prediction=prediction.values,
-        likely_class=prediction.likely_class,
-        label=prediction.label,
-        score=prediction.score,
-        model=run.model,
-        created_at=created_at,
-    )
 
 
 def _prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:

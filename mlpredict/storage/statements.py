@@ -43,7 +43,7 @@ PREDICTION_IDS = SQL("""
          generate_series(1, %s)
 """)
 
-# Half the time of INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
+# Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
 COPY_PREDICTIONS = SQL("""
     COPY predictions (id, run_id, model_id, position, inputid, filename, filename_bytes, contenttype,
                       predictions, likely_class, label, score)

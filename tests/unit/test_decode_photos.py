@@ -12,7 +12,7 @@ from mlpredict.inputs import decode as decoding
 from tests.unit.images import decoded, file_of
 
 WIDTH, HEIGHT = 1500, 1000
-# Of 255; a model's answer moves by far less than a thousandth with it.
+# Of 255.
 LARGEST_DIFFERENCE = 3
 MEAN_DIFFERENCE = 0.3
 

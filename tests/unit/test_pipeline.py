@@ -182,6 +182,15 @@ def test_an_image_that_is_still_being_predicted_is_skipped_too(model: FakeModel,
     assert [told(batch) for batch in batches] == [["0000.png"], ["0000.png skipped"], ["0000.png skipped"]]
 
 
+def test_an_image_without_an_answer_is_tried_again(store: FakeStore) -> None:
+    model = FakeModel(spec(), unanswered=lambda _sample: True)
+    recorder = storing(store, skip_existing="f" * 64)
+    names = images(1)
+    for _ in range(2):
+        ((outcome,),) = predict(names, model, recorder, batch_size=1)
+        assert isinstance(outcome, Rejected)
+
+
 def test_a_batch_that_is_skipped_whole_stores_nothing(model: FakeModel, store: FakeStore) -> None:
     names = images(2)
     store.known = {hashlib.sha256(Path(name).read_bytes()).digest() for name in names}
