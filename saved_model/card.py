@@ -53,9 +53,10 @@ _MODEL = """\
    subtracted, the skewness of what remains decides which side is ink, noise is cut off, contrast
    stretched, and the digit is moved to the centre of mass and scaled to a box of 20 pixels, as
    MNIST's are. Images that are framed so already stay as they are.
-2. Convolution 3x3, 16 filters; maximum 2x2; twice convolution 3x3, 32 filters; maximum 2x2;
-   twice convolution 3x3, 64 filters; dense 96; dense 10 with softmax. Batch normalisation and
-   ReLU after every layer but the last, dropout 0.3 on both sides of the dense layer.
+2. Convolution 5x5 in steps of 2, 16 filters; separable convolutions (3x3 on each map, then 1x1
+   across all) with 32 filters and, in steps of 2, with 64; three more of 64 filters, each added to
+   what it was given; dense 64; dense 10 with softmax. Batch normalisation and ReLU after every
+   layer but the last, dropout 0.3 on both sides of the dense layer.
 
 ## Training
 

@@ -9,24 +9,28 @@ from keras import layers
 from normalise import Normalise
 
 CLASSES = 10
+RESIDUAL_BLOCKS = 3
 
 
-def _convolution(maps: Any, filters: int) -> Any:
-    maps = layers.Conv2D(filters, 3, padding="same", use_bias=False)(maps)
+def _activated(maps: Any) -> Any:
     return layers.ReLU()(layers.BatchNormalization()(maps))
+
+
+def _separable(maps: Any, filters: int, strides: int = 1) -> Any:
+    """A 3x3 convolution of each map, then a 1x1 one across all: a quarter of the time of one of both."""
+    own = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False)(maps)
+    return _activated(layers.Conv2D(filters, 1, use_bias=False)(_activated(own)))
 
 
 def build_network() -> Any:
     """Keras model from normalised images (n, 28, 28, 1) to probabilities (n, 10)."""
     image = keras.Input((28, 28, 1), name="normalised")
-    maps = layers.MaxPooling2D()(_convolution(image, 16))
-    maps = _convolution(_convolution(maps, 32), 32)
-    maps = layers.MaxPooling2D()(maps)
-    maps = _convolution(_convolution(maps, 64), 64)
+    maps = _activated(layers.Conv2D(16, 5, strides=2, padding="same", use_bias=False)(image))
+    maps = _separable(_separable(maps, 32), 64, strides=2)
+    for _ in range(RESIDUAL_BLOCKS):
+        maps = layers.Add()([maps, _separable(maps, 64)])
     maps = layers.Dropout(0.3)(layers.Flatten()(maps))
-    maps = layers.Dense(96, use_bias=False)(maps)
-    maps = layers.ReLU()(layers.BatchNormalization()(maps))
-    maps = layers.Dropout(0.3)(maps)
+    maps = layers.Dropout(0.3)(_activated(layers.Dense(64, use_bias=False)(maps)))
     scores = layers.Dense(CLASSES, activation="softmax", name="probabilities")(maps)
     return keras.Model(image, scores, name="network")
 
