@@ -1,86 +1,103 @@
-"""Iterators that work in threads of their own, a few items ahead of who uses them."""
+"""Iterators that work in threads of their own, some items ahead of who uses them."""
 
 from __future__ import annotations
 
-import os
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# How often a thread that waits for room looks whether anybody still wants its items.
-POLL_SECONDS = 0.1
+# How long an abandoned thread is waited for; it ends with the item it is making.
+ABANDONED_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """What ended the thread."""
+class MadeAhead(Generic[Item]):
+    """The items of an iterator, made in a thread of its own as long as a `with` block lasts.
 
-    error: BaseException
-
-
-class _End:
-    """There are no more items."""
-
-
-def made_ahead(items: Iterator[Item], depth: int) -> Iterator[Item]:
-    """The same items, up to `depth` of them made before they are asked for.
-
-    What the iterator raises is raised here. When this generator is closed, the thread ends with
-    the item it is making.
+    So many items may wait to be taken, and together they may be so large; one may be larger. What
+    the iterator raises is raised after the items before it.
     """
-    ready: queue.Queue[Item | _Failure | _End] = queue.Queue(maxsize=depth)
-    abandoned = threading.Event()
 
-    def put(item: Item | _Failure | _End) -> None:
-        while not abandoned.is_set():
-            try:
-                ready.put(item, timeout=POLL_SECONDS)
-            except queue.Full:
-                continue
-            return
+    def __init__(self, items: Iterator[Item], most: int, room: int, size: Callable[[Item], int]) -> None:
+        self._items = items
+        self._most = most
+        self._room = room
+        self._size = size
+        self._ready: deque[Item] = deque()
+        self._taken_up = 0
+        self._ended = self._abandoned = False
+        self._error: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="ahead", daemon=True)
 
-    def work() -> None:
-        try:
-            for item in items:
-                put(item)
-                if abandoned.is_set():
-                    return
-            put(_End())
-        except BaseException as error:  # noqa: BLE001 - the generator raises it again
-            put(_Failure(error))
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    threading.Thread(target=work, name="ahead", daemon=True).start()
-    try:
-        while not isinstance(item := ready.get(), _End):
-            if isinstance(item, _Failure):
-                raise item.error
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._changed:
+            self._abandoned = True
+            self._changed.notify_all()
+        self._thread.join(ABANDONED_SECONDS)
+
+    def __iter__(self) -> Iterator[Item]:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._ready or self._ended)
+                if not self._ready:
+                    break
+                item = self._ready.popleft()
+                self._taken_up -= self._size(item)
+                self._changed.notify_all()
             yield item
-    finally:
-        abandoned.set()
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        try:
+            for item in self._items:
+                with self._changed:
+                    self._ready.append(item)
+                    self._taken_up += self._size(item)
+                    self._changed.notify_all()
+                    self._changed.wait_for(lambda: self._abandoned or self._has_room)
+                    if self._abandoned:
+                        break
+        except BaseException as error:  # noqa: BLE001 - the iterator raises it again
+            self._error = error
+        finally:
+            # What a generator holds is given back by the thread that used it.
+            del self._items
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._ready) < self._most and self._taken_up < self._room
 
 
 def mapped_ahead(
-    function: Callable[[Item], Result], items: Iterator[Item], helpers: Callable[[], int]
+    function: Callable[[Item], Result], items: Iterator[Item], helpers: int
 ) -> Iterator[tuple[Item, Result]]:
-    """Every item with the function's result, in the items' order; results are made by other threads.
+    """Every item with the function's result, in the items' order; results are made by so many threads.
 
-    `helpers` is asked before every item how many may be worked on beside the one that is waited for.
-    What the function raises is raised here. When this generator is closed, the threads end with
-    what they are working on.
+    As many items are worked on beside the one that is waited for. What the function raises is raised
+    here. When this generator is closed, the threads end with what they are working on.
     """
-    pool = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="ahead")
+    pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")
     pending: deque[tuple[Item, Future[Result]]] = deque()
     try:
         for item in items:
             pending.append((item, pool.submit(function, item)))
-            while len(pending) > helpers():
+            while len(pending) > helpers:
                 first, result = pending.popleft()
                 yield first, result.result()
         while pending:

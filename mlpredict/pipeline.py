@@ -1,21 +1,22 @@
 """The predict use case: sources → batches → model → recorder → records.
 
-Three kinds of thread work at once, each some batches ahead of the next: one that finds and reads
-files (with helpers where images are large), as many that run the model as there are cores, and the
-caller's, which records. Pillow decodes small images holding the interpreter's lock, so that a second
-decoding thread would only be in the way; large ones, and the model, run without it.
+Everything works at once, each part some batches ahead of the next: a thread finds files and has
+them read and decoded (by other processes where there are many), as many threads as there are cores
+run the model, and the caller's records.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from mlpredict.ahead import made_ahead, mapped_ahead
+from mlpredict.ahead import MadeAhead, mapped_ahead
 from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.inputs.decode import decode
+from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.discover import STDIN, discover
 from mlpredict.recording import Recorder
 
@@ -23,14 +24,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Decoded batches that wait for the model.
-BATCHES_AHEAD = 1
+# What decoded batches may wait for the model, which starts later than they do.
+BATCHES_AHEAD = 16
+BYTES_AHEAD = 32 << 20
 # A batch is closed early when its files add up to this: it travels to the database in one piece.
 BATCH_BYTES = 32 << 20
-# Sources that one decoding thread takes at a time.
-CHUNK = 8
-# Files from here on, on average, decode long enough without the interpreter's lock for helpers.
-LARGE_FILE_BYTES = 32 << 10
 EXAMPLE_IMAGES = 8
 
 
@@ -67,6 +65,9 @@ class _Batch:
     skipped: list[Sample]
 
 
+Decoding = AbstractContextManager[Iterable["list[Sample | Rejected]"]]
+
+
 def predict(
     names: Iterable[str], model: Predictor, recorder: Recorder, *, batch_size: int
 ) -> Iterator[list[Outcome]]:
@@ -75,9 +76,22 @@ def predict(
     A batch is given when it has been recorded, never before; within it, outcomes stand in the order
     of their sources. Memory is a few batches, however many names there are.
     """
-    decoded = made_ahead(_batches(_decoded(names, model), batch_size), BATCHES_AHEAD)
+    with decoding(names, model.spec, batch_size=batch_size) as decoded:
+        yield from predict_decoded(decoded, model, recorder)
+
+
+def decoding(names: Iterable[str], spec: ImageSpec, *, batch_size: int) -> Decoding:
+    """Batches of decoded images, which are made from the moment the `with` block is entered."""
+    batches = _batches(decode_all(discover(names), spec), batch_size)
+    return MadeAhead(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
+
+
+def predict_decoded(
+    decoded: Iterable[list[Sample | Rejected]], model: Predictor, recorder: Recorder
+) -> Iterator[list[Outcome]]:
+    """The second half of `predict`, for who began with the first before there was a recorder."""
     selected = (_select(batch, recorder) for batch in decoded)
-    for batch, answers in mapped_ahead(lambda batch: _answers(batch, model), selected, lambda: model.workers):
+    for batch, answers in mapped_ahead(lambda batch: _answers(batch, model), selected, model.workers):
         yield _record(batch, answers, recorder)
 
 
@@ -97,50 +111,21 @@ def examples(names: Iterable[str], spec: ImageSpec) -> NDArray[np.uint8]:
     return np.stack(alike) if alike else no_examples(spec)
 
 
-class _Decoder:
-    """Decodes chunks of sources, and watches how large their files are."""
-
-    def __init__(self, spec: ImageSpec) -> None:
-        self._spec = spec
-        self._file_bytes = 0
-
-    def __call__(self, chunk: Sequence[tuple[int, Source | Rejected]]) -> list[Sample | Rejected]:
-        items = [
-            decode(position, found, self._spec) if isinstance(found, Source) else found
-            for position, found in chunk
-        ]
-        self._file_bytes = sum(len(item.content) for item in items if isinstance(item, Sample)) // len(items)
-        return items
-
-    @property
-    def has_large_files(self) -> bool:
-        return self._file_bytes >= LARGE_FILE_BYTES
-
-
-def _decoded(names: Iterable[str], model: Predictor) -> Iterator[Sample | Rejected]:
-    decoder = _Decoder(model.spec)
-    found = enumerate(discover(names))
-    chunks = iter(lambda: list(islice(found, CHUNK)), [])
-    helpers = mapped_ahead(decoder, chunks, lambda: model.workers if decoder.has_large_files else 0)
-    for _, items in helpers:
-        yield from items
-
-
 def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sample | Rejected]]:
     """Consecutive items, closed when they are `size` or heavy, or when the next image has another shape."""
     batch: list[Sample | Rejected] = []
-    weight, shape = 0, None
+    batch_weight, shape = 0, None
     for item in items:
         if isinstance(item, Sample):
             if shape is not None and item.pixels.shape != shape:
                 yield batch
-                batch, weight = [], 0
+                batch, batch_weight = [], 0
             shape = item.pixels.shape
-            weight += len(item.content) + item.pixels.nbytes
+            batch_weight += weight(item)
         batch.append(item)
-        if len(batch) >= size or weight >= BATCH_BYTES:
+        if len(batch) >= size or batch_weight >= BATCH_BYTES:
             yield batch
-            batch, weight, shape = [], 0, None
+            batch, batch_weight, shape = [], 0, None
     if batch:
         yield batch
 

@@ -1,4 +1,4 @@
-"""Environment variables and default places."""
+"""Environment variables, default places, and how much of the machine there is to use."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def model_path() -> Path:
     """The model to use when the command line names none."""
     named = os.environ.get("MLPREDICT_MODEL")
     return Path(named) if named else bundled("saved_model")
+
+
+def available_cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _place(variable: str, directory: str) -> Path:

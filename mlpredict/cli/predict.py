@@ -122,6 +122,7 @@ def predict(
     chosen_columns(columns, COLUMNS)
 
     from mlpredict.cli.predicting import Job, answers, run
+    from mlpredict.pipeline import decoding
     from mlpredict.quiet import quiet_stderr
 
     loaded = _load(model, engine, named)
@@ -129,14 +130,19 @@ def predict(
     job = Job(
         names=lambda: _names(named, files_from, null=null),
         countable=STDIN not in named and files_from is None,
-        batch_size=batch_size or loaded.batch_size,
         keep=keep,
         skip_existing=skip_existing,
         streams=chosen is not Format.TABLE,
     )
     printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
-    with _repository(dsn, no_store) as repository, talk.apart_from_descriptor_2(), quiet_stderr():
-        failed = run(job, loaded, repository, printer)
+    with (
+        talk.apart_from_descriptor_2(),
+        quiet_stderr(),
+        decoding(job.names(), loaded.spec, batch_size=batch_size or loaded.batch_size) as decoded,
+        # While images are being decoded already: the driver takes its time to be imported.
+        _repository(dsn, no_store) as repository,
+    ):
+        failed = run(job, decoded, loaded, repository, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)
 

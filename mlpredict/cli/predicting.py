@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -13,13 +13,15 @@ from mlpredict.cli.consoles import stderr_is_terminal, stdout_is_terminal, talk,
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.cli.tally import Tally
-from mlpredict.domain import Keep, PredictionRecord, Rejected
+from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
-from mlpredict.pipeline import Outcome, predict
+from mlpredict.pipeline import Outcome, predict_decoded
 from mlpredict.recording import NotStoring, Recorder, Storing
-from mlpredict.storage.repository import Repository
+
+if TYPE_CHECKING:
+    from mlpredict.storage.repository import Repository
 
 TABLE_ROWS = 50
 
@@ -31,7 +33,6 @@ class Job:
     names: Callable[[], Iterable[str]]
     countable: bool
     """Whether the names can be gone through twice: once to know how many there are."""
-    batch_size: int
     keep: Keep
     skip_existing: bool
     streams: bool
@@ -53,12 +54,18 @@ def answers(chosen: Format, columns: Sequence[str], top_k: int | None, model: Mo
     return _StreamedAnswers(chosen, columns, top_k, model)
 
 
-def run(job: Job, model: Model, repository: Repository | None, printer: Answers) -> int:
-    """Predict, record and print everything; how many inputs failed."""
+def run(
+    job: Job,
+    decoded: Iterable[list[Sample | Rejected]],
+    model: Model,
+    repository: Repository | None,
+    printer: Answers,
+) -> int:
+    """Predict, record and print everything that is decoded; how many inputs failed."""
     with _recording(job, model, repository) as (recorder, run_id):
         tally = Tally(run_id)
         with _progress(job) as advance:
-            for outcomes in predict(job.names(), model, recorder, batch_size=job.batch_size):
+            for outcomes in predict_decoded(decoded, model, recorder):
                 tally.count(outcomes)
                 _tell_failures(outcomes)
                 printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])

@@ -29,50 +29,64 @@ class OutputReader:
     def read(self, outputs: NDArray[Any]) -> list[Prediction | str]:
         """One prediction for each row of `outputs`, or the reason why there is none."""
         finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
-        return [
-            self._prediction(row) if usable else NOT_FINITE
-            for row, usable in zip(outputs, finite, strict=True)
-        ]
+        predictions = iter(self._predictions(outputs if finite.all() else outputs[finite]))
+        return [next(predictions) if usable else NOT_FINITE for usable in finite.tolist()]
 
-    def _prediction(self, row: NDArray[Any]) -> Prediction:
-        values = orjson.dumps(np.atleast_1d(row), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    def _predictions(self, outputs: NDArray[Any]) -> list[Prediction]:
+        texts = rows_as_json(outputs)
         if self.task not in (Task.CLASSIFICATION, Task.BINARY):
-            return Prediction(values)
-        probabilities = class_probabilities(row, self.task, self.activation)
+            return [Prediction(text) for text in texts]
+        probabilities = class_probabilities(outputs, self.task, self.activation)
         # Of the values: logits that hardly differ may have the same probability.
-        likely = int((probabilities if self.task is Task.BINARY else row).argmax())
-        return Prediction(values, likely, self._label(likely), shortest(probabilities[likely]))
+        likely = (probabilities if self.task is Task.BINARY else outputs).argmax(axis=1)
+        scores = shortest(probabilities[np.arange(len(likely)), likely])
+        return [
+            Prediction(text, place, self._label(place), score)
+            for text, place, score in zip(texts, likely.tolist(), scores, strict=True)
+        ]
 
     def _label(self, likely: int) -> str:
         return self.labels[likely] if self.labels else str(likely)
 
 
-def class_probabilities(values: NDArray[Any], task: Task, activation: Activation) -> NDArray[np.float32]:
-    """The probability of every class, float32 of shape (classes,), from one output vector.
+def rows_as_json(outputs: NDArray[Any]) -> list[str]:
+    """Every row of an array as JSON text, an array also where the row is a single number."""
+    if outputs.ndim != 2 or not outputs.size:
+        return [_as_json(np.atleast_1d(row)) for row in outputs]
+    return [f"[{row}]" for row in _as_json(outputs)[2:-2].split("],[")]
+
+
+def _as_json(array: NDArray[Any]) -> str:
+    return orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+
+
+def class_probabilities(outputs: NDArray[Any], task: Task, activation: Activation) -> NDArray[np.float32]:
+    """The probability of every class, float32 of shape (n, classes), from n output vectors.
 
     A binary output p stands for the classes (1 - p, p).
     """
-    vector = np.asarray(values, np.float32).reshape(-1)
+    vectors = np.asarray(outputs, np.float32).reshape(len(outputs), -1)
     if task is Task.BINARY:
-        positive = sigmoid(vector[0]) if activation is Activation.NONE else vector[0]
-        return np.array([1 - positive, positive], np.float32)
-    return softmax(vector) if activation is Activation.NONE else vector
+        positive = sigmoid(vectors[:, 0]) if activation is Activation.NONE else vectors[:, 0]
+        return np.stack([1 - positive, positive], axis=1)
+    return softmax(vectors) if activation is Activation.NONE else vectors
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Softmax of a float32 vector, safe from overflow."""
-    exponentials = np.exp(logits - logits.max())
-    return np.asarray(exponentials / exponentials.sum(), np.float32)
+    """Softmax of float32 vectors of shape (n, classes), safe from overflow."""
+    exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
 
 
-def sigmoid(logit: np.float32) -> np.float32:
-    """The logistic function of a float32, safe from overflow."""
-    return np.float32(0.5 * (1 + np.tanh(0.5 * logit)))
+def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The logistic function of float32 numbers, safe from overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * logits)), np.float32)
 
 
-def shortest(value: np.float32) -> float:
-    """The float whose decimal digits are the fewest that give `value` back as float32."""
-    return float(str(value))
+def shortest(values: NDArray[np.float32]) -> list[float]:
+    """The floats whose decimal digits are the fewest that give float32 values back."""
+    numbers: list[float] = orjson.loads(_as_json(values))
+    return numbers
 
 
 def guess_task(outputs: NDArray[Any], labels: tuple[str, ...] | None) -> tuple[Task, Activation]:
@@ -101,9 +115,9 @@ def top_classes(
     values: object, task: Task, activation: Activation, labels: tuple[str, ...] | None
 ) -> list[tuple[str, float]]:
     """Labels and probabilities, the likeliest first, from an output vector as it was stored."""
-    probabilities = class_probabilities(np.asarray(values, np.float32), task, activation)
+    (probabilities,) = class_probabilities(np.asarray([values], np.float32), task, activation)
     names = (
         labels if labels and len(labels) == len(probabilities) else list(map(str, range(len(probabilities))))
     )
     order = np.argsort(-probabilities, kind="stable")
-    return [(names[index], shortest(probabilities[index])) for index in order]
+    return [(names[index], score) for index, score in zip(order, shortest(probabilities[order]), strict=True)]

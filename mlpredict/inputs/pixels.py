@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 from PIL import Image, ImageColor
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -36,6 +35,8 @@ def _laid_on(image: Image.Image, background: str) -> Image.Image:
 
 
 def _to_eight_bit(image: Image.Image) -> Image.Image:
+    import numpy as np
+
     values = np.asarray(image).astype(np.float64)
     values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
     full_scale = _full_scale(image, float(values.max(initial=0.0)))

@@ -1,13 +1,14 @@
-"""An iterator that works in a thread of its own."""
+"""Iterators that work in threads of their own."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 import pytest
 
-from mlpredict.ahead import made_ahead, mapped_ahead
+from mlpredict.ahead import MadeAhead, mapped_ahead
 
 PATIENCE_SECONDS = 10
 
@@ -38,34 +39,56 @@ class Counted:
             assert self.another.wait_for(lambda: self.made >= count, PATIENCE_SECONDS)
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+def made_ahead(
+    items: Iterable[int], most: int = 5, room: int = 1000, size: Callable[[int], int] = lambda _item: 1
+) -> MadeAhead[int]:
+    return MadeAhead(iter(items), most, room, size)
+
+
+@pytest.mark.parametrize("most", [1, 3])
 @pytest.mark.parametrize("count", [0, 1, 100])
-def test_items_keep_their_order(depth: int, count: int) -> None:
-    assert list(made_ahead(iter(range(count)), depth)) == list(range(count))
+def test_items_keep_their_order(most: int, count: int) -> None:
+    with made_ahead(range(count), most) as items:
+        assert list(items) == list(range(count))
 
 
-def test_items_are_made_in_another_thread() -> None:
+def test_items_are_made_in_another_thread_before_they_are_asked_for() -> None:
     numbers = Counted(1)
-    list(made_ahead(iter(numbers), 1))
-    assert numbers.thread not in (None, threading.current_thread())
+    with made_ahead(numbers):
+        numbers.wait_until_made(1)
+        assert numbers.thread not in (None, threading.current_thread())
 
 
-def test_nothing_is_made_before_the_first_item_is_asked_for() -> None:
+def test_nothing_is_made_outside_the_block() -> None:
     numbers = Counted()
-    made_ahead(iter(numbers), 1)
+    made_ahead(numbers)
     assert numbers.made == 0
 
 
-@pytest.mark.parametrize("depth", [1, 2, 5])
-def test_only_so_many_items_are_made_ahead(depth: int) -> None:
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_only_so_many_items_are_made_ahead(most: int) -> None:
     numbers = Counted()
-    items = made_ahead(iter(numbers), depth)
-    for taken in range(1, 200):
-        next(items)
-        # `depth` items wait, and one more is in the thread's hands.
-        numbers.wait_until_made(taken + depth)
-        assert numbers.made <= taken + depth + 1
-    items.close()  # type: ignore[attr-defined]
+    with made_ahead(numbers, most) as items:
+        for taken, _ in enumerate(items, 1):
+            numbers.wait_until_made(taken + most)
+            assert numbers.made <= taken + most
+            if taken == 200:
+                break
+
+
+def test_large_items_are_not_made_far_ahead() -> None:
+    numbers = Counted()
+    with made_ahead(numbers, most=100, room=30, size=lambda _item: 10) as items:
+        for taken, _ in enumerate(items, 1):
+            numbers.wait_until_made(taken + 3)
+            assert numbers.made <= taken + 3
+            if taken == 200:
+                break
+
+
+def test_an_item_larger_than_the_room_is_made_all_the_same() -> None:
+    with made_ahead(range(3), room=1, size=lambda _item: 10) as items:
+        assert list(items) == [0, 1, 2]
 
 
 def test_an_exception_comes_after_the_items_before_it() -> None:
@@ -74,10 +97,11 @@ def test_an_exception_comes_after_the_items_before_it() -> None:
         yield 2
         raise OSError("the disk is gone")
 
-    items = made_ahead(failing(), 5)
-    assert [next(items), next(items)] == [1, 2]
-    with pytest.raises(OSError, match="the disk is gone"):
-        next(items)
+    with made_ahead(failing()) as items:
+        numbers = iter(items)
+        assert [next(numbers), next(numbers)] == [1, 2]
+        with pytest.raises(OSError, match="the disk is gone"):
+            next(numbers)
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit])
@@ -86,59 +110,64 @@ def test_whatever_ends_the_thread_is_raised_here(kind: type[BaseException]) -> N
         yield from ()
         raise kind
 
-    with pytest.raises(kind):
-        next(made_ahead(ending(), 1))
+    with made_ahead(ending()) as items, pytest.raises(kind):
+        list(items)
 
 
-@pytest.mark.parametrize("taken", [1, 3])
-def test_an_abandoned_generator_ends_its_thread(taken: int) -> None:
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_the_end_of_the_block_ends_the_thread_and_the_iterator(taken: int) -> None:
     numbers = Counted()
-    items = made_ahead(iter(numbers), 1)
-    for _ in range(taken):
-        next(items)
-    items.close()  # type: ignore[attr-defined]
+    with made_ahead(numbers, 1) as items:
+        numbers.wait_until_made(1)
+        assert list(islice(items, taken)) == list(range(taken))
     assert numbers.thread is not None
-    numbers.thread.join(PATIENCE_SECONDS)
     assert not numbers.thread.is_alive()
     assert numbers.closed.is_set()
 
 
 def test_a_thread_that_came_to_its_end_is_gone() -> None:
     numbers = Counted(3)
-    list(made_ahead(iter(numbers), 1))
+    with made_ahead(numbers) as items:
+        list(items)
     assert numbers.thread is not None
-    numbers.thread.join(PATIENCE_SECONDS)
     assert not numbers.thread.is_alive()
 
 
-@pytest.mark.parametrize("helpers", [0, 1, 3])
+@pytest.mark.parametrize("helpers", [1, 3])
 def test_mapped_items_keep_their_order(helpers: int) -> None:
-    results = mapped_ahead(lambda n: n * n, iter(range(20)), lambda: helpers)
+    results = mapped_ahead(lambda n: n * n, iter(range(20)), helpers)
     assert list(results) == [(n, n * n) for n in range(20)]
 
 
 def test_items_are_worked_on_beside_one_another() -> None:
     together = threading.Barrier(2, timeout=10)
-    results = mapped_ahead(lambda _item: together.wait(), iter(range(2)), lambda: 1)
+    results = mapped_ahead(lambda _item: together.wait(), iter(range(2)), 2)
     assert {index for _, index in results} == {0, 1}
+
+
+def test_no_more_threads_work_than_were_asked_for() -> None:
+    names = {
+        name for _, name in mapped_ahead(lambda _item: threading.current_thread().name, iter(range(50)), 1)
+    }
+    assert len(names) == 1
 
 
 def test_only_so_many_items_are_taken() -> None:
     items = iter(range(20))
-    results = mapped_ahead(lambda n: n, items, lambda: 2)
+    results = mapped_ahead(lambda n: n, items, 2)
     assert next(results) == (0, 0)
     assert next(items) == 3
 
 
 def test_what_the_function_raises_is_raised_in_its_place() -> None:
-    results = mapped_ahead(lambda n: 1 // n, iter([1, 0]), lambda: 3)
+    results = mapped_ahead(lambda n: 1 // n, iter([1, 0]), 3)
     assert next(results) == (1, 1)
     with pytest.raises(ZeroDivisionError):
         next(results)
 
 
 def test_a_closed_map_leaves_no_thread() -> None:
-    results = mapped_ahead(lambda n: n, iter(range(20)), lambda: 2)
+    results = mapped_ahead(lambda n: n, iter(range(20)), 2)
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]

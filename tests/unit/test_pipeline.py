@@ -25,7 +25,8 @@ from mlpredict.domain import (
     Source,
 )
 from mlpredict.errors import DatabaseError
-from mlpredict.pipeline import CHUNK, Outcome, Skipped, examples, predict
+from mlpredict.inputs.decoding import CHUNK_FILES
+from mlpredict.pipeline import Outcome, Skipped, examples, predict
 from mlpredict.recording import NotStoring, Storing, preprocessing_name
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
@@ -199,8 +200,11 @@ def test_a_batch_that_is_skipped_whole_stores_nothing(model: FakeModel, store: F
     assert (model.batches, store.transactions) == ([], [])
 
 
-def test_sources_are_not_taken_far_ahead(model: FakeModel, store: FakeStore) -> None:
-    names = images(100)
+def test_sources_are_not_taken_far_ahead(
+    model: FakeModel, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "BATCHES_AHEAD", 1)
+    names = images(500)
     taken = []
     another = Condition()
 
@@ -213,12 +217,13 @@ def test_sources_are_not_taken_far_ahead(model: FakeModel, store: FakeStore) -> 
 
     outcomes = predict(noted(), model, storing(store), batch_size=2)
     next(outcomes)
-    # One batch was given, one is with the model, one waits, one is in the thread's hands, and sources
-    # are taken by the chunk: that is all there may be.
+    # One batch was given, one is with the model, and one waits; sources are taken by the chunk, and
+    # with every chunk that is decoded another waits.
+    ahead = 3 * 2 + 3 * CHUNK_FILES
     with another:
-        assert not another.wait_for(lambda: len(taken) > 4 * 2 + CHUNK, MOMENT_SECONDS)
+        assert not another.wait_for(lambda: len(taken) > ahead, MOMENT_SECONDS)
     list(outcomes)
-    assert len(taken) == 100
+    assert len(taken) == 500
 
 
 def test_what_is_kept_is_what_was_asked_for(store: FakeStore) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from mlpredict.inference.engines import available_cores
+from mlpredict.settings import available_cores
 from tests.benchmarks.cases.case import faster, subject
 from tests.benchmarks.contestants import Floor, Stored, serving
 from tests.benchmarks.database import empty

@@ -1,0 +1,43 @@
+"""A process that decodes: requests on its standard input, answers on its standard output.
+
+A request is a pickled pair, an `ImageSpec` and file names; its answer a list with a `Decoded` or a
+reason for each. The end of the requests is the end of the process, also when whoever sent them was
+killed. `decoders` starts these processes and says why they are some.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import pickle
+import sys
+
+from mlpredict.domain import Source
+from mlpredict.inputs.decode import decode_source
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    answers = _own_stdout()
+    # What is imported by now stays: the collector need not look through it again.
+    gc.freeze()
+    while True:
+        try:
+            spec, filenames = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
+        except EOFError:
+            return
+        decoded = [decode_source(Source(filename), spec) for filename in filenames]
+        pickle.dump(decoded, answers, pickle.HIGHEST_PROTOCOL)
+        answers.flush()
+
+
+def _own_stdout() -> io.BufferedWriter:
+    """Standard output for the answers alone, whatever a decoder's library may print there."""
+    answers = open(os.dup(1), "wb")  # noqa: SIM115 - it is open as long as the process lives
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()
