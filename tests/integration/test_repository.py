@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +28,7 @@ from mlpredict.domain import (
     Task,
 )
 from mlpredict.errors import DatabaseError, NotFound
-from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.storage.repository import INSERT_BYTES, Repository, open_repository
 
 EVERYTHING = PredictionFilter()
 LABELS = ("cat", "dog", "mouse")
@@ -108,6 +109,20 @@ def test_an_image_is_one_input_however_often_it_is_predicted(repository: Reposit
     ]
 
 
+def test_large_images_and_small_ones_come_back_as_they_were(repository: Repository, run: Run) -> None:
+    sizes = [10, 3 * INSERT_BYTES, 20, INSERT_BYTES // 2, INSERT_BYTES // 2, 2 * INSERT_BYTES, 30, 20]
+    uris = [f"data:image/png;base64,{chr(65 + n) * size}" for n, size in enumerate(sizes)]
+    batch = [
+        new(n, input=NewInput(uri, "original", bytes([99 - n]) * 32, "image/png", 28, 14))
+        for n, uri in enumerate(uris)
+    ]
+    records = repository.add(run, batch, [])
+    images = [repository.detail(record.prediction_id or 0).image for record in records]
+    assert [image.uri for image in images] == uris
+    again = repository.add(run, [replace(one, position=one.position + 100) for one in batch[::-1]], [])
+    assert [record.input_id for record in again] == [record.input_id for record in records][::-1]
+
+
 def test_an_image_kept_in_another_way_is_another_input(repository: Repository, run: Run) -> None:
     elsewhere = NewInput("file:///a.png", "reference", b"a".ljust(32, b"\0"), "image/png", 28, 14)
     records = repository.add(run, [new(0, image=b"a"), new(1, input=elsewhere)], [])
@@ -121,6 +136,16 @@ def test_a_batch_is_stored_whole_or_not_at_all(
         repository.add(run, [new(0), new(1, prediction=Prediction("not json", 0, "cat", 0.5))], [])
     counts = "SELECT (SELECT count(*) FROM inputs), (SELECT count(*) FROM predictions)"
     assert connection.execute(counts).fetchone() == (0, 0)
+
+
+def test_a_prediction_s_model_is_its_run_s(
+    repository: Repository, run: Run, connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    other = repository.start_run(model("others", "a" * 64), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
+    for wrong in (Run(run.run_id, other.model_id, run.model), Run(999, run.model_id, run.model)):
+        with pytest.raises(DatabaseError, match="foreign key"):
+            repository.add(wrong, [new(0)], [])
+    assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (0,)
 
 
 def test_a_position_of_a_run_is_stored_once(repository: Repository, run: Run) -> None:
