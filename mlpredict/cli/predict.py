@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import garbage
 from mlpredict.cli.consoles import stdin_is_terminal, talk
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
@@ -136,6 +137,7 @@ def predict(
     )
     printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
     with _repository(dsn, no_store) as repository, talk.apart_from_descriptor_2(), quiet_stderr():
+        garbage.collect_from_here()
         failed = run(job, loaded, repository, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)

@@ -65,3 +65,12 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
 )
 def test_a_module_imports_only_what_it_needs(code: str, unwanted: set[str]) -> None:
     assert imported_by(code) & unwanted == set()
+
+
+def test_garbage_is_collected_while_there_is_work_and_not_before() -> None:
+    code = (
+        "import gc; from mlpredict.cli import garbage\n"
+        "garbage.collect_nothing_yet(); assert not gc.isenabled()\n"
+        "garbage.collect_from_here(); assert gc.isenabled() and gc.get_freeze_count()\n"
+    )
+    assert imported_by(code) == set()
