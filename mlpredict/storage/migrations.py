@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
@@ -17,8 +17,7 @@ FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 ADVISORY_LOCK = 0x6D6C7072
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One numbered file of `schema/`."""
 
     version: int
@@ -26,8 +25,7 @@ class Migration:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaReport:
+class SchemaReport(NamedTuple):
     """What `migrate` found and did; the row counts are those of the 2020 tables it adopted."""
 
     applied: tuple[Migration, ...]
