@@ -16,7 +16,7 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
     garbage.collect_nothing_yet()
-    # Nothing here is linear algebra, and each thread that numpy would start for it spins for a tenth of a second.
+    # Nothing here is linear algebra; a thread that numpy starts for it spins for a tenth of a second.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = run(sys.argv[1:] if arguments is None else arguments)
     garbage.collect_nothing_more()
