@@ -74,3 +74,14 @@ def test_garbage_is_collected_while_there_is_work_and_not_before() -> None:
         "garbage.collect_from_here(); assert gc.isenabled() and gc.get_freeze_count()\n"
     )
     assert imported_by(code) == set()
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "7"}, "7")])
+def test_numpy_starts_no_threads_for_linear_algebra_unless_told_to(given: dict[str, str], used: str) -> None:
+    code = "import atexit, os; from mlpredict.cli import main\n"
+    code += "atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS']))\nmain(['--version'])"
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | given
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60
+    )
+    assert process.stdout.splitlines()[-1] == used
