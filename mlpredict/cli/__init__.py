@@ -1,73 +1,26 @@
-"""The Typer app, and the one place where errors become messages and exit statuses."""
+"""The command line's entrance, and the one place where errors become messages and exit statuses."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from mlpredict import __version__
-from mlpredict.cli.consoles import (
-    PROGRAM,
-    OutputClosed,
-    abandon_stdout,
-    close_stdout,
-    talk,
-    write_data,
-)
-from mlpredict.cli.init_db import init_db
-from mlpredict.cli.listing import list_predictions
-from mlpredict.cli.predict import predict
-from mlpredict.cli.show import show
-from mlpredict.errors import MlpredictError, OutputError, UsageError
+from mlpredict.cli import garbage
+from mlpredict.cli.consoles import PROGRAM, OutputClosed, abandon_stdout, close_stdout, talk
+from mlpredict.errors import MlpredictError, OutputError
 
 INTERRUPTED = 130
-
-app = typer.Typer(
-    name=PROGRAM,
-    help="Run a Keras image model over image files and keep every prediction in PostgreSQL.",
-    invoke_without_command=True,
-    # Without rich help starts twice as fast, and errors stay on one line.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("predict")(predict)
-app.command("list")(list_predictions)
-app.command("show")(show)
-app.command("init-db")(init_db)
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        write_data(f"{PROGRAM} {__version__}\n".encode())
-        raise typer.Exit
-
-
-@app.callback()
-def _without_command(
-    context: typer.Context,
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version",
-            help="Print the version.",
-            callback=_print_version,
-            is_eager=True,
-            show_default=False,
-        ),
-    ] = False,
-) -> None:
-    if context.invoked_subcommand is None:
-        talk.text(context.get_help())
-        raise typer.Exit(UsageError.exit_status)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its status."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    garbage.collect_nothing_yet()
+    # Nothing here is linear algebra; a thread that numpy starts for it spins for a tenth of a second.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    status = run(sys.argv[1:] if arguments is None else arguments)
+    garbage.collect_nothing_more()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -87,6 +40,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
+    import typer
+
+    from mlpredict.cli.app import app
+
     try:
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from enum import StrEnum
 
 from mlpredict.domain import PredictionRecord
 
-FIELDS = tuple(field.name for field in fields(PredictionRecord))
+FIELDS = PredictionRecord._fields
 
 
 class Format(StrEnum):

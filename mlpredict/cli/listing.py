@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import garbage
 from mlpredict.cli.consoles import stderr_is_terminal, talk
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
@@ -119,6 +120,7 @@ def list_predictions(
 
     rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn(), talk.notice) as repository:
+        garbage.collect_from_here()
         found = repository.predictions(wanted, limit=rows, before=before)
         written = write_records(map(prediction_fields, found), chosen, shown)
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)

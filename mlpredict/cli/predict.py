@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import garbage
 from mlpredict.cli.consoles import stdin_is_terminal, talk
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
@@ -142,6 +143,7 @@ def predict(
         # While images are being decoded already: the driver takes its time to be imported.
         _repository(dsn, no_store) as repository,
     ):
+        garbage.collect_from_here()
         failed = run(job, decoded, loaded, repository, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)

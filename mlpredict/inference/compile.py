@@ -15,9 +15,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -34,8 +33,7 @@ COMPILER_VERSION = 1
 TOLERANCE = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """The outcome of compiling: a flatbuffer, or the reason why there is none."""
 
     flatbuffer: bytes | None
@@ -73,8 +71,7 @@ def compiled_model(
     return compiled
 
 
-@dataclass(frozen=True, slots=True)
-class _CacheEntry:
+class _CacheEntry(NamedTuple):
     """Two files by the model's hash; the small one, written last, vouches for the large one."""
 
     folder: Path
@@ -180,4 +177,7 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
 
 def signature_message(signature: Signature) -> dict[str, Any]:
     """A signature as the compiler process sends it."""
-    return asdict(signature)
+    return {
+        "inputs": [tensor._asdict() for tensor in signature.inputs],
+        "outputs": [tensor._asdict() for tensor in signature.outputs],
+    }

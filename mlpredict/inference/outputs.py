@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -18,8 +17,7 @@ SUM_TOLERANCE = 1e-3
 NOT_FINITE = "the model answered NaN or infinity"
 
 
-@dataclass(frozen=True, slots=True)
-class OutputReader:
+class OutputReader(NamedTuple):
     """How one model's output is read."""
 
     task: Task

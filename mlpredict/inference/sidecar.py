@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mlpredict.domain import Activation, Fit, Preprocessing, Resize, Scaling, Task
 from mlpredict.errors import ModelError
@@ -24,8 +23,7 @@ KNOWN_KEYS = frozenset(
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class Sidecar:
+class Sidecar(NamedTuple):
     """The content of a `mlpredict.toml`; None is what it does not say."""
 
     name: str | None = None
@@ -33,7 +31,7 @@ class Sidecar:
     task: Task | None = None
     activation: Activation | None = None
     output: str | None = None
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    preprocessing: Preprocessing = Preprocessing()
 
 
 def read_sidecar(files: ModelFiles) -> Sidecar:

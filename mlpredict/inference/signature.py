@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.domain import ImageSpec, Preprocessing, Scaling
 from mlpredict.errors import ModelError
@@ -13,8 +12,7 @@ CHANNELS = (1, 3, 4)
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """A tensor: its name, its shape with None for what varies, and its dtype by numpy's name."""
 
     name: str
@@ -30,8 +28,7 @@ class TensorSpec:
         return f"{self.name} ({shape}) {self.dtype}"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A model's inputs and outputs, in the model's own order."""
 
     inputs: tuple[TensorSpec, ...]

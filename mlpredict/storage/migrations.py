@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
@@ -17,8 +17,7 @@ FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 ADVISORY_LOCK = 0x6D6C7072
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One numbered file of `schema/`."""
 
     version: int
@@ -26,8 +25,7 @@ class Migration:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaReport:
+class SchemaReport(NamedTuple):
     """What `migrate` found and did; the row counts are those of the 2020 tables it adopted."""
 
     applied: tuple[Migration, ...]
@@ -46,20 +44,23 @@ def migrations() -> tuple[Migration, ...]:
 def applied_version(connection: Connection) -> int:
     """The number of the newest migration the database has; 0 where it has none."""
     with translated():
-        if not _has_table(connection, "schema_migrations"):
-            return 0
-        newest = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
-    return int(newest[0]) if newest else 0
+        found = _has_table(connection, "schema_migrations")
+    return _newest_applied(connection) if found else 0
 
 
 def require_current(connection: Connection) -> None:
-    """Check that the database has the schema of this version.
+    """Check that the database has the schema of this version, outside of a transaction.
 
     Raises:
         SchemaOutdated: it has none, or an older one.
         DatabaseError: it has a newer one.
     """
-    version, latest = applied_version(connection), migrations()[-1].version
+    try:
+        # Every command asks, and asking the catalogue for the table first takes longer than the rest.
+        version = _newest_applied(connection)
+    except SchemaOutdated:
+        version = 0
+    latest = migrations()[-1].version
     if version == 0:
         raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
     if version < latest:
@@ -89,6 +90,12 @@ def migrate(connection: Connection) -> SchemaReport:
                 (migration.version, migration.name),
             )
     return SchemaReport(missing, present, *adopted)
+
+
+def _newest_applied(connection: Connection) -> int:
+    with translated():
+        newest = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+    return int(newest[0]) if newest else 0
 
 
 def _refuse_newer(version: int) -> None:

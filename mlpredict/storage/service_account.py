@@ -15,10 +15,9 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.pg_binaries import PACKAGE, USE_ANOTHER, PgBinaries
@@ -29,8 +28,7 @@ SYSTEM_HOME = Path("/var/lib/mlpredict")
 UNPRIVILEGED = ("nobody", "daemon")
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """The operating system's account the server runs under."""
 
     name: str

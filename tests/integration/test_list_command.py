@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from mlpredict.cli import app
+from mlpredict.cli.app import app
 from tests.conftest import Command
 
 ROWS = """

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 import typer.main
 
-from mlpredict.cli import app
+from mlpredict.cli.app import app
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]

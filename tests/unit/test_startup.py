@@ -65,3 +65,23 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
 )
 def test_a_module_imports_only_what_it_needs(code: str, unwanted: set[str]) -> None:
     assert imported_by(code) & unwanted == set()
+
+
+def test_garbage_is_collected_while_there_is_work_and_not_before() -> None:
+    code = (
+        "import gc; from mlpredict.cli import garbage\n"
+        "garbage.collect_nothing_yet(); assert not gc.isenabled()\n"
+        "garbage.collect_from_here(); assert gc.isenabled() and gc.get_freeze_count()\n"
+    )
+    assert imported_by(code) == set()
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "1"), ({"OPENBLAS_NUM_THREADS": "7"}, "7")])
+def test_numpy_starts_no_threads_for_linear_algebra_unless_told_to(given: dict[str, str], used: str) -> None:
+    code = "import atexit, os; from mlpredict.cli import main\n"
+    code += "atexit.register(lambda: print(os.environ['OPENBLAS_NUM_THREADS']))\nmain(['--version'])"
+    env = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"} | given
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, timeout=60
+    )
+    assert process.stdout.splitlines()[-1] == used
