@@ -1,15 +1,12 @@
-"""The words everybody uses: immutable values that travel between the layers.
-
-They are named tuples, as every command makes these classes at its start: a frozen dataclass takes
-five times as long to make.
-"""
+"""The words everybody uses: frozen values that travel between the layers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,7 +63,8 @@ class EngineName(StrEnum):
     TENSORFLOW = "tensorflow"
 
 
-class Scaling(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Scaling:
     """Pixel values 0..255 to what the model takes: `(pixel / divisor - mean) / std`, by channel."""
 
     divisor: float = 255.0
@@ -74,7 +72,8 @@ class Scaling(NamedTuple):
     std: tuple[float, ...] = (1.0,)
 
 
-class Preprocessing(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
     """From an image file to a model's input; the defaults are the 2020 program's rules.
 
     `scaling` of None is decided by the input's dtype: 0..1 for floats, 0..255 for integers.
@@ -86,25 +85,23 @@ class Preprocessing(NamedTuple):
     fit: Fit = Fit.STRETCH
     background: str | None = None
 
-    def described(self) -> dict[str, Any]:
-        """All of it in types that JSON has."""
-        return self._asdict() | {"scaling": None if self.scaling is None else self.scaling._asdict()}
 
-
-class ImageSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
     """The image a model takes: size in pixels (None: any), 1, 3 or 4 channels, and how to get there."""
 
     height: int | None
     width: int | None
     channels: int
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __str__(self) -> str:
         size = "×".join("any" if n is None else str(n) for n in (self.height, self.width))
         return f"{size} pixels of {self.channels} channel{'s' if self.channels > 1 else ''}"
 
 
-class ModelIdentity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
     """What the database knows of a model; `fingerprint` is a SHA-256 in hexadecimal."""
 
     name: str
@@ -124,14 +121,16 @@ def model_label(name: str, fingerprint: str) -> str:
     return f"{name}@{fingerprint[:8]}"
 
 
-class Source(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Source:
     """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already."""
 
     filename: str
     content: bytes | None = None
 
 
-class Sample(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sample:
     """A decoded image, ready for the model.
 
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
@@ -149,7 +148,8 @@ class Sample(NamedTuple):
     pixels: NDArray[np.uint8]
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """A source that gave no prediction, and why, in words a person understands."""
 
     position: int
@@ -157,7 +157,8 @@ class Rejected(NamedTuple):
     reason: str
 
 
-class Prediction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Prediction:
     """What a model said of one sample.
 
     `values` is the model's output as JSON text whose numbers round-trip float32 exactly. `score` is
@@ -170,7 +171,8 @@ class Prediction(NamedTuple):
     score: float | None = None
 
 
-class NewInput(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewInput:
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
@@ -185,7 +187,8 @@ class NewInput(NamedTuple):
     height: int
 
 
-class NewPrediction(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
     """A prediction on its way into the database; `contenttype` is that of the source."""
 
     position: int
@@ -195,7 +198,8 @@ class NewPrediction(NamedTuple):
     prediction: Prediction
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Run:
     """One invocation of predict, as the database knows it."""
 
     run_id: int
@@ -203,7 +207,8 @@ class Run(NamedTuple):
     model: str
 
 
-class PredictionRecord(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
     """A prediction as it is printed: the public field names, in their order.
 
     Ids are None when nothing was stored; model, filename and time are None where a row of the
@@ -251,7 +256,8 @@ class PredictionRecord(NamedTuple):
         )
 
 
-class StoredImage(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredImage:
     """An input as it stands in the database: a `data:` or `file:` URI and what is known of it."""
 
     input_id: int | None
@@ -262,7 +268,8 @@ class StoredImage(NamedTuple):
     height: int | None
 
 
-class PredictionDetail(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PredictionDetail:
     """Everything `show` tells of a prediction."""
 
     record: PredictionRecord
@@ -272,7 +279,8 @@ class PredictionDetail(NamedTuple):
     labels: Sequence[str] | None
 
 
-class PredictionFilter(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
     """Which predictions `list` shows; None, or no labels, is no restriction.
 
     `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from mlpredict.domain import (
@@ -117,5 +117,5 @@ class NotStoring:
 
 def preprocessing_name(preprocessing: Preprocessing) -> str:
     """A short name for one way of preprocessing: eight hexadecimal digits."""
-    text = json.dumps(preprocessing.described(), sort_keys=True)
+    text = json.dumps(asdict(preprocessing), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from enum import StrEnum
 
 from mlpredict.domain import PredictionRecord
 
-FIELDS = PredictionRecord._fields
+FIELDS = tuple(field.name for field in fields(PredictionRecord))
 
 
 class Format(StrEnum):

@@ -15,8 +15,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +34,8 @@ COMPILER_VERSION = 1
 TOLERANCE = 1e-4
 
 
-class Compiled(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Compiled:
     """The outcome of compiling: a flatbuffer, or the reason why there is none."""
 
     flatbuffer: bytes | None
@@ -71,7 +73,8 @@ def compiled_model(
     return compiled
 
 
-class _CacheEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _CacheEntry:
     """Two files by the model's hash; the small one, written last, vouches for the large one."""
 
     folder: Path
@@ -177,7 +180,4 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
 
 def signature_message(signature: Signature) -> dict[str, Any]:
     """A signature as the compiler process sends it."""
-    return {
-        "inputs": [tensor._asdict() for tensor in signature.inputs],
-        "outputs": [tensor._asdict() for tensor in signature.outputs],
-    }
+    return asdict(signature)

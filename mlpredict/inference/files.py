@@ -6,10 +6,10 @@ import hashlib
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from mlpredict.errors import ModelError
 
@@ -32,7 +32,8 @@ class ModelFormat(StrEnum):
     TFLITE = "tflite"
 
 
-class ModelFiles(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
     """A model as it lies on disk; `sha256` is over the model's own files, in hexadecimal."""
 
     path: Path

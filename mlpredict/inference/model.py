@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,7 +49,8 @@ def no_examples(spec: ImageSpec) -> NDArray[np.uint8]:
     return np.empty(shape, np.uint8)
 
 
-class Model(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Model:
     """A model ready to run; make one with `load_model`."""
 
     identity: ModelIdentity
@@ -191,7 +193,7 @@ def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: Outp
         "channels": spec.channels,
         "activation": reader.activation,
         "output": sidecar.output,
-        "preprocessing": spec.preprocessing.described(),
+        "preprocessing": asdict(spec.preprocessing),
     }
     return ModelIdentity(
         name=_name(files, sidecar),
@@ -210,5 +212,5 @@ def _name(files: ModelFiles, sidecar: Sidecar) -> str:
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
     """SHA-256, in hexadecimal, over the model's own files and how it was used."""
-    usage = json.dumps({"preprocessing": preprocessing.described(), "output": output}, sort_keys=True)
+    usage = json.dumps({"preprocessing": asdict(preprocessing), "output": output}, sort_keys=True)
     return hashlib.sha256(f"{files_sha256}\n{usage}".encode()).hexdigest()

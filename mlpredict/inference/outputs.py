@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
@@ -17,7 +18,8 @@ SUM_TOLERANCE = 1e-3
 NOT_FINITE = "the model answered NaN or infinity"
 
 
-class OutputReader(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class OutputReader:
     """How one model's output is read."""
 
     task: Task

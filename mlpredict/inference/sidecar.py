@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import tomllib
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from mlpredict.domain import Activation, Fit, Preprocessing, Resize, Scaling, Task
 from mlpredict.errors import ModelError
@@ -23,7 +24,8 @@ KNOWN_KEYS = frozenset(
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-class Sidecar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sidecar:
     """The content of a `mlpredict.toml`; None is what it does not say."""
 
     name: str | None = None
@@ -31,7 +33,7 @@ class Sidecar(NamedTuple):
     task: Task | None = None
     activation: Activation | None = None
     output: str | None = None
-    preprocessing: Preprocessing = Preprocessing()
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
 
 def read_sidecar(files: ModelFiles) -> Sidecar:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from mlpredict.domain import ImageSpec, Preprocessing, Scaling
 from mlpredict.errors import ModelError
@@ -12,7 +13,8 @@ CHANNELS = (1, 3, 4)
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
 
 
-class TensorSpec(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
     """A tensor: its name, its shape with None for what varies, and its dtype by numpy's name."""
 
     name: str
@@ -28,7 +30,8 @@ class TensorSpec(NamedTuple):
         return f"{self.name} ({shape}) {self.dtype}"
 
 
-class Signature(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signature:
     """A model's inputs and outputs, in the model's own order."""
 
     inputs: tuple[TensorSpec, ...]

@@ -21,8 +21,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -50,7 +51,8 @@ Notify = Callable[[str], None]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class LocalServer(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LocalServer:
     """Where a private server is or would be."""
 
     root: Path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
@@ -17,7 +17,8 @@ FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 ADVISORY_LOCK = 0x6D6C7072
 
 
-class Migration(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Migration:
     """One numbered file of `schema/`."""
 
     version: int
@@ -25,7 +26,8 @@ class Migration(NamedTuple):
     path: Path
 
 
-class SchemaReport(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SchemaReport:
     """What `migrate` found and did; the row counts are those of the 2020 tables it adopted."""
 
     applied: tuple[Migration, ...]

@@ -6,8 +6,8 @@ import importlib.util
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError
 
@@ -17,7 +17,8 @@ USE_ANOTHER = "pass --dsn to use another PostgreSQL"
 NEEDED = ("postgres", "initdb")
 
 
-class PgBinaries(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PgBinaries:
     """One installation of PostgreSQL."""
 
     bindir: Path

@@ -15,9 +15,10 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.pg_binaries import PACKAGE, USE_ANOTHER, PgBinaries
@@ -28,7 +29,8 @@ SYSTEM_HOME = Path("/var/lib/mlpredict")
 UNPRIVILEGED = ("nobody", "daemon")
 
 
-class Account(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Account:
     """The operating system's account the server runs under."""
 
     name: str

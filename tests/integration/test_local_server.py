@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -319,7 +320,7 @@ def test_programs_out_of_reach_are_copied_once(
             shutil.copytree(package.parent / tree, private / tree)
     moved = private / found.bindir.relative_to(package.parent)
     binaries = pg_binaries.PgBinaries(moved, found.major, bundled=True)
-    server = server._replace(binaries=binaries)
+    server = replace(server, binaries=binaries)
     monkeypatch.setattr(os, "sync", lambda: None)  # the machine's other disks may be busy
     local_server.ensure_running(server, silent)
     copied = service_account.runnable(binaries, server.account)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -127,7 +128,7 @@ def test_a_failing_migration_changes_nothing(
     published(empty_dsn)
     *good, last = migrations.migrations()
     broken = good[0].path.parent / "no-such-file.sql"
-    monkeypatch.setattr(migrations, "migrations", lambda: (*good, last._replace(path=broken)))
+    monkeypatch.setattr(migrations, "migrations", lambda: (*good, replace(last, path=broken)))
     with psycopg.connect(empty_dsn, autocommit=True) as connection:
         with pytest.raises(OSError, match="no-such-file"):
             migrate(connection)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,7 @@ def test_a_file_that_is_gone_is_refused(sample_of_a_file: Sample) -> None:
 
 def test_a_reference_without_a_hash_is_believed(sample_of_a_file: Sample) -> None:
     new = new_input(sample_of_a_file, Keep.REFERENCE, "ab12cd34")
-    assert load_stored(stored(new)._replace(sha256=None)).content == png()
+    assert load_stored(replace(stored(new), sha256=None)).content == png()
 
 
 @given(st.binary())
