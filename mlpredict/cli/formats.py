@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
@@ -17,7 +17,12 @@ from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.domain import PredictionRecord
 from mlpredict.printable import printable
 
+if TYPE_CHECKING:
+    from mlpredict.storage.prediction_line import JsonFields
+
 Record = Mapping[str, Any]
+
+PREDICTION_OBJECT = b"{%b}" % b",".join(b'"%b":%%b' % name.encode() for name in FIELDS)
 
 
 class Encoder(Protocol):
@@ -28,11 +33,24 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
+class ObjectEncoder(Encoder, Protocol):
+    """The encoder of a format that is made of JSON objects; it takes them encoded, too."""
+
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes: ...
+
+
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
     """A record by its public field names, the prediction as JSON that is not parsed again."""
     named = {name: getattr(record, name) for name in FIELDS}
     named["prediction"] = JsonText(record.prediction)
     return named
+
+
+def json_object(prediction: JsonFields | PredictionRecord) -> bytes:
+    """A stored prediction as a JSON object: the same bytes, whichever of the two it comes as."""
+    if isinstance(prediction, tuple):
+        return PREDICTION_OBJECT % prediction
+    return _json(prediction_fields(prediction))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +64,10 @@ class JsonLinesEncoder:
     """One JSON object a line."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        return b"".join(_json(record) + b"\n" for record in records)
+        return self.encode_objects(map(_json, records))
+
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+        return b"\n".join([*objects, b""])
 
     def finish(self) -> bytes:
         return b""
@@ -59,9 +80,12 @@ class JsonEncoder:
         self._separator = b"[\n"
 
     def encode(self, records: Iterable[Record]) -> bytes:
+        return self.encode_objects(map(_json, records))
+
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
         parts = []
-        for record in records:
-            parts += [self._separator, _json(record)]
+        for encoded in objects:
+            parts += [self._separator, encoded]
             self._separator = b",\n"
         return b"".join(parts)
 
@@ -113,14 +137,17 @@ class TsvEncoder:
 def encoder(chosen: Format, columns: Sequence[str]) -> Encoder:
     """The encoder of every format but the table, which is not made for programs."""
     match chosen:
-        case Format.JSON:
-            return JsonEncoder()
-        case Format.JSONL:
-            return JsonLinesEncoder()
+        case Format.JSON | Format.JSONL:
+            return object_encoder(chosen)
         case Format.CSV:
             return CsvEncoder(columns)
         case _:
             return TsvEncoder(columns)
+
+
+def object_encoder(chosen: Format) -> ObjectEncoder:
+    """The encoder of JSON, one array or an object a line."""
+    return JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
 
 
 def plain(value: Any) -> str:

@@ -70,21 +70,30 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
+# Lines for `prediction_line`. Strings get their quotes here, so that one that is null has none; the
+# score of 1 is written as Python does.
 PREDICTIONS = SQL("""
-    SELECT p.id, p.inputid, p.run_id, p.filename, p.filename_bytes, p.contenttype,
-           p.predictions::text AS predictions, p.likely_class, p.label, p.score,
-           m.name AS model_name, m.fingerprint, p.created_at
-    FROM predictions AS p
-    LEFT JOIN models AS m ON m.id = p.model_id
-    WHERE {where}
-    ORDER BY p.id DESC
-    LIMIT %(page)s
+    COPY (
+        SELECT p.id, p.inputid, p.run_id, '"' || p.filename || '"', '"' || p.contenttype || '"',
+               p.predictions, p.likely_class, '"' || p.label || '"',
+               CASE WHEN p.score = 1 THEN '1.0' ELSE p.score::text END,
+               '"' || m.name || '@' || left(m.fingerprint, 8) || '"',
+               to_json(p.created_at), encode(p.filename_bytes, 'hex')
+        FROM predictions AS p
+        LEFT JOIN models AS m ON m.id = p.model_id
+        WHERE {where}
+        ORDER BY p.id DESC
+        LIMIT {limit}
+    ) TO STDOUT (NULL 'null', ENCODING 'UTF8')
 """)
 
-BEFORE = SQL("(%(before)s::bigint IS NULL OR p.id < %(before)s)")
-
+# One label or model is compared with `=`: an index on it and the id then has the rows in order.
 CONDITIONS = {
-    "labels": SQL("p.label = ANY(%(labels)s)"),
+    "id": SQL("p.id = %(id)s"),
+    "before": SQL("p.id < %(before)s::bigint"),
+    "label": SQL("p.label = %(label)s"),
+    "labels": SQL("p.label = ANY(%(labels)s::text[])"),
+    "model": SQL("p.model_id = %(model)s"),
     "models": SQL("p.model_id = ANY(%(models)s::bigint[])"),
     "run": SQL("p.run_id = %(run)s"),
     "min_score": SQL("p.score >= %(min_score)s::real"),

@@ -1,0 +1,56 @@
+"""Stored predictions, newest first, one line each, as fast as PostgreSQL hands them out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from psycopg import sql
+
+from mlpredict.domain import PredictionFilter
+from mlpredict.storage import statements
+from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.text import glob_to_regex, storable
+
+Values = Mapping[str, Any]
+
+
+def prediction_lines(connection: Connection, values: Values, limit: int | None = None) -> Iterator[bytes]:
+    """Lines for `prediction_line`, of the predictions that meet the conditions that `values` are for.
+
+    They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
+    early, it cancels the query.
+    """
+    conditions = [statements.CONDITIONS[name] for name in values] or [sql.SQL("true")]
+    query = statements.PREDICTIONS.format(
+        where=sql.SQL(" AND ").join(conditions),
+        limit=sql.SQL("ALL") if limit is None else sql.Literal(limit),
+    )
+    with translated(), connection.cursor() as cursor, cursor.copy(query, values) as lines:
+        yield from lines
+
+
+def values_of(connection: Connection, wanted: PredictionFilter, before: int | None) -> Values:
+    """What the conditions of a filter compare with, by their names; none for what it leaves open."""
+    one_label = len(wanted.labels) == 1
+    values = {
+        "before": before,
+        "label": storable(wanted.labels[0]) if one_label else None,
+        "labels": [storable(label) for label in wanted.labels] if len(wanted.labels) > 1 else None,
+        "run": wanted.run_id,
+        "min_score": wanted.min_score,
+        "max_score": wanted.max_score,
+        "since": wanted.since,
+        "until": wanted.until,
+        "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
+        **({} if wanted.model is None else _models(connection, wanted.model)),
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _models(connection: Connection, wanted: str) -> Values:
+    with translated():
+        rows = connection.execute(statements.MODEL_IDS, {"model": storable(wanted)}).fetchall()
+    ids = [model_id for (model_id,) in rows]
+    # A model that nobody knows has no predictions, rather than all of them.
+    return {"model": ids[0]} if len(ids) == 1 else {"models": ids}
