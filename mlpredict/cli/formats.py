@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -17,12 +17,10 @@ from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.domain import PredictionRecord
 from mlpredict.printable import printable
 
-if TYPE_CHECKING:
-    from mlpredict.storage.prediction_line import JsonFields
-
 Record = Mapping[str, Any]
 
-PREDICTION_OBJECT = b"{%b}" % b",".join(b'"%b":%%b' % name.encode() for name in FIELDS)
+# JSON objects, a line each and no newline behind the last; or one prediction that is yet to be encoded.
+Stored = bytes | PredictionRecord
 
 
 class Encoder(Protocol):
@@ -33,10 +31,10 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
-class ObjectEncoder(Encoder, Protocol):
-    """The encoder of a format that is made of JSON objects; it takes them encoded, too."""
+class StoredEncoder(Encoder, Protocol):
+    """The encoder of a format made of JSON objects: it also takes what is stored, which is JSON already."""
 
-    def encode_objects(self, objects: Iterable[bytes]) -> bytes: ...
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes: ...
 
 
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
@@ -44,13 +42,6 @@ def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
     named = {name: getattr(record, name) for name in FIELDS}
     named["prediction"] = JsonText(record.prediction)
     return named
-
-
-def json_object(prediction: JsonFields | PredictionRecord) -> bytes:
-    """A stored prediction as a JSON object: the same bytes, whichever of the two it comes as."""
-    if isinstance(prediction, tuple):
-        return PREDICTION_OBJECT % prediction
-    return _json(prediction_fields(prediction))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +55,10 @@ class JsonLinesEncoder:
     """One JSON object a line."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        return self.encode_objects(map(_json, records))
+        return b"".join(_json(record) + b"\n" for record in records)
 
-    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
-        return b"\n".join([*objects, b""])
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
+        return b"".join((one if isinstance(one, bytes) else _object(one)) + b"\n" for one in stored)
 
     def finish(self) -> bytes:
         return b""
@@ -80,17 +71,22 @@ class JsonEncoder:
         self._separator = b"[\n"
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        return self.encode_objects(map(_json, records))
+        return self._separated(map(_json, records))
 
-    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
+        return self._separated(
+            one.replace(b"\n", b",\n") if isinstance(one, bytes) else _object(one) for one in stored
+        )
+
+    def finish(self) -> bytes:
+        return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
+
+    def _separated(self, objects: Iterable[bytes]) -> bytes:
         parts = []
         for encoded in objects:
             parts += [self._separator, encoded]
             self._separator = b",\n"
         return b"".join(parts)
-
-    def finish(self) -> bytes:
-        return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
 
 
 class _NewlineEnds(io.StringIO):
@@ -138,14 +134,14 @@ def encoder(chosen: Format, columns: Sequence[str]) -> Encoder:
     """The encoder of every format but the table, which is not made for programs."""
     match chosen:
         case Format.JSON | Format.JSONL:
-            return object_encoder(chosen)
+            return stored_encoder(chosen)
         case Format.CSV:
             return CsvEncoder(columns)
         case _:
             return TsvEncoder(columns)
 
 
-def object_encoder(chosen: Format) -> ObjectEncoder:
+def stored_encoder(chosen: Format) -> StoredEncoder:
     """The encoder of JSON, one array or an object a line."""
     return JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
 
@@ -172,6 +168,10 @@ def _tsv(value: Any) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return printable(text.replace("\\", "\\\\"))
+
+
+def _object(prediction: PredictionRecord) -> bytes:
+    return _json(prediction_fields(prediction))
 
 
 def _json(value: Any) -> bytes:

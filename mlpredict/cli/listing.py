@@ -114,19 +114,19 @@ def list_predictions(
         until=None if until is None else point_in_time(until, "--until"),
         filename=filename,
     )
-    from mlpredict.cli.formats import json_object, prediction_fields
-    from mlpredict.cli.output import write_objects, write_records
+    from mlpredict.cli.formats import prediction_fields
+    from mlpredict.cli.output import write_records, write_stored
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn(), talk.notice) as repository:
-        # Closing asks the database to stop, where the output has failed or nobody reads on.
+        # Closing stops the database, where nobody reads on.
         if chosen in (Format.JSON, Format.JSONL):
-            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as stored:
-                written = write_objects(map(json_object, stored), chosen)
-        else:
-            with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
-                written = write_records(map(prediction_fields, found), chosen, shown)
+            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as blocks:
+                write_stored(blocks, chosen)
+            return
+        with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
+            written = write_records(map(prediction_fields, found), chosen, shown)
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
 
 

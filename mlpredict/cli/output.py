@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
 
 from mlpredict.cli.consoles import write_data
 from mlpredict.cli.format_names import Format
-from mlpredict.cli.formats import Record, encoder, object_encoder
-
-T = TypeVar("T")
+from mlpredict.cli.formats import Record, Stored, encoder, stored_encoder
 
 # Few enough that the first lines appear at once, enough that a write is not felt.
 RECORDS_AT_ONCE = 1000
@@ -29,24 +26,27 @@ def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[s
         print_table(rows, columns)
         return len(rows)
     encode = encoder(chosen, columns)
-    return _write(records, encode.encode, encode.finish)
+    written = 0
+    for chunk in _chunks(records):
+        write_data(encode.encode(chunk))
+        written += len(chunk)
+    write_data(encode.finish())
+    return written
 
 
-def write_objects(objects: Iterable[bytes], chosen: Format) -> int:
-    """Print objects that are JSON already, in one of the two formats of JSON; how many there were.
+def write_stored(blocks: Iterable[Sequence[Stored]], chosen: Format) -> None:
+    """Print stored predictions, block by block, in one of the two formats of JSON.
 
     Raises:
         OutputError: standard output cannot be written.
     """
-    encode = object_encoder(chosen)
-    return _write(objects, encode.encode_objects, encode.finish)
+    encode = stored_encoder(chosen)
+    for block in blocks:
+        write_data(encode.encode_stored(block))
+    write_data(encode.finish())
 
 
-def _write(items: Iterable[T], encode: Callable[[list[T]], bytes], finish: Callable[[], bytes]) -> int:
-    written = 0
-    iterator = iter(items)
+def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
+    iterator = iter(records)
     while chunk := list(islice(iterator, RECORDS_AT_ONCE)):
-        write_data(encode(chunk))
-        written += len(chunk)
-    write_data(finish())
-    return written
+        yield chunk

@@ -1,22 +1,29 @@
-"""Stored predictions, newest first, one line each, as fast as PostgreSQL hands them out."""
+"""Stored predictions, newest first, as fast as PostgreSQL hands them out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from psycopg import sql
+from psycopg import capabilities, sql
+from psycopg.rows import tuple_row
 
 from mlpredict.domain import PredictionFilter
 from mlpredict.storage import statements
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.prediction_pieces import Pieces
 from mlpredict.storage.text import glob_to_regex, storable
 
 Values = Mapping[str, Any]
 
+BLOCK_ROWS = 1000
 
-def prediction_lines(connection: Connection, values: Values, limit: int | None = None) -> Iterator[bytes]:
-    """Lines for `prediction_line`, of the predictions that meet the conditions that `values` are for.
+
+def prediction_rows(
+    connection: Connection, values: Values, limit: int | None = None
+) -> Generator[Pieces, None, None]:
+    """The predictions that meet the conditions that `values` are for.
 
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
@@ -26,8 +33,16 @@ def prediction_lines(connection: Connection, values: Values, limit: int | None =
         where=sql.SQL(" AND ").join(conditions),
         limit=sql.SQL("ALL") if limit is None else sql.Literal(limit),
     )
-    with translated(), connection.cursor() as cursor, cursor.copy(query, values) as lines:
-        yield from lines
+    at_once = BLOCK_ROWS if capabilities.has_stream_chunked() else 1
+    with translated(), connection.cursor(row_factory=tuple_row) as cursor:
+        yield from cursor.stream(query, values, size=at_once)
+
+
+def in_blocks(rows: Iterable[Pieces]) -> Iterator[list[Pieces]]:
+    """The rows, as many at once as make no delay that anybody would notice."""
+    iterator = iter(rows)
+    while block := list(islice(iterator, BLOCK_ROWS)):
+        yield block
 
 
 def values_of(connection: Connection, wanted: PredictionFilter, before: int | None) -> Values:

@@ -31,8 +31,8 @@ from mlpredict.domain import (
 from mlpredict.errors import NotFound, SchemaOutdated
 from mlpredict.storage import migrations, statements
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
-from mlpredict.storage.prediction_line import JsonFields, as_json, as_record
-from mlpredict.storage.reading import prediction_lines, values_of
+from mlpredict.storage.prediction_pieces import as_json, as_record
+from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
 from mlpredict.storage.text import encode_filename, storable
 
 # What tells one input from another: the SHA-256 of its file, and what was kept of it.
@@ -131,15 +131,14 @@ class Repository:
         The repository does nothing else until the generator has ended or is closed.
         """
         values = values_of(self._connection, wanted, before)
-        yield from map(as_record, prediction_lines(self._connection, values, limit))
+        yield from map(as_record, prediction_rows(self._connection, values, limit))
 
     def predictions_as_json(
         self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
-    ) -> Generator[JsonFields | PredictionRecord, None, None]:
-        """What `predictions` gives, but as JSON where it takes no work: nearly always."""
+    ) -> Generator[list[bytes | PredictionRecord], None, None]:
+        """The same predictions in blocks, with what `prediction_pieces.as_json` makes of them."""
         values = values_of(self._connection, wanted, before)
-        for line in prediction_lines(self._connection, values, limit):
-            yield as_json(line) or as_record(line)
+        yield from map(as_json, in_blocks(prediction_rows(self._connection, values, limit)))
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.
@@ -148,13 +147,13 @@ class Repository:
             NotFound: there is none of this id.
         """
         with translated(), self._connection.transaction():
-            lines = list(prediction_lines(self._connection, {"id": prediction_id}))
-            if not lines:
+            rows = list(prediction_rows(self._connection, {"id": prediction_id}))
+            if not rows:
                 raise NotFound(f"there is no prediction {prediction_id}")
             with self._connection.cursor(row_factory=class_row(_DetailRow)) as cursor:
                 row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
         assert row is not None
-        return _detail(as_record(lines[0]), row)
+        return _detail(as_record(rows[0]), row)
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
         """The ids of inputs that are new and of those that were there, by what tells them apart."""

@@ -70,21 +70,35 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
-# Lines for `prediction_line`. Strings get their quotes here, so that one that is null has none; the
-# score of 1 is written as Python does.
+# The columns are `prediction_pieces.Pieces`. The last holds a backslash where PostgreSQL does not write a
+# number or a time as Python does, who has at least one digit after the point, exponents of no leading zero,
+# and either no fraction of a second or six digits of it.
 PREDICTIONS = SQL("""
-    COPY (
-        SELECT p.id, p.inputid, p.run_id, '"' || p.filename || '"', '"' || p.contenttype || '"',
-               p.predictions, p.likely_class, '"' || p.label || '"',
-               CASE WHEN p.score = 1 THEN '1.0' ELSE p.score::text END,
-               '"' || m.name || '@' || left(m.fingerprint, 8) || '"',
-               to_json(p.created_at), encode(p.filename_bytes, 'hex')
-        FROM predictions AS p
-        LEFT JOIN models AS m ON m.id = p.model_id
-        WHERE {where}
-        ORDER BY p.id DESC
-        LIMIT {limit}
-    ) TO STDOUT (NULL 'null', ENCODING 'UTF8')
+    SELECT '{{"prediction_id":' || p.id || ',"input_id":' || coalesce(p.inputid::text, 'null')
+               || ',"run_id":' || coalesce(p.run_id::text, 'null') || ',"filename":',
+           coalesce('"' || p.filename || '"', 'null'),
+           ',"contenttype":' || coalesce('"' || p.contenttype || '"', 'null') || ',"prediction":',
+           coalesce(p.predictions::text, 'null'),
+           ',"likely_class":' || coalesce(p.likely_class::text, 'null')
+               || ',"label":' || coalesce('"' || p.label || '"', 'null'),
+           ',"score":' || CASE WHEN p.score = 1 THEN '1.0' ELSE coalesce(p.score::text, 'null') END
+               || ',"model":' || coalesce(m.label, 'null')
+               || ',"created_at":' || coalesce(to_json(p.created_at)::text, 'null') || '}}',
+           CASE WHEN p.filename_bytes IS NULL
+                     AND (p.score BETWEEN 0.0001::real AND 1 OR p.score IS NULL)
+                     AND (p.created_at::timestamptz(0) = p.created_at
+                          OR p.created_at::timestamptz(5) <> p.created_at
+                          OR p.created_at IS NULL)
+                     AND (p.created_at BETWEEN '0001-01-03' AND '9999-12-30' OR p.created_at IS NULL)
+                THEN '' ELSE coalesce(encode(p.filename_bytes, 'hex'), '') || '\\' END
+    FROM predictions AS p
+    LEFT JOIN (
+        SELECT id, to_json(name || '@' || left(fingerprint, 8))::text AS label FROM models
+        OFFSET 0  -- so that it is made once a model, and not once a prediction
+    ) AS m ON m.id = p.model_id
+    WHERE {where}
+    ORDER BY p.id DESC
+    LIMIT {limit}
 """)
 
 # One label or model is compared with `=`: an index on it and the id then has the rows in order.
