@@ -85,7 +85,7 @@ def index_scans(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, in
     found = connection.execute(
         "SELECT indexrelname, idx_scan FROM pg_stat_user_indexes WHERE relname = 'predictions'"
     )
-    return {name: scans for name, scans in found}
+    return dict(found.fetchall())
 
 
 def test_what_is_added_is_what_is_listed(repository: Repository, run: Run) -> None:
