@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
@@ -37,9 +38,12 @@ class StoredEncoder(Encoder, Protocol):
     def encode_stored(self, stored: Iterable[Stored]) -> bytes: ...
 
 
+_values = attrgetter(*FIELDS)
+
+
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
     """A record by its public field names, the prediction as JSON that is not parsed again."""
-    named = {name: getattr(record, name) for name in FIELDS}
+    named = dict(zip(FIELDS, _values(record), strict=True))
     named["prediction"] = JsonText(record.prediction)
     return named
 

@@ -83,11 +83,11 @@ def _are_objects(joined: bytes, count: int) -> bool:
 
 
 def _needs_work(row: Pieces) -> bool:
-    _, filename, contenttype, _, likely, _, remark = row
+    """Whether a string is not JSON as it stands, or the remark, which holds a backslash, is not empty."""
+    _, filename, contenttype, _, likely, _, _ = row
     text = "".join(row).encode()
     return (
-        bool(remark)
-        or len(text) != len(text.translate(None, ESCAPED))
+        len(text) != len(text.translate(None, ESCAPED))
         or filename.count('"') > 2
         or contenttype.count('"') > 6
         or likely.count('"') > 6
