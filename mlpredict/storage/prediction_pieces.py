@@ -16,8 +16,10 @@ from mlpredict.domain import PredictionRecord
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.text import decode_filename
 
-# The columns of `statements.PREDICTIONS`. The last says what the others do not; it is empty nearly always.
-Pieces = tuple[str, str, str, str, str, str, str]
+# The columns of `statements.PREDICTIONS`: whatever PostgreSQL has not made JSON is alone in its piece, behind
+# what is known. After the object there may be the bytes of the file's name in hexadecimal, and a backslash
+# where it is not what Python would write.
+Pieces = tuple[str, str, str, str, str]
 
 # What JSON escapes in a string, beside the quote, which has its own meaning in an object.
 ESCAPED = bytes(range(32)) + b"\\"
@@ -25,10 +27,10 @@ ESCAPED = bytes(range(32)) + b"\\"
 QUOTES = 2 * (11 + 5)
 NULL = "null"
 
-HEAD = re.compile(r'\{"prediction_id":(.+),"input_id":(.+),"run_id":(.+),"filename":')
+HEAD = re.compile(r'\{"prediction_id":([^,]+),"input_id":([^,]+),"run_id":([^,]+),"filename":(.+)', re.DOTALL)
 CONTENTTYPE = re.compile(r',"contenttype":(.+),"prediction":', re.DOTALL)
 LIKELY = re.compile(r',"likely_class":([^,]+),"label":(.+)', re.DOTALL)
-TAIL = re.compile(r',"score":([^,]+),"model":(.+),"created_at":([^,]+)\}')
+TAIL = re.compile(r',"score":([^,]+),"model":(.+),"created_at":([^,}]+)\}([0-9a-f]*)\\?')
 
 
 def as_json(rows: Sequence[Pieces]) -> list[bytes | PredictionRecord]:
@@ -48,11 +50,10 @@ def as_record(row: Pieces) -> PredictionRecord:
     Raises:
         DatabaseError: its time is one that Python does not know, as infinity or the year 10000.
     """
-    head, filename, contenttype, output, likely, tail, remark = row
-    prediction_id, input_id, run_id = _groups(HEAD, head)
+    head, contenttype, output, likely, tail = row
+    prediction_id, input_id, run_id, filename = _groups(HEAD, head)
     likely_class, label = _groups(LIKELY, likely)
-    score, model, created_at = _groups(TAIL, tail)
-    raw = remark.strip("\\")
+    score, model, created_at, raw = _groups(TAIL, tail)
     return PredictionRecord(
         prediction_id=_integer(prediction_id),
         input_id=_integer(input_id),
@@ -83,12 +84,12 @@ def _are_objects(joined: bytes, count: int) -> bool:
 
 
 def _needs_work(row: Pieces) -> bool:
-    """Whether a string is not JSON as it stands, or the remark, which holds a backslash, is not empty."""
-    _, filename, contenttype, _, likely, _, _ = row
+    """Whether there is a backslash at the end, or a string is not JSON as it stands."""
+    head, contenttype, _, likely, _ = row
     text = "".join(row).encode()
     return (
         len(text) != len(text.translate(None, ESCAPED))
-        or filename.count('"') > 2
+        or head.count('"') > 10
         or contenttype.count('"') > 6
         or likely.count('"') > 6
     )

@@ -70,27 +70,27 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
-# The columns are `prediction_pieces.Pieces`. The last holds a backslash where PostgreSQL does not write a
+# The columns are `prediction_pieces.Pieces`. The last ends in a backslash where PostgreSQL does not write a
 # number or a time as Python does, who has at least one digit after the point, exponents of no leading zero,
 # and either no fraction of a second or six digits of it.
 PREDICTIONS = SQL("""
     SELECT '{{"prediction_id":' || p.id || ',"input_id":' || coalesce(p.inputid::text, 'null')
-               || ',"run_id":' || coalesce(p.run_id::text, 'null') || ',"filename":',
-           coalesce('"' || p.filename || '"', 'null'),
+               || ',"run_id":' || coalesce(p.run_id::text, 'null')
+               || ',"filename":' || coalesce('"' || p.filename || '"', 'null'),
            ',"contenttype":' || coalesce('"' || p.contenttype || '"', 'null') || ',"prediction":',
            coalesce(p.predictions::text, 'null'),
            ',"likely_class":' || coalesce(p.likely_class::text, 'null')
                || ',"label":' || coalesce('"' || p.label || '"', 'null'),
            ',"score":' || CASE WHEN p.score = 1 THEN '1.0' ELSE coalesce(p.score::text, 'null') END
                || ',"model":' || coalesce(m.label, 'null')
-               || ',"created_at":' || coalesce(to_json(p.created_at)::text, 'null') || '}}',
-           CASE WHEN p.filename_bytes IS NULL
-                     AND (p.score BETWEEN 0.0001::real AND 1 OR p.score IS NULL)
-                     AND (p.created_at::timestamptz(0) = p.created_at
-                          OR p.created_at::timestamptz(5) <> p.created_at
-                          OR p.created_at IS NULL)
-                     AND (p.created_at BETWEEN '0001-01-03' AND '9999-12-30' OR p.created_at IS NULL)
-                THEN '' ELSE coalesce(encode(p.filename_bytes, 'hex'), '') || '\\' END
+               || ',"created_at":' || coalesce(to_json(p.created_at)::text, 'null') || '}}'
+               || CASE WHEN p.filename_bytes IS NULL
+                            AND (p.score BETWEEN 0.0001::real AND 1 OR p.score IS NULL)
+                            AND (p.created_at::timestamptz(0) = p.created_at
+                                 OR p.created_at::timestamptz(5) <> p.created_at
+                                 OR p.created_at IS NULL)
+                            AND (p.created_at BETWEEN '0001-01-03' AND '9999-12-30' OR p.created_at IS NULL)
+                       THEN '' ELSE coalesce(encode(p.filename_bytes, 'hex'), '') || '\\' END
     FROM predictions AS p
     LEFT JOIN (
         SELECT id, to_json(name || '@' || left(fingerprint, 8))::text AS label FROM models
