@@ -101,6 +101,8 @@ PREDICTIONS = SQL("""
     LIMIT {limit}
 """)
 
+WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
+
 # One label or model is compared with `=`: an index on it and the id then has the rows in order.
 CONDITIONS = {
     "id": SQL("p.id = %(id)s"),

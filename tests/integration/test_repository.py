@@ -189,6 +189,17 @@ def test_blocks_follow_one_another(repository: Repository, run: Run, monkeypatch
     assert len(blocks) == 3
 
 
+@pytest.mark.parametrize("wanted", [{}, {"labels": ("common",)}, {"run_id": 1}], ids=str)
+def test_all_of_the_list_begins_at_once_without_statistics(
+    repository: Repository, run: Run, wanted: dict[str, Any]
+) -> None:
+    connection = repository._connection
+    connection.execute("ALTER TABLE predictions SET (autovacuum_enabled = off)")
+    connection.execute(MANY, (run.run_id, run.model_id))
+    connection.execute("SET work_mem = '64kB'; SET temp_file_limit = 0")
+    assert len(listed(repository, **wanted)) > 19000
+
+
 def test_a_list_that_nobody_reads_on_is_stopped(
     repository: Repository, run: Run, connection: psycopg.Connection[tuple[Any, ...]]
 ) -> None:
