@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
@@ -19,6 +20,9 @@ from mlpredict.printable import printable
 
 Record = Mapping[str, Any]
 
+# JSON objects, a line each and no newline behind the last; or one prediction that is yet to be encoded.
+Stored = bytes | PredictionRecord
+
 
 class Encoder(Protocol):
     """Turns records into the bytes of one format; call `finish` after the last of them."""
@@ -28,9 +32,18 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
+class StoredEncoder(Encoder, Protocol):
+    """The encoder of a format made of JSON objects: it also takes what is stored, which is JSON already."""
+
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes: ...
+
+
+_values = attrgetter(*FIELDS)
+
+
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
     """A record by its public field names, the prediction as JSON that is not parsed again."""
-    named = {name: getattr(record, name) for name in FIELDS}
+    named = dict(zip(FIELDS, _values(record), strict=True))
     named["prediction"] = JsonText(record.prediction)
     return named
 
@@ -48,6 +61,9 @@ class JsonLinesEncoder:
     def encode(self, records: Iterable[Record]) -> bytes:
         return b"".join(_json(record) + b"\n" for record in records)
 
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
+        return b"".join((one if isinstance(one, bytes) else _object(one)) + b"\n" for one in stored)
+
     def finish(self) -> bytes:
         return b""
 
@@ -59,14 +75,22 @@ class JsonEncoder:
         self._separator = b"[\n"
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        parts = []
-        for record in records:
-            parts += [self._separator, _json(record)]
-            self._separator = b",\n"
-        return b"".join(parts)
+        return self._separated(map(_json, records))
+
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
+        return self._separated(
+            one.replace(b"\n", b",\n") if isinstance(one, bytes) else _object(one) for one in stored
+        )
 
     def finish(self) -> bytes:
         return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
+
+    def _separated(self, objects: Iterable[bytes]) -> bytes:
+        parts = []
+        for encoded in objects:
+            parts += [self._separator, encoded]
+            self._separator = b",\n"
+        return b"".join(parts)
 
 
 class _NewlineEnds(io.StringIO):
@@ -113,14 +137,17 @@ class TsvEncoder:
 def encoder(chosen: Format, columns: Sequence[str]) -> Encoder:
     """The encoder of every format but the table, which is not made for programs."""
     match chosen:
-        case Format.JSON:
-            return JsonEncoder()
-        case Format.JSONL:
-            return JsonLinesEncoder()
+        case Format.JSON | Format.JSONL:
+            return stored_encoder(chosen)
         case Format.CSV:
             return CsvEncoder(columns)
         case _:
             return TsvEncoder(columns)
+
+
+def stored_encoder(chosen: Format) -> StoredEncoder:
+    """The encoder of JSON, one array or an object a line."""
+    return JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
 
 
 def plain(value: Any) -> str:
@@ -145,6 +172,10 @@ def _tsv(value: Any) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return printable(text.replace("\\", "\\\\"))
+
+
+def _object(prediction: PredictionRecord) -> bytes:
+    return _json(prediction_fields(prediction))
 
 
 def _json(value: Any) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -115,14 +116,19 @@ def list_predictions(
         filename=filename,
     )
     from mlpredict.cli.formats import prediction_fields
-    from mlpredict.cli.output import write_records
+    from mlpredict.cli.output import write_records, write_stored
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn(), talk.notice) as repository:
         garbage.collect_from_here()
-        found = repository.predictions(wanted, limit=rows, before=before)
-        written = write_records(map(prediction_fields, found), chosen, shown)
+        # Closing stops the database, where nobody reads on.
+        if chosen in (Format.JSON, Format.JSONL):
+            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as blocks:
+                write_stored(blocks, chosen)
+            return
+        with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
+            written = write_records(map(prediction_fields, found), chosen, shown)
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 
 from mlpredict.cli.consoles import write_data
 from mlpredict.cli.format_names import Format
-from mlpredict.cli.formats import Record, encoder
+from mlpredict.cli.formats import Record, Stored, encoder, stored_encoder
 
 # Few enough that the first lines appear at once, enough that a write is not felt.
 RECORDS_AT_ONCE = 1000
@@ -32,6 +32,18 @@ def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[s
         written += len(chunk)
     write_data(encode.finish())
     return written
+
+
+def write_stored(blocks: Iterable[Sequence[Stored]], chosen: Format) -> None:
+    """Print stored predictions, block by block, in one of the two formats of JSON.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    encode = stored_encoder(chosen)
+    for block in blocks:
+        write_data(encode.encode_stored(block))
+    write_data(encode.finish())
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,55 +27,19 @@ from mlpredict.domain import (
     Run,
     StoredImage,
     Task,
-    model_label,
 )
 from mlpredict.errors import NotFound, SchemaOutdated
 from mlpredict.storage import migrations, statements
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
-from mlpredict.storage.text import decode_filename, encode_filename, glob_to_regex, storable
+from mlpredict.storage.prediction_pieces import as_json, as_record
+from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
+from mlpredict.storage.text import encode_filename, storable
 
-PAGE_ROWS = 1000
-NO_ID = -1
 # Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one.
 INSERT_BYTES = 256 << 10
 
 # What tells one input from another: the SHA-256 of its file, and what was kept of it.
 InputKey = tuple[bytes, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _PredictionRow:
-    """The columns of `statements.PREDICTIONS`, by their names."""
-
-    id: int
-    inputid: int | None
-    run_id: int | None
-    filename: str | None
-    filename_bytes: bytes | None
-    contenttype: str | None
-    predictions: str | None
-    likely_class: int | None
-    label: str | None
-    score: float | None
-    model_name: str | None
-    fingerprint: str | None
-    created_at: datetime | None
-
-    def record(self) -> PredictionRecord:
-        known = self.model_name is not None and self.fingerprint is not None
-        return PredictionRecord(
-            prediction_id=self.id,
-            input_id=self.inputid,
-            run_id=self.run_id,
-            filename=decode_filename(self.filename, self.filename_bytes),
-            contenttype=self.contenttype,
-            prediction=self.predictions or "null",
-            likely_class=self.likely_class,
-            label=self.label,
-            score=self.score,
-            model=model_label(str(self.model_name), str(self.fingerprint)) if known else None,
-            created_at=self.created_at,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,18 +128,20 @@ class Repository:
 
     def predictions(
         self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
-    ) -> Iterator[PredictionRecord]:
-        """Predictions, newest first, from below the id `before`; fetched page by page."""
-        remaining = limit
-        conditions, parameters = self._conditions(wanted)
-        while remaining is None or remaining > 0:
-            page = PAGE_ROWS if remaining is None else min(PAGE_ROWS, remaining)
-            records = self._page(conditions, {**parameters, "before": before, "page": page})
-            yield from records
-            if len(records) < page:
-                return
-            before = records[-1].prediction_id
-            remaining = None if remaining is None else remaining - len(records)
+    ) -> Generator[PredictionRecord, None, None]:
+        """Predictions, newest first, from below the id `before`, while the database reads them.
+
+        The repository does nothing else until the generator has ended or is closed.
+        """
+        values = values_of(self._connection, wanted, before)
+        yield from map(as_record, prediction_rows(self._connection, values, limit))
+
+    def predictions_as_json(
+        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+    ) -> Generator[list[bytes | PredictionRecord], None, None]:
+        """The same predictions in blocks, with what `prediction_pieces.as_json` makes of them."""
+        values = values_of(self._connection, wanted, before)
+        yield from map(as_json, in_blocks(prediction_rows(self._connection, values, limit)))
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.
@@ -184,42 +149,14 @@ class Repository:
         Raises:
             NotFound: there is none of this id.
         """
-        by_id = [sql.SQL("p.id = %(id)s")]
         with translated(), self._connection.transaction():
-            records = self._page(by_id, {"id": prediction_id, "before": None, "page": 1})
-            if not records:
+            rows = list(prediction_rows(self._connection, {"id": prediction_id}))
+            if not rows:
                 raise NotFound(f"there is no prediction {prediction_id}")
             with self._connection.cursor(row_factory=class_row(_DetailRow)) as cursor:
                 row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
         assert row is not None
-        return _detail(records[0], row)
-
-    def _page(
-        self, conditions: Sequence[sql.Composable], parameters: Mapping[str, Any]
-    ) -> list[PredictionRecord]:
-        query = statements.PREDICTIONS.format(where=sql.SQL(" AND ").join(conditions))
-        with translated(), self._connection.cursor(row_factory=class_row(_PredictionRow)) as cursor:
-            return [row.record() for row in cursor.execute(query, parameters)]
-
-    def _conditions(self, wanted: PredictionFilter) -> tuple[list[sql.Composable], dict[str, Any]]:
-        values: dict[str, Any] = {
-            "labels": [storable(label) for label in wanted.labels],
-            # A model that nobody knows has no predictions, rather than all of them.
-            "models": None if wanted.model is None else self._model_ids(wanted.model) or [NO_ID],
-            "run": wanted.run_id,
-            "min_score": wanted.min_score,
-            "max_score": wanted.max_score,
-            "since": wanted.since,
-            "until": wanted.until,
-            "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
-        }
-        given = {name: value for name, value in values.items() if value not in (None, [])}
-        return [statements.BEFORE, *(statements.CONDITIONS[name] for name in given)], given
-
-    def _model_ids(self, wanted: str) -> list[int]:
-        with translated():
-            rows = self._connection.execute(statements.MODEL_IDS, {"model": storable(wanted)})
-            return [model_id for (model_id,) in rows]
+        return _detail(as_record(rows[0]), row)
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
         """The ids of inputs that are new and of those that were there, by what tells them apart."""

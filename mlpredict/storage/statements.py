@@ -70,21 +70,46 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
+# The columns are `prediction_pieces.Pieces`. The last ends in a backslash where PostgreSQL does not write a
+# number or a time as Python does, who has at least one digit after the point, exponents of no leading zero,
+# and either no fraction of a second or six digits of it.
 PREDICTIONS = SQL("""
-    SELECT p.id, p.inputid, p.run_id, p.filename, p.filename_bytes, p.contenttype,
-           p.predictions::text AS predictions, p.likely_class, p.label, p.score,
-           m.name AS model_name, m.fingerprint, p.created_at
+    SELECT '{{"prediction_id":' || p.id || ',"input_id":' || coalesce(p.inputid::text, 'null')
+               || ',"run_id":' || coalesce(p.run_id::text, 'null')
+               || ',"filename":' || coalesce('"' || p.filename || '"', 'null'),
+           ',"contenttype":' || coalesce('"' || p.contenttype || '"', 'null') || ',"prediction":',
+           coalesce(p.predictions::text, 'null'),
+           ',"likely_class":' || coalesce(p.likely_class::text, 'null')
+               || ',"label":' || coalesce('"' || p.label || '"', 'null'),
+           ',"score":' || CASE WHEN p.score = 1 THEN '1.0' ELSE coalesce(p.score::text, 'null') END
+               || ',"model":' || coalesce(m.label, 'null')
+               || ',"created_at":' || coalesce(to_json(p.created_at)::text, 'null') || '}}'
+               || CASE WHEN p.filename_bytes IS NULL
+                            AND (p.score BETWEEN 0.0001::real AND 1 OR p.score IS NULL)
+                            AND (p.created_at::timestamptz(0) = p.created_at
+                                 OR p.created_at::timestamptz(5) <> p.created_at
+                                 OR p.created_at IS NULL)
+                            AND (p.created_at BETWEEN '0001-01-03' AND '9999-12-30' OR p.created_at IS NULL)
+                       THEN '' ELSE coalesce(encode(p.filename_bytes, 'hex'), '') || '\\' END
     FROM predictions AS p
-    LEFT JOIN models AS m ON m.id = p.model_id
+    LEFT JOIN (
+        SELECT id, to_json(name || '@' || left(fingerprint, 8))::text AS label FROM models
+        OFFSET 0  -- so that it is made once a model, and not once a prediction
+    ) AS m ON m.id = p.model_id
     WHERE {where}
     ORDER BY p.id DESC
-    LIMIT %(page)s
+    LIMIT {limit}
 """)
 
-BEFORE = SQL("(%(before)s::bigint IS NULL OR p.id < %(before)s)")
+WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
 
+# One label or model is compared with `=`: an index on it and the id then has the rows in order.
 CONDITIONS = {
-    "labels": SQL("p.label = ANY(%(labels)s)"),
+    "id": SQL("p.id = %(id)s"),
+    "before": SQL("p.id < %(before)s::bigint"),
+    "label": SQL("p.label = %(label)s"),
+    "labels": SQL("p.label = ANY(%(labels)s::text[])"),
+    "model": SQL("p.model_id = %(model)s"),
     "models": SQL("p.model_id = ANY(%(models)s::bigint[])"),
     "run": SQL("p.run_id = %(run)s"),
     "min_score": SQL("p.score >= %(min_score)s::real"),

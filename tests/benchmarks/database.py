@@ -50,7 +50,7 @@ FILL = """
            n % 10, CASE WHEN n % {rare} = 0 THEN 'rare' ELSE (n % 10)::text END, score,
            {first}::timestamptz + n * interval '1 second'
     FROM generate_series(1, {rows}) AS n,
-         LATERAL (SELECT (0.2 + 0.8 * ((n * 7919) % 1000003) / 1000003.0)::real AS score) AS scored;
+         LATERAL (SELECT (0.2 + 0.8 * ((n::bigint * 7919) % 1000003) / 1000003.0)::real AS score) AS scored;
 """
 
 
