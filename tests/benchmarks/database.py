@@ -33,7 +33,8 @@ FILL = """
     FROM unnest(ARRAY['common', 'rare']) WITH ORDINALITY AS model (name, n);
 
     INSERT INTO runs (model_id, engine, keep, directory, version)
-    SELECT 1, 'litert', 'original', '/home', '0' FROM generate_series(0, {rows} / {run_rows});
+    SELECT model, 'litert', 'original', '/home', '0'
+    FROM (SELECT 2 AS model UNION ALL SELECT 1 FROM generate_series(0, {rows} / {run_rows})) AS runs;
 
     INSERT INTO inputs (image, sha256, kept, contenttype, width, height)
     SELECT 'data:image/png;base64,' || repeat('iVBORw0K', 50), sha256(n::text::bytea), 'original',
@@ -45,7 +46,8 @@ FILL = """
     SELECT n % {inputs} + 1,
            format('[%s,0.00012,3.4e-7,0.0012345,0.0009876,1.2e-5,0.0034567,0.0023456,4.5e-6,0.0056789]',
                   score)::json,
-           (n - 1) / {run_rows} + 1, (n - 1) % {run_rows}, CASE WHEN n % {rare} = 0 THEN 2 ELSE 1 END,
+           CASE WHEN n % {rare} = 0 THEN 1 ELSE (n - 1) / {run_rows} + 2 END, n,
+           CASE WHEN n % {rare} = 0 THEN 2 ELSE 1 END,
            format('scans/%s.png', lpad(n::text, 7, '0')), 'image/png',
            n % 10, CASE WHEN n % {rare} = 0 THEN 'rare' ELSE (n % 10)::text END, score,
            {first}::timestamptz + n * interval '1 second'

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from typer.testing import CliRunner
 
-from mlpredict.cli import app
+from mlpredict.cli.app import app
 from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.domain import PredictionRecord, model_label
