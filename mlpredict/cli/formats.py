@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -153,18 +154,24 @@ def stored_encoder(chosen: Format) -> StoredEncoder:
 def plain(value: Any) -> str:
     """A value as text: nothing for None, ISO 8601 with the local offset for a time."""
     match value:
+        case str():
+            return value
         case None:
             return ""
         case datetime():
-            return value.astimezone().isoformat(timespec="milliseconds")
-        case str():
-            return value
+            return _local_time(value)
         case JsonText():
             return value.text
         case list() | tuple() | dict():
             return _json(value).decode()
         case _:
             return str(value)
+
+
+# What is stored together has the same time.
+@lru_cache(maxsize=1)
+def _local_time(value: datetime) -> str:
+    return value.astimezone().isoformat(timespec="milliseconds")
 
 
 def _tsv(value: Any) -> str:

@@ -199,9 +199,17 @@ def test_names_come_back_byte_for_byte(repository: Repository, run: Run, name: b
     assert os.fsencode(record.filename or "") == name
 
 
-def test_blocks_follow_one_another(repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_follow_one_another(
+    repository: Repository,
+    run: Run,
+    connection: psycopg.Connection[tuple[object, ...]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mlpredict.storage.reading.BLOCK_ROWS", 3)
     repository.add(run, [new(position) for position in range(10)], [])
+    # A fraction of a second that ends in 0 would take another way.
+    connection.execute("UPDATE predictions SET created_at = '2026-11-23 12:00:00+00'")
+    connection.commit()
     assert listed(repository) == list(range(10, 0, -1))
     assert [r.prediction_id for r in repository.predictions(EVERYTHING, limit=4)] == [10, 9, 8, 7]
     assert [r.prediction_id for r in repository.predictions(EVERYTHING, limit=4, before=4)] == [3, 2, 1]
