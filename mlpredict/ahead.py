@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -23,7 +24,13 @@ class MadeAhead(Generic[Item]):
     the iterator raises is raised after the items before it.
     """
 
-    def __init__(self, items: Iterator[Item], most: int, room: int, size: Callable[[Item], int]) -> None:
+    def __init__(
+        self,
+        items: Iterator[Item],
+        most: int,
+        room: int = sys.maxsize,
+        size: Callable[[Item], int] = lambda _item: 1,
+    ) -> None:
         self._items = items
         self._most = most
         self._room = room
@@ -89,19 +96,14 @@ def mapped_ahead(
 ) -> Iterator[tuple[Item, Result]]:
     """Every item with the function's result, in the items' order; results are made by so many threads.
 
-    As many items are worked on beside the one that is waited for. What the function raises is raised
+    As many may wait to be taken, and another thread takes the items. What the function raises is raised
     here. When this generator is closed, the threads end with what they are working on.
     """
     pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")
-    pending: deque[tuple[Item, Future[Result]]] = deque()
+    submitted = ((item, pool.submit(function, item)) for item in items)
     try:
-        for item in items:
-            pending.append((item, pool.submit(function, item)))
-            while len(pending) > helpers:
-                first, result = pending.popleft()
-                yield first, result.result()
-        while pending:
-            first, result = pending.popleft()
-            yield first, result.result()
+        with MadeAhead(submitted, helpers) as pending:
+            for item, result in pending:
+                yield item, result.result()
     finally:
         pool.shutdown(cancel_futures=True)

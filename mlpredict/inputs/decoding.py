@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import chain, islice
-from typing import TYPE_CHECKING
 
-from mlpredict.ahead import mapped_ahead
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
 from mlpredict.inputs.decode import decode
 from mlpredict.settings import available_cores
-
-if TYPE_CHECKING:
-    from mlpredict.inputs.decoders import Decoders
 
 # With so many files, or so many bytes of them, decoding takes longer than starting a process for it.
 MANY_FILES = 64
 MANY_BYTES = 4 << 20
 # Smaller files than this, on average, one process decodes as fast as the others store them.
 LARGE_FILE_BYTES = 32 << 10
-# What a process is given at a time.
+# What a process is given at a time: an answer should fit into a pipe.
 CHUNK_FILES = 64
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 19
+# What the names of a chunk may add up to, in characters. Chunks that wait fit into a pipe then, and asking
+# never waits for a process that waits for its answer to be read.
+CHUNK_NAMES = 2048
+# No file system has a longer path.
+LONGEST_NAME = 4096
 
-Numbered = tuple[int, "Source | Rejected"]
+Item = tuple[int, Source] | Sample | Rejected
 
 
 def decode_all(found: Iterator[Source | Rejected], spec: ImageSpec) -> Iterator[Sample | Rejected]:
@@ -40,10 +40,10 @@ def decode_all(found: Iterator[Source | Rejected], spec: ImageSpec) -> Iterator[
     from mlpredict.inputs.decoders import Decoders
 
     processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
-    with Decoders(processes) as decoders:
-        chunks = _Chunks(decoders, spec)
-        # Beside each chunk that a process decodes, another waits for it.
-        for _, items in mapped_ahead(chunks.decode, chunks.of(chain(first, numbered)), 2 * processes):
+    with Decoders(processes, spec) as decoders:
+        chunks = _Chunks(_files(chain(first, numbered), spec))
+        for items in decoders.decode(chunks.of_equal_weight()):
+            chunks.learn(items)
             yield from items
 
 
@@ -60,19 +60,37 @@ def _file_size(item: Source | Rejected) -> int:
         return 0
 
 
-class _Chunks:
-    """Sources by the chunk: many small files or a few large ones, as the last chunk had them."""
+def _files(numbered: Iterator[tuple[int, Source | Rejected]], spec: ImageSpec) -> Iterator[Item]:
+    """Files that a process can be asked for; anything else is decoded here."""
+    for position, item in numbered:
+        if isinstance(item, Rejected):
+            yield item
+        elif item.content is None and len(item.filename) < LONGEST_NAME:
+            yield position, item
+        else:
+            yield decode(position, item, spec)
 
-    def __init__(self, decoders: Decoders, spec: ImageSpec) -> None:
-        self._decoders = decoders
-        self._spec = spec
+
+class _Chunks:
+    """Items by the chunk: many small files or a few large ones, as large as the last ones were."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self._items = items
         self._size = 1
 
-    def of(self, numbered: Iterator[Numbered]) -> Iterator[list[Numbered]]:
-        while chunk := list(islice(numbered, self._size)):
+    def of_equal_weight(self) -> Iterator[list[Item]]:
+        chunk: list[Item] = []
+        names = 0
+        for item in self._items:
+            chunk.append(item)
+            names += len(item[1].filename) if isinstance(item, tuple) else 0
+            if len(chunk) >= self._size or names >= CHUNK_NAMES:
+                yield chunk
+                chunk, names = [], 0
+        if chunk:
             yield chunk
 
-    def decode(self, chunk: Sequence[Numbered]) -> list[Sample | Rejected]:
-        items = self._decoders.decode(chunk, self._spec)
-        self._size = max(1, min(CHUNK_FILES, CHUNK_BYTES * len(chunk) // (1 + sum(map(weight, items)))))
-        return items
+    def learn(self, decoded: list[Sample | Rejected]) -> None:
+        """How large files are, from a chunk of them."""
+        mean = sum(map(weight, decoded)) // len(decoded)
+        self._size = max(1, min(CHUNK_FILES, CHUNK_BYTES // (1 + mean)))
