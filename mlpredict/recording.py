@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Protocol
@@ -57,11 +58,17 @@ class Storing:
     """The fingerprint whose predictions are not repeated."""
     _in_flight: dict[int, bytes] = field(default_factory=dict)
     """Images that are being predicted, and are yet to be recorded, by position."""
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """One batch is looked up while another is recorded, and the database takes one at a time."""
 
     def skipped(self, samples: Sequence[Sample]) -> set[int]:
         if self.skip_existing is None:
             return set()
-        known = self.store.predicted(self.skip_existing, [sample.sha256 for sample in samples])
+        with self._turn:
+            return self._known(samples, self.skip_existing)
+
+    def _known(self, samples: Sequence[Sample], fingerprint: str) -> set[int]:
+        known = self.store.predicted(fingerprint, [sample.sha256 for sample in samples])
         known.update(self._in_flight.values())
         positions = set()
         for sample in samples:
@@ -86,9 +93,10 @@ class Storing:
             )
             for sample, prediction in answered
         ]
-        records = self.store.add(self.run, new, failures) if new or failures else []
-        for position in (*(one.position for one in new), *(one.position for one in failures)):
-            self._in_flight.pop(position, None)
+        with self._turn:
+            records = self.store.add(self.run, new, failures) if new or failures else []
+            for position in (*(one.position for one in new), *(one.position for one in failures)):
+                self._in_flight.pop(position, None)
         return records
 
 

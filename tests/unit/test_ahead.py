@@ -153,10 +153,28 @@ def test_no_more_threads_work_than_were_asked_for() -> None:
 
 
 def test_only_so_many_items_are_taken() -> None:
-    items = iter(range(20))
-    results = mapped_ahead(lambda n: n, items, 2)
-    assert next(results) == (0, 0)
-    assert next(items) == 3
+    numbers = Counted()
+    results = mapped_ahead(lambda n: n, iter(numbers), 2)
+    for taken in range(1, 100):
+        assert next(results) == (taken - 1, taken - 1)
+        numbers.wait_until_made(taken + 2)
+        assert numbers.made <= taken + 2
+    results.close()  # type: ignore[attr-defined]
+
+
+def test_a_result_is_given_without_waiting_for_another_item() -> None:
+    more = threading.Event()
+
+    def slow() -> Iterator[int]:
+        yield 1
+        assert more.wait(PATIENCE_SECONDS)
+        yield 2
+
+    results = mapped_ahead(lambda n: n, slow(), 2)
+    assert next(results) == (1, 1)
+    assert not more.is_set()
+    more.set()
+    assert list(results) == [(2, 2)]
 
 
 def test_what_the_function_raises_is_raised_in_its_place() -> None:

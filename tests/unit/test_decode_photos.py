@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from mlpredict.domain import Fit, ImageSpec, Preprocessing
 from mlpredict.inputs import decode as decoding
@@ -46,6 +46,13 @@ def test_a_reduced_scale_hardly_moves_a_pixel(
     apart = differences(wanted, file_of(photo(), "JPEG", quality=90), monkeypatch)
     assert 0 < apart.max() <= LARGEST_DIFFERENCE
     assert apart.mean() <= MEAN_DIFFERENCE
+
+
+def test_a_photo_much_larger_than_the_input_is_not_reduced_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = Image.new("L", (WIDTH, HEIGHT), "white")
+    ImageDraw.Draw(drawn).ellipse((400, 150, 1000, 800), outline="black", width=90)
+    apart = differences(ImageSpec(28, 28, 1), file_of(drawn, "JPEG", quality=90), monkeypatch)
+    assert apart.max() <= LARGEST_DIFFERENCE
 
 
 def test_a_turned_photo_is_large_enough_after_it_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,13 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from mlpredict.domain import Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decode import decode
 from mlpredict.inputs.decoders import COMMAND, Decoders
@@ -39,12 +38,12 @@ decoder_process.main()
 
 @pytest.fixture
 def decoders(working_directory: object) -> Iterator[Decoders]:
-    with Decoders(2) as processes:
+    with Decoders(2, spec()) as processes:
         yield processes
 
 
-def numbered(*names: str) -> list[tuple[int, Source | Rejected]]:
-    return [(10 + n, Source(name)) for n, name in enumerate(names)]
+def chunk(*names: str, start: int = 10) -> list[tuple[int, Source] | Sample | Rejected]:
+    return [(start + n, Source(name)) for n, name in enumerate(names)]
 
 
 def same(one: Sample | Rejected, other: Sample | Rejected) -> bool:
@@ -77,62 +76,82 @@ def write_all_kinds() -> list[str]:
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_process_decodes_like_this_one(decoders: Decoders, channels: int) -> None:
+def test_a_process_decodes_like_this_one(channels: int) -> None:
     names = write_all_kinds()
     wanted = spec(channels, 5, 6)
-    answers = decoders.decode(numbered(*names), wanted)
+    with Decoders(1, wanted) as decoders:
+        (answers,) = decoders.decode(iter([chunk(*names)]))
     expected = [decode(10 + n, Source(name), wanted) for n, name in enumerate(names)]
     assert len(answers) == len(names)
     assert all(map(same, answers, expected))
     assert {type(answer) for answer in answers} == {Sample, Rejected}
 
 
-def test_what_was_rejected_and_what_was_read_already_stay_in_their_places(decoders: Decoders) -> None:
+def test_what_needs_no_decoding_stays_in_its_place(decoders: Decoders) -> None:
     Path("a.png").write_bytes(png())
     gone = Rejected(11, Source("gone"), "no such file or folder")
-    chunk = [*numbered("a.png"), (11, gone), (12, Source("-", png(mode="L")))]
-    first, second, third = decoders.decode(chunk, spec())
-    assert isinstance(first, Sample)
-    assert second is gone
-    assert isinstance(third, Sample)
-    assert (first.position, third.position, third.source.filename) == (10, 12, "-")
+    read = decode(12, Source("-", png()), spec())
+    answers = list(decoders.decode(iter([[gone], [*chunk("a.png"), gone, read]])))
+    assert answers[0] == [gone]
+    assert isinstance(answers[1][0], Sample)
+    assert answers[1][1:] == [gone, read]
 
 
-def test_nothing_to_decode_is_no_request(decoders: Decoders) -> None:
-    assert decoders.decode([], spec()) == []
+def test_chunks_come_back_in_order_from_all_processes(decoders: Decoders) -> None:
+    chunks = []
+    for n in range(30):
+        Path(f"{n}.png").write_bytes(png(n + 1))
+        chunks.append(chunk(*[f"{n}.png"] * (1 + n % 4)))
+    answers = list(decoders.decode(iter(chunks)))
+    assert [{item.width for item in items if isinstance(item, Sample)} for items in answers] == [
+        {n + 1} for n in range(30)
+    ]
+    assert [len(items) for items in answers] == [1 + n % 4 for n in range(30)]
 
 
-def test_many_threads_share_the_processes(decoders: Decoders) -> None:
-    names = [f"{n}.png" for n in range(40)]
-    for n, name in enumerate(names):
-        Path(name).write_bytes(png(n + 1))
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda name: decoders.decode(numbered(name), spec()), names))
-    assert [answer.width for (answer,) in answers if isinstance(answer, Sample)] == list(range(1, 41))
+def test_answers_larger_than_a_pipe_hold_up_nobody(decoders: Decoders) -> None:
+    Path("a.png").write_bytes(png() + bytes(3 << 20))
+    answers = list(decoders.decode(iter([chunk("a.png")] * 20)))
+    assert all(isinstance(item, Sample) for items in answers for item in items)
+
+
+def test_long_names_hold_up_nobody(decoders: Decoders) -> None:
+    name = "/".join(["a" * 200] * 20)
+    answers = list(decoders.decode(iter([chunk(name, name)] * 40)))
+    assert {item.reason for items in answers for item in items if isinstance(item, Rejected)} == {
+        "no such file or folder"
+    }
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_a_file_that_kills_its_process_is_rejected_and_the_others_are_decoded() -> None:
     Path("a.png").write_bytes(png())
-    with Decoders(1, [sys.executable, "-c", MORTAL]) as mortal:
-        before, killer, after = mortal.decode(numbered("a.png", "SIGSEGV", "a.png"), spec())
-        assert isinstance(before, Sample)
-        assert killer == Rejected(11, Source("SIGSEGV"), "decoding it ended the decoder (SIGSEGV)")
-        assert isinstance(after, Sample)
-        assert isinstance(mortal.decode(numbered("a.png"), spec())[0], Sample)
+    chunks = [chunk("a.png"), chunk("a.png", "SIGSEGV", "a.png"), chunk("a.png"), chunk("SIGKILL")]
+    with Decoders(1, spec(), [sys.executable, "-c", MORTAL]) as mortal:
+        answers = [item for items in mortal.decode(iter([*chunks, *chunks[:1] * 5])) for item in items]
+    assert [answer.reason if isinstance(answer, Rejected) else "" for answer in answers] == [
+        "",
+        "",
+        "decoding it ended the decoder (SIGSEGV)",
+        "",
+        "",
+        "decoding it ended the decoder (SIGKILL)",
+        *[""] * 5,
+    ]
 
 
 def test_the_working_folder_is_not_searched_for_modules() -> None:
     for name in ("pickle", "hashlib", "PIL", "mlpredict"):
         Path(f"{name}.py").write_text("raise SystemExit(7)")
     Path("a.png").write_bytes(png())
-    with Decoders(1) as processes:
-        assert isinstance(processes.decode(numbered("a.png"), spec())[0], Sample)
+    with Decoders(1, spec()) as processes:
+        ((item,),) = processes.decode(iter([chunk("a.png")]))
+    assert isinstance(item, Sample)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_processes_end_with_the_block() -> None:
-    with Decoders(3, [*COMMAND, "a-sign-to-find-it-by"]):
+    with Decoders(3, spec(), [*COMMAND, "a-sign-to-find-it-by"]):
         assert before_long(lambda: len(processes_with("a-sign-to-find-it-by")) == 3)
     assert processes_with("a-sign-to-find-it-by") == []
 
@@ -176,6 +195,16 @@ input()
     assert before_long(lambda: not command_line(Path(f"/proc/{decoder}/cmdline")))
 
 
+def test_standard_input_and_names_that_are_too_long_are_no_files_for_a_process() -> None:
+    Path("a.png").write_bytes(png())
+    odd = [Source("-", png(7)), Source("b" * 100_000)]
+    items = list(decode_all(iter([*odd, *[Source("a.png")] * 100]), spec()))
+    assert isinstance(items[0], Sample)
+    assert items[0].width == 7
+    assert isinstance(items[1], Rejected)
+    assert all(isinstance(item, Sample) for item in items[2:])
+
+
 @pytest.mark.parametrize("count", [0, 3, 64, 150])
 def test_all_sources_are_decoded_in_order(count: int) -> None:
     names = [f"{n:03}.png" for n in range(count)]
@@ -209,9 +238,9 @@ def test_many_files_are_decoded_by_processes(
     started = []
 
     class Noted(Decoders):
-        def __init__(self, count: int) -> None:
+        def __init__(self, count: int, wanted: ImageSpec) -> None:
             started.append(count)
-            super().__init__(count)
+            super().__init__(count, wanted)
 
     monkeypatch.setattr("mlpredict.inputs.decoders.Decoders", Noted)
     monkeypatch.setattr(decoding, "available_cores", lambda: 2)
@@ -223,7 +252,9 @@ def test_many_files_are_decoded_by_processes(
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_an_abandoned_decoding_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     command = [*COMMAND, "another-sign"]
-    monkeypatch.setattr("mlpredict.inputs.decoders.Decoders", lambda count: Decoders(count, command))
+    monkeypatch.setattr(
+        "mlpredict.inputs.decoders.Decoders", lambda count, wanted: Decoders(count, wanted, command)
+    )
     Path("a.png").write_bytes(png())
     items = decode_all(iter([Source("a.png")] * 500), spec())
     assert len(list(islice(items, 70))) == 70

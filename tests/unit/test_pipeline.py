@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Condition
+from threading import Condition, Lock
+from time import sleep
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,6 +184,28 @@ def test_an_image_that_is_still_being_predicted_is_skipped_too(model: FakeModel,
     model.workers = 3
     batches = list(predict(images(1) * 3, model, storing(store, skip_existing="f" * 64), batch_size=1))
     assert [told(batch) for batch in batches] == [["0000.png"], ["0000.png skipped"], ["0000.png skipped"]]
+
+
+def test_the_store_is_asked_for_one_thing_at_a_time() -> None:
+    class Exclusive(FakeStore):
+        def add(self, *given: Any) -> list[PredictionRecord]:
+            with self.alone():
+                return super().add(*given)
+
+        def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
+            with self.alone():
+                return super().predicted(fingerprint, digests)
+
+        @contextmanager
+        def alone(self) -> Iterator[None]:
+            assert turn.acquire(blocking=False)
+            sleep(0.002)
+            yield
+            turn.release()
+
+    turn = Lock()
+    recorder = storing(Exclusive(), skip_existing="f" * 64)
+    assert len(list(predict(images(60), FakeModel(spec()), recorder, batch_size=1))) == 60
 
 
 def test_an_image_without_an_answer_is_tried_again(store: FakeStore) -> None:

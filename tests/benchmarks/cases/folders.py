@@ -79,7 +79,8 @@ def _rivals(workshop: Workshop, folder: Folder) -> dict[str, Contestant]:
 def _decoding(workshop: Workshop, folder: Folder) -> Iterator[Row]:
     """What decoding at a reduced scale changes, for this case's model and for one that is trained.
 
-    Layers that nobody has trained, as the MobileNet's, amplify noise; the bar is on both all the same.
+    Layers that nobody has trained, as the MobileNet's, amplify noise, of which a row tells how much; the
+    bar is on both models all the same.
     """
     change = workshop.rival("full_decoding", folder.model, folder.path).answer()
     trained = workshop.rival("full_decoding", workshop.digit_model, workshop.digit_photos()).answer()
@@ -87,6 +88,7 @@ def _decoding(workshop: Workshop, folder: Folder) -> Iterator[Row]:
     yield Row("photos", f"pixels {what}: largest difference", value=change["largest"], unit="of 255")
     yield Row("photos", f"pixels {what}: mean difference", value=change["mean"], unit="of 255")
     yield Row("photos", f"MobileNetV2's answers {what}", value=change["prediction"], bar=at_most(1e-3, ""))
+    yield Row("photos", "  when as many values move by 1 at random", value=change["least"], unit="")
     yield Row("photos", f"digit model's answers {what}", value=trained["prediction"], bar=at_most(1e-3, ""))
 
 
