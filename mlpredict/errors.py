@@ -1,4 +1,4 @@
-"""What can go wrong, each kind with the exit status the command line reports it by."""
+"""What can go wrong, each kind with the exit status the command line reports it by, and in what words."""
 
 from __future__ import annotations
 
@@ -50,3 +50,14 @@ class NotFound(MlpredictError):
     """There is no such prediction."""
 
     exit_status = 5
+
+
+def describe_os_error(error: OSError) -> str:
+    """The reason of an `OSError` in words, without its number and without the file's name."""
+    match error:
+        case FileNotFoundError():
+            return "no such file or folder"
+        case PermissionError():
+            return "no permission to read it"
+        case _:
+            return (error.strerror or str(error)).lower()

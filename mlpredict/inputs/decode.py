@@ -15,7 +15,7 @@ from typing import NamedTuple
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mlpredict.domain import Fit, ImageSpec, Rejected, Resize, Sample, Source
-from mlpredict.inputs.discover import describe_os_error
+from mlpredict.errors import describe_os_error
 from mlpredict.inputs.pixels import to_channels
 
 RESAMPLING = {

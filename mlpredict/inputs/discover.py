@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mlpredict.domain import Rejected, Source
-from mlpredict.errors import UsageError
+from mlpredict.errors import UsageError, describe_os_error
 
 STDIN = "-"
 # What looks like an image inside a folder. A file that is named is tried whatever it is called.
@@ -88,17 +88,6 @@ def names_from(listing: str, *, separator: bytes) -> Iterator[str]:
 
 def _file_name(name: str) -> str:
     return os.path.join(os.curdir, name) if name == STDIN else name
-
-
-def describe_os_error(error: OSError) -> str:
-    """The reason of an `OSError` in words, without its number and without the file's name."""
-    match error:
-        case FileNotFoundError():
-            return "no such file or folder"
-        case PermissionError():
-            return "no permission to read it"
-        case _:
-            return (error.strerror or str(error)).lower()
 
 
 def _sources(name: str) -> Iterator[Source | str]:

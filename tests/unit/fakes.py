@@ -61,6 +61,7 @@ class FakeStore:
             raise self.error
         before = sum(len(one.predictions) for one in self.transactions)
         self.transactions.append(Transaction(list(predictions), list(failures)))
+        self.known |= {new.input.sha256 for new in predictions}
         return [
             PredictionRecord(
                 prediction_id=before + number,
