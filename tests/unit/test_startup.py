@@ -59,7 +59,10 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
         pytest.param(
             "import mlpredict.domain, mlpredict.errors, mlpredict.settings", set(HEAVY), id="domain"
         ),
-        pytest.param("import mlpredict.cli.predicting", {"rich", "tensorflow", "keras"}, id="predict"),
+        pytest.param("import mlpredict.inputs.decoder_process", set(HEAVY) - {"PIL"}, id="decoding process"),
+        pytest.param(
+            "import mlpredict.cli.predicting", {"psycopg", "rich", "tensorflow", "keras"}, id="predict"
+        ),
         pytest.param("import mlpredict.inference.model", {"psycopg", "tensorflow", "keras"}, id="inference"),
     ],
 )
