@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mlpredict.inputs.decoders import Decoders
+
 # What decoded batches may wait for the model, which starts later than they do.
 BATCHES_AHEAD = 16
 BYTES_AHEAD = 32 << 20
@@ -80,9 +82,11 @@ def predict(
         yield from predict_decoded(decoded, model, recorder)
 
 
-def decoding(names: Iterable[str], spec: ImageSpec, *, batch_size: int) -> Decoding:
+def decoding(
+    names: Iterable[str], spec: ImageSpec, *, batch_size: int, started: Decoders | None = None
+) -> Decoding:
     """Batches of decoded images, which are made from the moment the `with` block is entered."""
-    batches = _batches(decode_all(discover(names), spec), batch_size)
+    batches = _batches(decode_all(discover(names), spec, started), batch_size)
     return MadeAhead(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 

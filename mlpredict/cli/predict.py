@@ -122,29 +122,35 @@ def predict(
     chosen = chosen_format(format_, as_json)
     chosen_columns(columns, COLUMNS)
 
-    from mlpredict.cli.predicting import Job, answers, run
-    from mlpredict.pipeline import decoding
-    from mlpredict.quiet import quiet_stderr
+    from mlpredict.inputs.decoding import start_decoders
 
-    loaded = _load(model, engine, named)
-    usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
-    job = Job(
-        names=lambda: _names(named, files_from, null=null),
-        countable=STDIN not in named and files_from is None,
-        keep=keep,
-        skip_existing=skip_existing,
-        streams=chosen is not Format.TABLE,
-    )
-    printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
-    with (
-        talk.apart_from_descriptor_2(),
-        quiet_stderr(),
-        decoding(job.names(), loaded.spec, batch_size=batch_size or loaded.batch_size) as decoded,
-        # While images are being decoded already: the driver takes its time to be imported.
-        _repository(dsn, no_store) as repository,
-    ):
-        garbage.collect_from_here()
-        failed = run(job, decoded, loaded, repository, printer)
+    with start_decoders(named) as decoders:
+        from mlpredict.cli.predicting import Job, answers, run
+        from mlpredict.pipeline import decoding
+        from mlpredict.quiet import quiet_stderr
+
+        loaded = _load(model, engine, named)
+        usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
+        job = Job(
+            names=lambda: _names(named, files_from, null=null),
+            countable=STDIN not in named and files_from is None,
+            keep=keep,
+            skip_existing=skip_existing,
+            streams=chosen is not Format.TABLE,
+        )
+        printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
+        batches = decoding(
+            job.names(), loaded.spec, batch_size=batch_size or loaded.batch_size, started=decoders
+        )
+        with (
+            talk.apart_from_descriptor_2(),
+            quiet_stderr(),
+            batches as decoded,
+            # While images are being decoded already: the driver takes its time to be imported.
+            _repository(dsn, no_store) as repository,
+        ):
+            garbage.collect_from_here()
+            failed = run(job, decoded, loaded, repository, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)
 

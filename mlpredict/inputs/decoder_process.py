@@ -1,8 +1,8 @@
 """A process that decodes: requests on its standard input, answers on its standard output.
 
-A request is a pickled pair, an `ImageSpec` and file names; its answer a list with a `Decoded` or a
-reason for each. The end of the requests is the end of the process, also when whoever sent them was
-killed. `decoders` starts these processes and says why they are some.
+It begins with a pickled True. A request is a pickled pair, file names and an `ImageSpec`; its answer
+a list with a `Decoded` or a reason for each. The end of the requests is the end of the process, also
+when whoever sent them was killed. `decoders` starts these processes and says why they are some.
 """
 
 from __future__ import annotations
@@ -22,14 +22,18 @@ def main() -> None:
     answers = _own_stdout()
     # What is imported by now stays: the collector need not look through it again.
     gc.freeze()
+    _send(answers, True)
     while True:
         try:
-            spec, filenames = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
+            filenames, spec = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
         except EOFError:
             return
-        decoded = [decode_source(Source(filename), spec) for filename in filenames]
-        pickle.dump(decoded, answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        _send(answers, [decode_source(Source(filename), spec) for filename in filenames])
+
+
+def _send(answers: io.BufferedWriter, message: object) -> None:
+    pickle.dump(message, answers, pickle.HIGHEST_PROTOCOL)
+    answers.flush()
 
 
 def _own_stdout() -> io.BufferedWriter:

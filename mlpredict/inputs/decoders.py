@@ -14,13 +14,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import cycle
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
-from mlpredict.inputs.decode import Decoded, as_sample
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.decode import Decoded
 
 # Files that are to be decoded, with their positions, among what needs no decoding any more.
 Chunk = Sequence["tuple[int, Source] | Sample | Rejected"]
+# Files, and how they are to be decoded.
+Question = tuple[Sequence[str], ImageSpec]
 
 # The module is found through the installation alone: the working folder may hold anything.
 COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
@@ -35,9 +39,15 @@ ENDED = (EOFError, ConnectionError, pickle.UnpicklingError)
 class Decoders:
     """Processes that decode; use it in a `with` statement, which ends them."""
 
-    def __init__(self, count: int, spec: ImageSpec, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
         """Start so many processes; they come up while this one goes on."""
-        self._processes = [_Process(spec, command) for _ in range(count)]
+        self._command = command
+        self._processes = [_Process(command) for _ in range(count)]
+
+    def grow(self, count: int) -> None:
+        """Have at least so many processes."""
+        while len(self._processes) < count:
+            self._processes.append(_Process(self._command))
 
     def __enter__(self) -> Self:
         return self
@@ -48,14 +58,14 @@ class Decoders:
         for process in self._processes:
             process.end()
 
-    def decode(self, chunks: Iterator[Chunk]) -> Iterator[list[Sample | Rejected]]:
+    def decode(self, chunks: Iterator[Chunk], spec: ImageSpec) -> Iterator[list[Sample | Rejected]]:
         """Decode the files of every chunk, in order; a file that ends its process is a `Rejected`.
 
         The names of `CHUNKS_EACH` chunks must fit into a pipe.
         """
         asked: deque[tuple[_Process, Chunk]] = deque()
         for process, chunk in zip(cycle(self._processes), chunks, strict=False):
-            process.ask([item[1].filename for item in chunk if isinstance(item, tuple)])
+            process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec))
             asked.append((process, chunk))
             if len(asked) >= CHUNKS_EACH * len(self._processes):
                 yield _answered(*asked.popleft())
@@ -64,6 +74,8 @@ class Decoders:
 
 
 def _answered(process: _Process, chunk: Chunk) -> list[Sample | Rejected]:
+    from mlpredict.inputs.decode import as_sample
+
     decoded = iter(process.answer())
     return [as_sample(*item, next(decoded)) if isinstance(item, tuple) else item for item in chunk]
 
@@ -71,28 +83,30 @@ def _answered(process: _Process, chunk: Chunk) -> list[Sample | Rejected]:
 class _Process:
     """One process; another takes its place when it ends untimely."""
 
-    def __init__(self, spec: ImageSpec, command: Sequence[str]) -> None:
-        self._spec = spec
+    def __init__(self, command: Sequence[str]) -> None:
         self._command = command
-        self._unanswered: deque[Sequence[str]] = deque()
+        self._unanswered: deque[Question] = deque()
         self._start()
 
-    def ask(self, filenames: Sequence[str]) -> None:
+    def ask(self, question: Question) -> None:
         """Have files decoded; the answers come in the order of the questions."""
-        self._unanswered.append(filenames)
-        self._send(filenames)
+        self._unanswered.append(question)
+        self._send(question)
 
     def answer(self) -> list[Decoded | str]:
         """What became of the files that were asked for first."""
-        filenames = self._unanswered.popleft()
+        filenames, spec = self._unanswered.popleft()
         try:
             return self._receive()
         except ENDED:
+            if not self._has_started:
+                # It never will, and that is no file's fault.
+                return _decoded_here(filenames, spec)
             self._restart()
         # One of them is to blame, and the others are none the worse for it.
-        answers = [self._answer_alone(filename) for filename in filenames]
-        for others in self._unanswered:
-            self._send(others)
+        answers = [self._answer_alone(filename, spec) for filename in filenames]
+        for question in self._unanswered:
+            self._send(question)
         return answers
 
     def end(self) -> int:
@@ -104,8 +118,8 @@ class _Process:
                 pipe.close()
         return self._process.wait()
 
-    def _answer_alone(self, filename: str) -> Decoded | str:
-        self._send([filename])
+    def _answer_alone(self, filename: str, spec: ImageSpec) -> Decoded | str:
+        self._send(([filename], spec))
         try:
             (answer,) = self._receive()
         except ENDED:
@@ -113,6 +127,7 @@ class _Process:
         return answer
 
     def _start(self) -> None:
+        self._has_started = False
         pipe = subprocess.PIPE
         # A Ctrl-C in the terminal is not for it: it ends when its requests do.
         self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, start_new_session=True)
@@ -126,15 +141,26 @@ class _Process:
         self._start()
         return status
 
-    def _send(self, filenames: Sequence[str]) -> None:
+    def _send(self, question: Question) -> None:
         # A process that has ended by now is found out by the answer it does not give.
         with suppress(ConnectionError):
-            pickle.dump((self._spec, filenames), self._requests, pickle.HIGHEST_PROTOCOL)
+            pickle.dump(question, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
 
     def _receive(self) -> list[Decoded | str]:
-        decoded: list[Decoded | str] = pickle.load(self._answers)  # noqa: S301 - the other end is this program
-        return decoded
+        if not self._has_started:
+            self._has_started = self._load()
+        answer: list[Decoded | str] = self._load()
+        return answer
+
+    def _load(self) -> Any:
+        return pickle.load(self._answers)  # noqa: S301 - the other end is this program
+
+
+def _decoded_here(filenames: Sequence[str], spec: ImageSpec) -> list[Decoded | str]:
+    from mlpredict.inputs.decode import decode_source
+
+    return [decode_source(Source(filename), spec) for filename in filenames]
 
 
 def _enlarge(pipe: IO[bytes]) -> None:

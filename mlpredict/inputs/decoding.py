@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
-from mlpredict.inputs.decode import decode
 from mlpredict.settings import available_cores
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.decoders import Decoders
 
 # With so many files, or so many bytes of them, decoding takes longer than starting a process for it.
 MANY_FILES = 64
@@ -27,12 +31,19 @@ LONGEST_NAME = 4096
 Item = tuple[int, Source] | Sample | Rejected
 
 
-def decode_all(found: Iterator[Source | Rejected], spec: ImageSpec) -> Iterator[Sample | Rejected]:
-    """Decode every source; what was rejected already stays in its place."""
+def decode_all(
+    found: Iterator[Source | Rejected], spec: ImageSpec, started: Decoders | None = None
+) -> Iterator[Sample | Rejected]:
+    """Decode every source; what was rejected already stays in its place.
+
+    Processes that have been `started` already are used, and not ended here.
+    """
+    from mlpredict.inputs.decode import decode
+
     numbered = enumerate(found)
     first = list(islice(numbered, MANY_FILES))
     first_bytes = sum(_file_size(item) for _, item in first)
-    if len(first) < MANY_FILES and first_bytes < MANY_BYTES:
+    if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
         for position, item in first:
             yield decode(position, item, spec) if isinstance(item, Source) else item
         return
@@ -40,11 +51,38 @@ def decode_all(found: Iterator[Source | Rejected], spec: ImageSpec) -> Iterator[
     from mlpredict.inputs.decoders import Decoders
 
     processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
-    with Decoders(processes, spec) as decoders:
+    with nullcontext(started) if started else Decoders(processes) as decoders:
+        decoders.grow(processes)
         chunks = _Chunks(_files(chain(first, numbered), spec))
-        for items in decoders.decode(chunks.of_equal_weight()):
+        for items in decoders.decode(chunks.of_equal_weight(), spec):
             chunks.learn(items)
             yield from items
+
+
+def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:
+    """A process that decodes, where names promise many files: it comes up while a model is loaded."""
+    if not _promise_many(names):
+        return nullcontext()
+    from mlpredict.inputs.decoders import Decoders
+
+    return Decoders(1)
+
+
+def _promise_many(names: Sequence[str]) -> bool:
+    count = 0
+    for name in names:
+        count += _entries(name) if os.path.isdir(name) else 1
+        if count >= MANY_FILES:
+            return True
+    return False
+
+
+def _entries(folder: str) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            return sum(1 for _ in islice(entries, MANY_FILES))
+    except OSError:
+        return 0
 
 
 def weight(item: Sample | Rejected) -> int:
@@ -62,6 +100,8 @@ def _file_size(item: Source | Rejected) -> int:
 
 def _files(numbered: Iterator[tuple[int, Source | Rejected]], spec: ImageSpec) -> Iterator[Item]:
     """Files that a process can be asked for; anything else is decoded here."""
+    from mlpredict.inputs.decode import decode
+
     for position, item in numbered:
         if isinstance(item, Rejected):
             yield item

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decode import decode
 from mlpredict.inputs.decoders import COMMAND, Decoders
-from mlpredict.inputs.decoding import decode_all
+from mlpredict.inputs.decoding import decode_all, start_decoders
+from mlpredict.inputs.discover import discover
 from tests.unit.images import file_of, picture, png, spec
 
 pytestmark = pytest.mark.usefixtures("working_directory")
@@ -38,7 +39,7 @@ decoder_process.main()
 
 @pytest.fixture
 def decoders(working_directory: object) -> Iterator[Decoders]:
-    with Decoders(2, spec()) as processes:
+    with Decoders(2) as processes:
         yield processes
 
 
@@ -79,8 +80,8 @@ def write_all_kinds() -> list[str]:
 def test_a_process_decodes_like_this_one(channels: int) -> None:
     names = write_all_kinds()
     wanted = spec(channels, 5, 6)
-    with Decoders(1, wanted) as decoders:
-        (answers,) = decoders.decode(iter([chunk(*names)]))
+    with Decoders(1) as decoders:
+        (answers,) = decoders.decode(iter([chunk(*names)]), wanted)
     expected = [decode(10 + n, Source(name), wanted) for n, name in enumerate(names)]
     assert len(answers) == len(names)
     assert all(map(same, answers, expected))
@@ -91,7 +92,7 @@ def test_what_needs_no_decoding_stays_in_its_place(decoders: Decoders) -> None:
     Path("a.png").write_bytes(png())
     gone = Rejected(11, Source("gone"), "no such file or folder")
     read = decode(12, Source("-", png()), spec())
-    answers = list(decoders.decode(iter([[gone], [*chunk("a.png"), gone, read]])))
+    answers = list(decoders.decode(iter([[gone], [*chunk("a.png"), gone, read]]), spec()))
     assert answers[0] == [gone]
     assert isinstance(answers[1][0], Sample)
     assert answers[1][1:] == [gone, read]
@@ -102,7 +103,7 @@ def test_chunks_come_back_in_order_from_all_processes(decoders: Decoders) -> Non
     for n in range(30):
         Path(f"{n}.png").write_bytes(png(n + 1))
         chunks.append(chunk(*[f"{n}.png"] * (1 + n % 4)))
-    answers = list(decoders.decode(iter(chunks)))
+    answers = list(decoders.decode(iter(chunks), spec()))
     assert [{item.width for item in items if isinstance(item, Sample)} for items in answers] == [
         {n + 1} for n in range(30)
     ]
@@ -111,13 +112,13 @@ def test_chunks_come_back_in_order_from_all_processes(decoders: Decoders) -> Non
 
 def test_answers_larger_than_a_pipe_hold_up_nobody(decoders: Decoders) -> None:
     Path("a.png").write_bytes(png() + bytes(3 << 20))
-    answers = list(decoders.decode(iter([chunk("a.png")] * 20)))
+    answers = list(decoders.decode(iter([chunk("a.png")] * 20), spec()))
     assert all(isinstance(item, Sample) for items in answers for item in items)
 
 
 def test_long_names_hold_up_nobody(decoders: Decoders) -> None:
     name = "/".join(["a" * 200] * 20)
-    answers = list(decoders.decode(iter([chunk(name, name)] * 40)))
+    answers = list(decoders.decode(iter([chunk(name, name)] * 40), spec()))
     assert {item.reason for items in answers for item in items if isinstance(item, Rejected)} == {
         "no such file or folder"
     }
@@ -127,8 +128,10 @@ def test_long_names_hold_up_nobody(decoders: Decoders) -> None:
 def test_a_file_that_kills_its_process_is_rejected_and_the_others_are_decoded() -> None:
     Path("a.png").write_bytes(png())
     chunks = [chunk("a.png"), chunk("a.png", "SIGSEGV", "a.png"), chunk("a.png"), chunk("SIGKILL")]
-    with Decoders(1, spec(), [sys.executable, "-c", MORTAL]) as mortal:
-        answers = [item for items in mortal.decode(iter([*chunks, *chunks[:1] * 5])) for item in items]
+    with Decoders(1, [sys.executable, "-c", MORTAL]) as mortal:
+        answers = [
+            item for items in mortal.decode(iter([*chunks, *chunks[:1] * 5]), spec()) for item in items
+        ]
     assert [answer.reason if isinstance(answer, Rejected) else "" for answer in answers] == [
         "",
         "",
@@ -140,18 +143,28 @@ def test_a_file_that_kills_its_process_is_rejected_and_the_others_are_decoded() 
     ]
 
 
+@pytest.mark.parametrize("broken", ["import nothing_of_this_name", "print('hello')"])
+def test_what_a_process_that_does_not_start_should_do_is_done_here(broken: str) -> None:
+    Path("a.png").write_bytes(png())
+    with Decoders(1, [sys.executable, "-c", broken]) as decoders:
+        answers = [
+            item for items in decoders.decode(iter([chunk("a.png", "b.png")] * 9), spec()) for item in items
+        ]
+    assert [isinstance(item, Sample) for item in answers] == [True, False] * 9
+
+
 def test_the_working_folder_is_not_searched_for_modules() -> None:
     for name in ("pickle", "hashlib", "PIL", "mlpredict"):
         Path(f"{name}.py").write_text("raise SystemExit(7)")
     Path("a.png").write_bytes(png())
-    with Decoders(1, spec()) as processes:
-        ((item,),) = processes.decode(iter([chunk("a.png")]))
+    with Decoders(1) as processes:
+        ((item,),) = processes.decode(iter([chunk("a.png")]), spec())
     assert isinstance(item, Sample)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_processes_end_with_the_block() -> None:
-    with Decoders(3, spec(), [*COMMAND, "a-sign-to-find-it-by"]):
+    with Decoders(3, [*COMMAND, "a-sign-to-find-it-by"]):
         assert before_long(lambda: len(processes_with("a-sign-to-find-it-by")) == 3)
     assert processes_with("a-sign-to-find-it-by") == []
 
@@ -238,9 +251,9 @@ def test_many_files_are_decoded_by_processes(
     started = []
 
     class Noted(Decoders):
-        def __init__(self, count: int, wanted: ImageSpec) -> None:
+        def __init__(self, count: int) -> None:
             started.append(count)
-            super().__init__(count, wanted)
+            super().__init__(count)
 
     monkeypatch.setattr("mlpredict.inputs.decoders.Decoders", Noted)
     monkeypatch.setattr(decoding, "available_cores", lambda: 2)
@@ -251,13 +264,39 @@ def test_many_files_are_decoded_by_processes(
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks at processes in /proc")
 def test_an_abandoned_decoding_ends_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    command = [*COMMAND, "another-sign"]
-    monkeypatch.setattr(
-        "mlpredict.inputs.decoders.Decoders", lambda count, wanted: Decoders(count, wanted, command)
-    )
+    def signed(count: int) -> Decoders:
+        return Decoders(count, [*COMMAND, "another-sign"])
+
+    monkeypatch.setattr("mlpredict.inputs.decoders.Decoders", signed)
     Path("a.png").write_bytes(png())
     items = decode_all(iter([Source("a.png")] * 500), spec())
     assert len(list(islice(items, 70))) == 70
     assert processes_with("another-sign") != []
     items.close()  # type: ignore[attr-defined]
     assert processes_with("another-sign") == []
+
+
+def test_processes_that_were_ended_are_not_replaced() -> None:
+    Path("a.png").write_bytes(png())
+    with Decoders(1, [*COMMAND, "a-third-sign"]) as decoders:
+        answers = decoders.decode(iter([chunk("a.png")] * 9), spec())
+        next(answers)
+    with pytest.raises(ValueError, match="closed"):
+        list(answers)
+    assert processes_with("a-third-sign") == []
+
+
+def test_names_that_promise_many_files_start_a_process_beforehand() -> None:
+    Path("few").mkdir()
+    Path("many").mkdir()
+    for n in range(decoding.MANY_FILES):
+        Path(f"many/{n:03}.png").write_bytes(png(n + 1))
+    for names in (["few"], ["a.png"] * 5, ["missing"], []):
+        with start_decoders(names) as none:
+            assert none is None
+    with start_decoders(["few", "many"]) as decoders:
+        assert isinstance(decoders, Decoders)
+        items = list(decode_all(discover(["many"]), spec(), decoders))
+        assert [item.width for item in items if isinstance(item, Sample)] == list(range(1, 65))
+        again = list(decode_all(discover(["many/000.png"]), spec(), decoders))
+        assert isinstance(again[0], Sample)
