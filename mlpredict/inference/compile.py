@@ -137,7 +137,8 @@ def _compile_in_process(files: ModelFiles, examples: Callable[[Signature], NDArr
         tempfile.TemporaryDirectory(prefix="mlpredict-compile-") as folder,
         tempfile.TemporaryFile() as log,
     ):
-        command = [sys.executable, "-m", "mlpredict.inference.compiler", str(files.path), folder]
+        # The module is found through the installation alone: the working folder may hold anything.
+        command = [sys.executable, "-P", "-m", "mlpredict.inference.compiler", str(files.path), folder]
         # TensorFlow leaves temporary files behind; in the folder they go with it.
         env = {**os.environ, "TMPDIR": folder}
         pipe = subprocess.PIPE

@@ -217,3 +217,18 @@ def test_tensorflow_writes_nothing_to_the_terminal(
     on_tensorflow = mlpredict(*arguments, "--engine", "tensorflow")
     assert (on_tensorflow.returncode, on_tensorflow.stderr) == (0, b"")
     assert len(on_tensorflow.stdout.splitlines()) == len(first.stdout.splitlines()) == 1
+
+
+def test_a_model_is_compiled_with_our_modules_and_not_with_the_working_folder_s(
+    environment: dict[str, str], digits: list[Path], tmp_path: Path
+) -> None:
+    for name in ("json", "numpy", "tensorflow", "mlpredict"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(7)")
+    program = Path(sys.executable).with_name("mlpredict")
+    done = subprocess.run(
+        [program, "predict", "--no-store", digits[0]],
+        cwd=tmp_path,
+        env={**environment, "MLPREDICT_CACHE": str(tmp_path / "cache")},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout.split(b"\t")[2]) == (0, digits[0].name[:1].encode()), done.stderr
