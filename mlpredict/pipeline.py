@@ -70,30 +70,25 @@ class _Batch:
 Decoding = AbstractContextManager[Iterable["list[Sample | Rejected]"]]
 
 
-def predict(
-    names: Iterable[str], model: Predictor, recorder: Recorder, *, batch_size: int
-) -> Iterator[list[Outcome]]:
-    """Predict what files, folders and `-` name, a batch at a time.
-
-    A batch is given when it has been recorded, never before; within it, outcomes stand in the order
-    of their sources. Memory is a few batches, however many names there are.
-    """
-    with decoding(names, model.spec, batch_size=batch_size) as decoded:
-        yield from predict_decoded(decoded, model, recorder)
-
-
 def decoding(
     names: Iterable[str], spec: ImageSpec, *, batch_size: int, started: Decoders | None = None
 ) -> Decoding:
-    """Batches of decoded images, which are made from the moment the `with` block is entered."""
+    """The images that files, folders and `-` name, decoded, in batches of one shape.
+
+    They are made from the moment the `with` block is entered, some batches ahead of who takes them.
+    """
     batches = _batches(decode_all(discover(names), spec, started), batch_size)
     return MadeAhead(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 
-def predict_decoded(
+def predict(
     decoded: Iterable[list[Sample | Rejected]], model: Predictor, recorder: Recorder
 ) -> Iterator[list[Outcome]]:
-    """The second half of `predict`, for who began with the first before there was a recorder."""
+    """Predict what was decoded, a batch at a time.
+
+    A batch is given when it has been recorded, never before; within it, outcomes stand in the order
+    of their sources. Memory is a few batches, however many names there are.
+    """
     selected = (_select(batch, recorder) for batch in decoded)
     for batch, answers in mapped_ahead(lambda batch: _answers(batch, model), selected, model.workers):
         yield _record(batch, answers, recorder)

@@ -17,7 +17,7 @@ from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
-from mlpredict.pipeline import Outcome, predict_decoded
+from mlpredict.pipeline import Outcome, predict
 from mlpredict.recording import NotStoring, Recorder, Storing
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def run(
     with _recording(job, model, repository) as (recorder, run_id):
         tally = Tally(run_id)
         with _progress(job) as advance:
-            for outcomes in predict_decoded(decoded, model, recorder):
+            for outcomes in predict(decoded, model, recorder):
                 tally.count(outcomes)
                 _tell_failures(outcomes)
                 printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])

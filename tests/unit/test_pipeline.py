@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition, Lock
@@ -29,8 +29,8 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import DatabaseError
 from mlpredict.inputs.decoding import CHUNK_FILES
-from mlpredict.pipeline import Outcome, Skipped, examples, predict
-from mlpredict.recording import NotStoring, Storing, preprocessing_name
+from mlpredict.pipeline import Outcome, Predictor, Skipped, decoding, examples
+from mlpredict.recording import NotStoring, Recorder, Storing, preprocessing_name
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
 
@@ -62,6 +62,14 @@ def images(count: int) -> list[str]:
         pixels.putpixel((0, 0), (number % 256, number // 256, 1))
         pixels.save(name)
     return names
+
+
+def predict(
+    names: Iterable[str], model: Predictor, recorder: Recorder, *, batch_size: int
+) -> Iterator[list[Outcome]]:
+    """What the command does with names, from one end to the other."""
+    with decoding(names, model.spec, batch_size=batch_size) as decoded:
+        yield from pipeline.predict(decoded, model, recorder)
 
 
 def told(outcomes: list[Outcome]) -> list[str]:
