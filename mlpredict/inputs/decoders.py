@@ -5,6 +5,7 @@ A process of its own also bounds the damage of a file that a decoder's library d
 
 from __future__ import annotations
 
+import io
 import pickle
 import signal
 import subprocess
@@ -86,6 +87,9 @@ class _Process:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
         self._unanswered: deque[Question] = deque()
+        self._process: subprocess.Popen[bytes] | None
+        self._requests: IO[bytes]
+        self._answers: IO[bytes]
         self._start()
 
     def ask(self, question: Question) -> None:
@@ -111,6 +115,8 @@ class _Process:
 
     def end(self) -> int:
         """End the process, whatever it is doing; its exit status."""
+        if self._process is None:
+            return 0
         self._process.kill()
         for pipe in (self._requests, self._answers):
             # What it was not to be told any more is of no interest.
@@ -129,11 +135,16 @@ class _Process:
     def _start(self) -> None:
         self._has_started = False
         pipe = subprocess.PIPE
-        # A Ctrl-C in the terminal is not for it: it ends when its requests do.
-        self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, start_new_session=True)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._requests, self._answers = self._process.stdin, self._process.stdout
+        try:
+            # A Ctrl-C in the terminal is not for it: it ends when its requests do.
+            process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, start_new_session=True)
+        except OSError:
+            # It is the same as one that ends at once.
+            self._process, self._requests, self._answers = None, io.BytesIO(), io.BytesIO()
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._requests, self._answers = process, process.stdin, process.stdout
         _enlarge(self._answers)
 
     def _restart(self) -> int:

@@ -143,10 +143,17 @@ def test_a_file_that_kills_its_process_is_rejected_and_the_others_are_decoded() 
     ]
 
 
-@pytest.mark.parametrize("broken", ["import nothing_of_this_name", "print('hello')"])
-def test_what_a_process_that_does_not_start_should_do_is_done_here(broken: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", "import nothing_of_this_name"],
+        [sys.executable, "-c", "print('hello')"],
+        ["/no/such/program"],
+    ],
+)
+def test_what_a_process_that_does_not_start_should_do_is_done_here(command: list[str]) -> None:
     Path("a.png").write_bytes(png())
-    with Decoders(1, [sys.executable, "-c", broken]) as decoders:
+    with Decoders(1, command) as decoders:
         answers = [
             item for items in decoders.decode(iter([chunk("a.png", "b.png")] * 9), spec()) for item in items
         ]
