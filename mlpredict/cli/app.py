@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpredict import __version__
+from mlpredict.cli import db
 from mlpredict.cli.consoles import PROGRAM, talk, write_data
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
@@ -27,6 +28,7 @@ app.command("predict")(predict)
 app.command("list")(list_predictions)
 app.command("show")(show)
 app.command("init-db")(init_db)
+app.add_typer(db.app, name="db")
 
 
 def _print_version(wanted: bool) -> None:

@@ -30,7 +30,7 @@ from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import cluster, service_account
+from mlpredict.storage import cluster, postmaster, service_account
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
 
@@ -122,10 +122,26 @@ def ensure_running(server: LocalServer, notify: Notify) -> str:
     return conninfo(server)
 
 
+@contextlib.contextmanager
+def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
+    """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
+    yield ensure_running(server, notify)
+
+
+@contextlib.contextmanager
+def exclusively(server: LocalServer) -> Iterator[None]:
+    """Nobody else uses, starts or stops the server until the block ends.
+
+    Raises DatabaseError when a command is using it.
+    """
+    with service_account.locked(server.root / "start.lock", wait=True):
+        yield
+
+
 def is_running(server: LocalServer) -> bool:
     """Whether a live server owns the data directory, answering or not."""
     with _explained():
-        return cluster.owner_pid(server.data) is not None
+        return postmaster.owner_pid(server.data) is not None
 
 
 def stop(server: LocalServer) -> bool:
@@ -134,20 +150,20 @@ def stop(server: LocalServer) -> bool:
     Raises DatabaseError when it does not stop within `STOP_SECONDS`.
     """
     with _explained():
-        if cluster.owner_pid(server.data) is None:
+        if postmaster.owner_pid(server.data) is None:
             return False
         with service_account.locked(server.root / "start.lock", wait=True):
             return _stop(server)
 
 
 def _stop(server: LocalServer) -> bool:
-    pid = cluster.owner_pid(server.data)
+    pid = postmaster.owner_pid(server.data)
     if pid is None:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_SECONDS
-    while cluster.owner_pid(server.data) == pid:
+    while postmaster.owner_pid(server.data) == pid:
         if time.monotonic() > deadline:
             raise DatabaseError(f"the local PostgreSQL (process {pid}) does not stop")
         time.sleep(POLL_SECONDS)
@@ -199,11 +215,11 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
 def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
     """Start the server, unless processes of one still live: nothing else may touch its files."""
     with service_account.locked(server.root / "server.lock", wait=False) as lock:
-        if lock is None or cluster.owner_pid(server.data) is not None:
-            if cluster.has_lost_socket(server.data):
+        if lock is None or postmaster.owner_pid(server.data) is not None:
+            if postmaster.has_lost_socket(server.data):
                 _stop(server)  # it answers nobody
             return None
-        cluster.clear_stale(server.data, _socket(server))
+        postmaster.clear_stale(server.data, _socket(server))
         _configure(server)
         service_account.make_private(server.socket_dir, server.account)
         quoted = str(server.socket_dir).replace('"', '""')  # the setting is a list of names
@@ -266,7 +282,7 @@ def _socket_dir(root: Path, account: Account) -> Path:
     if speakable and len(os.fsencode(inside)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_BYTES:
         return Path(inside)
     # Where the running server put it, though TMPDIR may name another place by now.
-    running = cluster.recorded_socket(root / "data")
+    running = postmaster.recorded_socket(root / "data")
     return running.parent if running else service_account.runtime_directory(root, account)
 
 

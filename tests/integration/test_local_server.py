@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import cluster, local_server, pg_binaries, service_account
+from mlpredict.storage import local_server, pg_binaries, postmaster, service_account
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.service_account import Account
 
@@ -91,7 +91,7 @@ def shared() -> Iterator[LocalServer]:
 
 
 def pid_of(server: LocalServer) -> int:
-    pid = cluster.owner_pid(server.data)
+    pid = postmaster.owner_pid(server.data)
     assert pid is not None
     return pid
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlpredict.storage import cluster, local_server
+from mlpredict.storage import local_server, postmaster
 from mlpredict.storage.local_server import LocalServer
 from tests.conftest import Command
 
@@ -70,7 +70,7 @@ def test_a_server_that_is_gone_comes_back_with_its_rows(
     if how == "stopped":
         local_server.stop(server)
     else:
-        pid = cluster.owner_pid(server.data)
+        pid = postmaster.owner_pid(server.data)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
     mlpredict("predict", digits[1], env=fresh)

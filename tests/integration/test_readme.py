@@ -13,7 +13,20 @@ import typer.main
 from mlpredict.cli.app import app
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
+    """Every command by its full name, those of a group within it included."""
+    found = {}
+    for name in group.list_commands(None):
+        command = group.get_command(None, name)
+        found[prefix + name] = command
+        if hasattr(command, "list_commands"):
+            found |= commands_of(command, f"{prefix}{name} ")
+    return found
+
+
+COMMANDS = commands_of(typer.main.get_command(app))
 CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
 QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
 
