@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
+from mlpredict.errors import UsageError
+
 APP_NAME = "mlpredict"
 PACKAGE = Path(__file__).parent
+LINGER_SECONDS = 300
 
 
 def bundled(name: str) -> Path:
@@ -34,6 +38,25 @@ def model_path() -> Path:
     """The model to use when the command line names none."""
     named = os.environ.get("MLPREDICT_MODEL")
     return Path(named) if named else bundled("saved_model")
+
+
+def linger_seconds() -> float:
+    """How long the local PostgreSQL goes on without being used: `MLPREDICT_PG_LINGER`, else 5 minutes.
+
+    0 stops it with the last command that uses it, -1 leaves it running. Raises UsageError for what
+    is no such number.
+    """
+    given = os.environ.get("MLPREDICT_PG_LINGER") or str(LINGER_SECONDS)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = math.nan
+    if seconds != -1 and not 0 <= seconds < math.inf:
+        raise UsageError(
+            f"MLPREDICT_PG_LINGER={given} is no number of seconds",
+            hint="300 is usual, 0 stops the local PostgreSQL with the last command, -1 leaves it running",
+        )
+    return seconds
 
 
 def available_cores() -> int:

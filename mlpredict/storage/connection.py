@@ -32,7 +32,7 @@ def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connectio
             raise DatabaseError("no local PostgreSQL on this platform", hint="name one with --dsn")
         from mlpredict.storage import local_server
 
-        connection = local_server.open_connection(local_server.locate(), notify)
+        connection: Connection = local_server.open_connection(local_server.locate(), notify)
     else:
         connection = _connect(dsn)
     connection.autocommit = True

@@ -6,8 +6,10 @@ or started under it. Everything lies in one directory named after PostgreSQL's m
     pg18/data          the database
     pg18/run           the socket, unless its path would be too long there
     pg18/server.log    what the server says
+    pg18/use.lock      held by every command while it uses the server, see `lease`
     pg18/start.lock    held by the one process that initialises, starts or stops the server
     pg18/server.lock   held by the server's processes: the kernel frees it when the last one is gone
+    pg18/supervisor.lock  held by the process that stops the server when it is idle, see `supervisor`
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import cluster, postmaster, service_account
+from mlpredict.storage import cluster, lease, locks, postmaster, service_account, supervisor
+from mlpredict.storage.lease import Lease
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
 
@@ -41,6 +44,9 @@ PORT = 5432
 START_SECONDS = 20.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.005
+FAREWELL_SECONDS = 0.2
+"""Until the server notices that a client has gone."""
+
 LOG_BYTES = 1_000_000
 """A longer server.log becomes server.log.1 at the next start."""
 
@@ -48,7 +54,17 @@ SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 """What fits into the operating system's `sun_path`."""
 
 Notify = Callable[[str], None]
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection to the local server, which is not stopped for idleness before it is closed."""
+
+    lease: Lease | None = None
+
+    def close(self) -> None:
+        """Disconnect, and stop using the server."""
+        super().close()
+        _end(self.lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +125,54 @@ def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = F
 
     `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
     """
-    try:
-        return psycopg.connect(conninfo(server), autocommit=autocommit)
-    except psycopg.OperationalError:
-        with _explained():
-            return _bring_up(server, notify, autocommit)
-
-
-def ensure_running(server: LocalServer, notify: Notify) -> str:
-    """Like `open_connection`, for other programs: the conninfo of a server that answers."""
-    open_connection(server, notify).close()
-    return conninfo(server)
+    with _explained(), contextlib.ExitStack() as claimed:
+        claim = _claim(server, notify)
+        claimed.callback(claim.close)
+        # Before the server is started: then whatever becomes of this process, somebody stops it.
+        _supervise(server, claim.linger)
+        try:
+            connection = Connection.connect(conninfo(server), autocommit=autocommit)
+        except psycopg.OperationalError:
+            connection = _bring_up(server, notify, autocommit)
+        connection.lease = claim
+        claimed.pop_all()
+        return connection
 
 
 @contextlib.contextmanager
 def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
     """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
-    yield ensure_running(server, notify)
+    connection = open_connection(server, notify)
+    claim, connection.lease = connection.lease, None
+    connection.close()  # other programs connect: this one would only take a slot
+    try:
+        yield conninfo(server)
+    finally:
+        _end(claim)
 
 
 @contextlib.contextmanager
-def exclusively(server: LocalServer) -> Iterator[None]:
-    """Nobody else uses, starts or stops the server until the block ends.
+def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Iterator[None]:
+    """Nobody else uses, starts or stops the server until the block ends; this process may.
 
     Raises DatabaseError when a command is using it.
     """
-    with service_account.locked(server.root / "start.lock", wait=True):
-        yield
+    with contextlib.ExitStack() as alone:
+        with _explained():
+            service_account.make_root(server.root, server.account)
+            alone.enter_context(lease.alone(server.root, notify))
+        try:
+            yield
+        finally:
+            if settings.linger_seconds() == 0:
+                with _explained():
+                    _stop(server)
+
+
+def ensure_running(server: LocalServer, notify: Notify) -> str:
+    """Start the server where it does not run; the conninfo of one that answers."""
+    with attached(server, notify) as found:
+        return found
 
 
 def is_running(server: LocalServer) -> bool:
@@ -152,7 +189,7 @@ def stop(server: LocalServer) -> bool:
     with _explained():
         if postmaster.owner_pid(server.data) is None:
             return False
-        with service_account.locked(server.root / "start.lock", wait=True):
+        with locks.locked(server.root / "start.lock", wait=True):
             return _stop(server)
 
 
@@ -170,10 +207,71 @@ def _stop(server: LocalServer) -> bool:
     return True
 
 
+def _end(claim: Lease | None) -> None:
+    if claim is not None:
+        with _explained():
+            claim.close()
+
+
+def _claim(server: LocalServer, notify: Notify) -> Lease:
+    linger = settings.linger_seconds()
+
+    def claim() -> Lease:
+        return lease.share(server.root, linger, stop=lambda: _stop_unless_used(server), notify=notify)
+
+    try:
+        return claim()
+    except (FileNotFoundError, NotADirectoryError):
+        cluster.check_version(server.root, server.binaries.major)
+        service_account.make_root(server.root, server.account)
+        return claim()
+
+
+def _supervise(server: LocalServer, linger: float) -> None:
+    """See to it that there is a supervisor, whoever may have killed the last one."""
+    if linger < 0:
+        return
+    with locks.locked(server.root / "supervisor.lock", wait=False) as lock:
+        if lock is None:
+            return
+        os.close(service_account.open_own(server.root / "server.lock", os.O_RDWR))
+        psql = service_account.runnable(server.binaries, server.account) / "psql"
+        account = server.account
+        arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
+        arguments += [str(number) for number in (account.uid, account.gid, lock)]
+        with _log(server) as log:
+            process = subprocess.Popen(
+                # Without site-packages it starts at once and stays small.
+                [sys.executable, "-S", "-P", "-m", supervisor.__name__, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=server.root,
+                env={**cluster.environment(), "PYTHONPATH": str(settings.PACKAGE.parent)},
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+    process.returncode = 0  # it outlives us: no warning that nobody waited for it
+
+
+def _stop_unless_used(server: LocalServer) -> None:
+    """Stop the server, unless other programs are connected: then the supervisor will."""
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    try:
+        with psycopg.connect(make_conninfo(conninfo(server), dbname="postgres")) as connection:
+            while connection.execute(supervisor.CLIENTS).fetchone() != (0,):
+                if time.monotonic() > deadline:
+                    return
+                connection.rollback()
+                time.sleep(POLL_SECONDS)
+    except psycopg.OperationalError:
+        return
+    _stop(server)
+
+
 def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
     cluster.check_version(server.root, server.binaries.major)
-    service_account.make_root(server.root, server.account)
-    with service_account.locked(server.root / "start.lock", wait=True):
+    with locks.locked(server.root / "start.lock", wait=True):
         _rotate_log(server)
         if not (server.data / "PG_VERSION").exists():
             _initialise(server)
@@ -188,7 +286,7 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
     log_start = 0
     while True:
         try:
-            connection = psycopg.connect(conninfo(server), autocommit=autocommit)
+            connection = Connection.connect(conninfo(server), autocommit=autocommit)
         except psycopg.OperationalError as error:
             reason = str(error).partition("\n")[0]
             if cluster.is_refusal(reason):
@@ -214,7 +312,7 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
 
 def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
     """Start the server, unless processes of one still live: nothing else may touch its files."""
-    with service_account.locked(server.root / "server.lock", wait=False) as lock:
+    with locks.locked(server.root / "server.lock", wait=False) as lock:
         if lock is None or postmaster.owner_pid(server.data) is not None:
             if postmaster.has_lost_socket(server.data):
                 _stop(server)  # it answers nobody

