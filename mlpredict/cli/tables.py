@@ -49,6 +49,16 @@ def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     print_renderable(table)
 
 
+def print_pairs(pairs: Mapping[str, str]) -> None:
+    """Names and what there is to say of each, one a line."""
+    grid = Table.grid(padding=(0, 2), pad_edge=True)
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs.items():
+        grid.add_row(Text(name), Text(printable(value)))
+    print_renderable(grid)
+
+
 def print_summary(tally: Tally) -> None:
     """What came of a run that is too long for a table."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)

@@ -107,7 +107,10 @@ def alone(root: Path, notify: Notify) -> Iterator[None]:
 
     file = locks.take(root / FILE_NAME, fcntl.LOCK_EX, patience)
     if file is None:
-        raise DatabaseError(f"another command is using the local PostgreSQL in {root}", hint="let it end")
+        raise DatabaseError(
+            f"another command is using the local PostgreSQL in {root}",
+            hint="let it end, or disconnect it with mlpredict db stop --force",
+        )
     _held_alone.add(root)
     try:
         yield

@@ -102,7 +102,7 @@ def locate(home: Path | None = None) -> LocalServer:
     """
     binaries = find_binaries()
     wanted = (home or settings.data_home()).expanduser().resolve()
-    with _explained():
+    with explained():
         root = service_account.root_for(wanted, f"pg{binaries.major}")
         account = service_account.account_for(root / "data")
         return LocalServer(root, _socket_dir(root, account), binaries, account, wanted)
@@ -125,7 +125,7 @@ def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = F
 
     `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
     """
-    with _explained(), contextlib.ExitStack() as claimed:
+    with explained(), contextlib.ExitStack() as claimed:
         claim = _claim(server, notify)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
@@ -158,15 +158,15 @@ def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Ite
     Raises DatabaseError when a command is using it.
     """
     with contextlib.ExitStack() as alone:
-        with _explained():
+        with explained():
             service_account.make_root(server.root, server.account)
             alone.enter_context(lease.alone(server.root, notify))
         try:
             yield
         finally:
             if settings.linger_seconds() == 0:
-                with _explained():
-                    _stop(server)
+                with explained():
+                    stop_owner(server.data)
 
 
 def ensure_running(server: LocalServer, notify: Notify) -> str:
@@ -175,10 +175,15 @@ def ensure_running(server: LocalServer, notify: Notify) -> str:
         return found
 
 
+def owner_pid(server: LocalServer) -> int | None:
+    """The process id of the live server that owns the data directory, answering or not."""
+    with explained():
+        return postmaster.owner_pid(server.data)
+
+
 def is_running(server: LocalServer) -> bool:
     """Whether a live server owns the data directory, answering or not."""
-    with _explained():
-        return postmaster.owner_pid(server.data) is not None
+    return owner_pid(server) is not None
 
 
 def stop(server: LocalServer) -> bool:
@@ -186,21 +191,28 @@ def stop(server: LocalServer) -> bool:
 
     Raises DatabaseError when it does not stop within `STOP_SECONDS`.
     """
-    with _explained():
+    with explained():
         if postmaster.owner_pid(server.data) is None:
             return False
         with locks.locked(server.root / "start.lock", wait=True):
-            return _stop(server)
+            return stop_owner(server.data)
 
 
-def _stop(server: LocalServer) -> bool:
-    pid = postmaster.owner_pid(server.data)
+def stop_unused(server: LocalServer, notify: Notify) -> bool:
+    """The same, but only if no command is using the server. Raises DatabaseError when one is."""
+    with explained(), lease.alone(server.root, notify):
+        return stop_owner(server.data)
+
+
+def stop_owner(data: Path) -> bool:
+    """Stop the server of a data directory; the caller has `start.lock`, or the server for itself."""
+    pid = postmaster.owner_pid(data)
     if pid is None:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGINT)
     deadline = time.monotonic() + STOP_SECONDS
-    while postmaster.owner_pid(server.data) == pid:
+    while postmaster.owner_pid(data) == pid:
         if time.monotonic() > deadline:
             raise DatabaseError(f"the local PostgreSQL (process {pid}) does not stop")
         time.sleep(POLL_SECONDS)
@@ -209,7 +221,7 @@ def _stop(server: LocalServer) -> bool:
 
 def _end(claim: Lease | None) -> None:
     if claim is not None:
-        with _explained():
+        with explained():
             claim.close()
 
 
@@ -266,7 +278,7 @@ def _stop_unless_used(server: LocalServer) -> None:
                 time.sleep(POLL_SECONDS)
     except psycopg.OperationalError:
         return
-    _stop(server)
+    stop_owner(server.data)
 
 
 def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
@@ -315,7 +327,7 @@ def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
     with locks.locked(server.root / "server.lock", wait=False) as lock:
         if lock is None or postmaster.owner_pid(server.data) is not None:
             if postmaster.has_lost_socket(server.data):
-                _stop(server)  # it answers nobody
+                stop_owner(server.data)  # it answers nobody
             return None
         postmaster.clear_stale(server.data, _socket(server))
         _configure(server)
@@ -399,7 +411,7 @@ def _log(server: LocalServer) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """The operating system's errors (full disk, no permission) as ours."""
     try:
         yield

@@ -127,14 +127,32 @@ def make_root(root: Path, account: Account) -> None:
     Raises DatabaseError when it is there and belongs to someone else.
     """
     for directory in reversed([parent for parent in root.parents if not parent.exists()]):
-        directory.mkdir(0o700, exist_ok=True)
-        if not account.is_ours:
-            directory.chmod(0o755)
-    root.mkdir(0o700, exist_ok=True)
+        _make_directory(directory, 0o700 if account.is_ours else 0o755, None)
+    if not root.exists():
+        _make_directory(root, 0o700, account)
     status = root.lstat()
+    if stat.S_ISREG(status.st_mode):
+        raise DatabaseError(f"{root} is a file, and no directory can be made there", hint=USE_ANOTHER)
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (os.geteuid(), account.uid):
         raise DatabaseError(f"{root} belongs to another account", hint=USE_ANOTHER)
     give(root, account)
+
+
+def _make_directory(path: Path, mode: int, account: Account | None) -> None:
+    """Make a directory that nobody ever sees with another mode or owner.
+
+    Another process that found it closed to the account would put the database elsewhere.
+    """
+    partial = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        if account is not None:
+            give(partial, account)
+        partial.chmod(mode)
+        partial.rename(path)
+    except OSError:
+        partial.rmdir()
+        if not path.is_dir():  # otherwise another process was faster, and has filled it already
+            raise
 
 
 def give(directory: Path, account: Account) -> None:

@@ -18,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -167,6 +168,27 @@ def test_four_processes_start_one_server(home: Path) -> None:
     assert len({stdout for stdout, _ in finished}) == 1
     assert sum("created" in stderr for _, stderr in finished) == 1
     assert not list((home / "pg18").glob("init-*"))
+
+
+def test_nobody_sees_a_directory_that_is_yet_to_be_given_away(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Two first commands at once made two databases: the second one found the first one's directory
+    # closed to the account that runs the server, and went elsewhere.
+    wanted = home / "new" / "home"
+    expected = local_server.locate(wanted).root
+    seen: list[Path] = []
+    for name in ("chmod", "fchmod", "fchown", "rename"):
+        original = getattr(os, name)
+
+        def look_first(*arguments: Any, original: Any = original, **options: Any) -> Any:
+            seen.append(service_account.root_for(wanted, "pg18"))
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(os, name, look_first)
+    service_account.make_root(expected, local_server.locate(wanted).account)
+    assert len(seen) > 3
+    assert set(seen) == {expected}
 
 
 def test_an_abandoned_initialisation_is_cleared_away(home: Path) -> None:
@@ -371,7 +393,7 @@ def test_failures_are_one_line_with_the_reason(server: LocalServer) -> None:
 
 def test_a_home_that_cannot_be_made_is_named(home: Path) -> None:
     (home / "pg18").write_text("in the way")
-    with pytest.raises(DatabaseError, match="pg18: File exists") as caught:
+    with pytest.raises(DatabaseError, match="pg18 is a file") as caught:
         local_server.ensure_running(local_server.locate(home), silent)
     assert "--dsn" in str(caught.value.hint)
     (home / "pg18").unlink()

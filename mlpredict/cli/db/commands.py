@@ -5,10 +5,16 @@ from __future__ import annotations
 import typer
 
 from mlpredict.cli.db.clients import url
+from mlpredict.cli.db.lifecycle import destroy, start, stop
+from mlpredict.cli.db.status import status
 
 # Help and errors as the main app gives them.
 app = typer.Typer(rich_markup_mode=None)
+app.command("status")(status)
+app.command("start")(start)
+app.command("stop")(stop)
 app.command("url")(url)
+app.command("destroy")(destroy)
 
 
 @app.callback()

@@ -1,0 +1,92 @@
+"""`mlpredict db start`, `stop` and `destroy`: the local server's life, for those who want to see to it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlpredict import settings
+from mlpredict.cli.consoles import stdin_is_terminal, talk
+from mlpredict.cli.options import Dsn, Quiet, Verbose
+from mlpredict.errors import UsageError
+
+KEPT = 1
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Disconnect commands that are using it.", show_default=False),
+]
+Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.", show_default=False)]
+
+
+def start(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Start the local PostgreSQL; commands do so themselves."""
+    local_only(dsn, "start")
+    from mlpredict.storage import local_server
+
+    server = local_server.locate()
+    with local_server.attached(server, talk.notice):
+        pid = local_server.owner_pid(server)
+        talk.notice(f"the local PostgreSQL in {server.root} runs (process {pid}); {_lingering()}")
+
+
+def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Stop the local PostgreSQL; the next command starts it again."""
+    local_only(dsn, "stop")
+    from mlpredict.storage import local_server
+
+    server = local_server.locate()
+    if force:
+        stopped = local_server.stop(server)
+    else:
+        stopped = local_server.is_running(server) and local_server.stop_unused(server, talk.notice)
+    said = "is stopped" if stopped else "was not running"
+    talk.notice(f"the local PostgreSQL in {server.root} {said}")
+
+
+def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Remove the local PostgreSQL with all inputs and predictions in it."""
+    local_only(dsn, "destroy")
+    from mlpredict.storage import local_server
+    from mlpredict.storage.destroy import destroy as remove
+    from mlpredict.storage.destroy import remains
+
+    server = local_server.locate()
+    if not remains(server):
+        talk.notice(f"there is no local PostgreSQL in {server.root.parent}")
+        return
+    confirm(f"Remove the database in {server.root.parent} with every input and prediction?", yes=yes)
+    remove(server, talk.notice)
+    talk.notice(f"removed the database in {server.root.parent}")
+
+
+def local_only(dsn: str | None, command: str) -> None:
+    """Raises UsageError where a DSN names a server that is not ours to start or stop."""
+    if dsn is not None:
+        raise UsageError(f"db {command} is for the local PostgreSQL; --dsn names another")
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if a person agrees, or `--yes` has.
+
+    Raises:
+        UsageError: there is no person to be asked.
+        typer.Exit: the person does not agree.
+    """
+    if yes:
+        return
+    if not stdin_is_terminal():
+        raise UsageError("there is nobody to ask: stdin is no terminal", hint="pass --yes")
+    if not typer.confirm(question, err=True):
+        talk.error("nothing was changed")
+        raise typer.Exit(KEPT)
+
+
+def _lingering() -> str:
+    linger = settings.linger_seconds()
+    if linger < 0:
+        return "it runs until mlpredict db stop"
+    if linger == 0:
+        return "it stops with this command, as MLPREDICT_PG_LINGER is 0"
+    return f"it stops when it has not been used for {linger:g} s"

@@ -1,0 +1,95 @@
+"""`mlpredict db status`: where the database is, whether it runs, and how much it holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlpredict import settings
+from mlpredict.cli.consoles import stdout_is_terminal, talk, write_data
+from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
+
+if TYPE_CHECKING:
+    from mlpredict.storage.server_status import DatabaseStatus
+
+
+def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+    """Show where the database is, its version, whether it runs, its size and rows; starts nothing."""
+    import orjson
+
+    from mlpredict.storage.server_status import status_of
+
+    found = _fields(status_of(dsn or settings.dsn(), talk.notice))
+    if as_json:
+        write_data(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+    elif stdout_is_terminal():
+        from mlpredict.cli.tables import print_pairs
+
+        print_pairs(_for_people(found))
+    else:
+        from mlpredict.cli.formats import TsvEncoder
+
+        records = [{"name": name, "value": value} for name, value in _flat(found).items()]
+        write_data(TsvEncoder(("name", "value")).encode(records))
+
+
+def _fields(found: DatabaseStatus) -> dict[str, Any]:
+    """The status by its public field names; what cannot be known is None."""
+    contents = found.contents
+    return {
+        "where": found.where,
+        "state": found.state.value,
+        "running": found.pid is not None or contents is not None,
+        "version": contents.version if contents else None,
+        "major": found.major,
+        "schema": contents.schema_version if contents else None,
+        "pid": found.pid,
+        "account": found.account,
+        "in_use": found.in_use,
+        "linger_seconds": found.linger,
+        "idle_seconds_left": None if found.idle_left is None else round(found.idle_left, 1),
+        "size_bytes": found.size,
+        "free_bytes": found.free,
+        "rows": contents.rows if contents else None,
+    }
+
+
+def _flat(fields: dict[str, Any]) -> dict[str, Any]:
+    rows = fields["rows"] or {}
+    words = {True: "true", False: "false"}
+    flat = {
+        name: words[value] if isinstance(value, bool) else value
+        for name, value in fields.items()
+        if name != "rows"
+    }
+    return flat | {f"rows_{table}": count for table, count in rows.items()}
+
+
+def _for_people(fields: dict[str, Any]) -> dict[str, str]:
+    """What a person wants to know, in words."""
+    shown = {"database": fields["where"], "state": _state(fields)}
+    if fields["version"] or fields["major"]:
+        shown["PostgreSQL"] = fields["version"] or str(fields["major"])
+    if fields["account"]:
+        shown["account"] = fields["account"]
+    if fields["size_bytes"]:
+        free = f", {megabytes(fields['free_bytes'])} free" if fields["free_bytes"] is not None else ""
+        shown["size"] = megabytes(fields["size_bytes"]) + free
+    for table, count in (fields["rows"] or {}).items():
+        shown[table] = f"{count:,}"
+    return shown
+
+
+def _state(fields: dict[str, Any]) -> str:
+    state = str(fields["state"])
+    if fields["pid"]:
+        state += f" (process {fields['pid']})"
+    if fields["in_use"]:
+        return f"{state}, in use"
+    if fields["idle_seconds_left"] is not None:
+        return f"{state}, stops in {fields['idle_seconds_left']:.0f} s unless it is used"
+    return state
+
+
+def megabytes(count: int) -> str:
+    """Bytes as a person reads them: `40.3 MB`, `1.25 GB`."""
+    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
