@@ -283,10 +283,11 @@ def _stop_unless_used(server: LocalServer) -> None:
 
 def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
     cluster.check_version(server.root, server.binaries.major)
-    with locks.locked(server.root / "start.lock", wait=True):
+    with locks.locked(server.root / "start.lock", wait=True) as lock:
+        assert lock is not None
         _rotate_log(server)
         if not (server.data / "PG_VERSION").exists():
-            _initialise(server)
+            _initialise(server, lock)
             notify(_created(server))
         return _connect_or_start(server, autocommit)
 
@@ -357,8 +358,12 @@ def _configure(server: LocalServer) -> None:
         service_account.write(server.data / name, text)
 
 
-def _initialise(server: LocalServer) -> None:
-    """Make the data directory with its database, complete or not at all."""
+def _initialise(server: LocalServer, lock: int) -> None:
+    """Make the data directory with its database, complete or not at all.
+
+    The programs inherit `start.lock`: if this process is killed, the next one waits for them to end
+    before it clears away what they have made.
+    """
     for abandoned in server.root.glob("init-*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     bindir = service_account.runnable(server.binaries, server.account)
@@ -366,7 +371,7 @@ def _initialise(server: LocalServer) -> None:
     try:
         service_account.give(partial, server.account)
         for command, text in cluster.initialisation(partial, server.binaries.major, NAME):
-            options = server.account.popen_options()
+            options = {"pass_fds": (lock,), **server.account.popen_options()}
             cluster.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
         partial.rename(server.data)
         service_account.sync_directory(server.root)

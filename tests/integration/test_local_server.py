@@ -14,8 +14,7 @@ import socket
 import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,12 +23,13 @@ import psycopg
 import pytest
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import local_server, pg_binaries, postmaster, service_account
+from mlpredict.storage import destroy, local_server, pg_binaries, service_account
 from mlpredict.storage.local_server import LocalServer
+from mlpredict.storage.migrations import migrate
 from mlpredict.storage.service_account import Account
+from tests.local_servers import LONG, pid_of, silent
 
 ROOT = os.geteuid() == 0
-LONG = "long" * 30
 ATTACH = """
 import sys
 from pathlib import Path
@@ -38,63 +38,6 @@ server = local_server.locate(Path(sys.argv[1]))
 with local_server.open_connection(server, lambda text: print(text, file=sys.stderr)) as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()").fetchone()[0])
 """
-
-
-def silent(text: str) -> None:
-    """No notices."""
-
-
-def make_home() -> Path:
-    """A directory every account can enter."""
-    directory = Path(tempfile.mkdtemp(prefix="mlpredict-test-")).resolve()
-    directory.chmod(0o755)
-    return directory
-
-
-@pytest.fixture
-def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty home; whatever server comes to live in it is stopped afterwards."""
-    directory = make_home()
-    monkeypatch.setattr(service_account, "SYSTEM_HOME", directory / "system")
-    yield directory
-    for place in (directory, directory / LONG, directory / "mine"):
-        local_server.stop(local_server.locate(place))
-    shutil.rmtree(directory)
-
-
-@pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """A home whose server is stopped, to be copied: initialising takes most of a test's time."""
-    directory = make_home()
-    server = local_server.locate(directory)
-    local_server.ensure_running(server, silent)
-    local_server.stop(server)
-    yield directory / "pg18"
-    shutil.rmtree(directory)
-
-
-@pytest.fixture
-def server(home: Path, template: Path) -> LocalServer:
-    """A server that has a database and is stopped."""
-    subprocess.run(["cp", "-a", template, home / "pg18"], check=True)
-    return local_server.locate(home)
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[LocalServer]:
-    """A running server, for tests that only look at it."""
-    directory = make_home()
-    server = local_server.locate(directory)
-    local_server.ensure_running(server, silent)
-    yield server
-    local_server.stop(server)
-    shutil.rmtree(directory)
-
-
-def pid_of(server: LocalServer) -> int:
-    pid = postmaster.owner_pid(server.data)
-    assert pid is not None
-    return pid
 
 
 def attach_in_process(home: Path) -> subprocess.Popen[str]:
@@ -199,6 +142,25 @@ def test_an_abandoned_initialisation_is_cleared_away(home: Path) -> None:
     assert not abandoned.exists()
 
 
+def test_an_initialisation_killed_at_any_moment_leaves_nothing_half_made(home: Path) -> None:
+    root = home / "pg18"
+    for moment in range(10):
+        process = attach_in_process(home)
+        deadline = time.monotonic() + 30
+        while not list(root.glob("init-*/*")):  # it takes 0.3 to 0.6 s from here on
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        time.sleep(0.04 * moment)
+        process.kill()
+        process.communicate()
+        if (root / "data").exists():  # it was too late
+            destroy.destroy(local_server.locate(home), silent)
+    server = local_server.locate(home)
+    with local_server.open_connection(server, silent) as connection:
+        assert connection.execute("SELECT current_database()").fetchone() == ("mlpredict",)
+    assert not list(root.glob("init-*"))
+
+
 def test_nothing_is_open_to_others(shared: LocalServer) -> None:
     def mode(path: Path) -> int:
         return stat.S_IMODE(path.lstat().st_mode)
@@ -247,6 +209,12 @@ def test_another_account_gets_nowhere(shared: LocalServer) -> None:
         return subprocess.run(command, capture_output=True, text=True, **options).stderr  # type: ignore[call-overload, no-any-return]
 
     assert "Permission denied" in try_as("daemon")
+    reading = ["find", shared.root, shared.data / "PG_VERSION", shared.log, "-readable", "-type", "f"]
+    found = subprocess.run(
+        reading, capture_output=True, text=True, user="daemon", group="daemon", extra_groups=[]
+    )
+    assert found.stdout == ""
+    assert found.stderr.count("Permission denied") == 3
     # The server asks who is there even if the directories were open.
     opened = (shared.root, shared.socket_dir, shared.socket_dir / ".s.PGSQL.5432")
     modes = [stat.S_IMODE(path.stat().st_mode) for path in opened]
@@ -370,6 +338,26 @@ def test_named_programs(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pg_binaries.find_binaries()
     assert "--dsn" in str(caught.value.hint)
     monkeypatch.undo()
+
+
+def test_a_system_postgresql(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = sorted(Path("/usr/lib/postgresql").glob("1[5-9]/bin/initdb"))
+    if not installed:
+        pytest.skip("no PostgreSQL of 15 or newer is installed in /usr/lib/postgresql")
+    bindir = installed[0].parent
+    monkeypatch.setenv("MLPREDICT_PG_BINDIR", str(bindir))
+    server = local_server.locate(home)
+    assert server.root.name == f"pg{bindir.parent.name}"
+    with local_server.open_connection(server, silent) as connection:
+        migrate(connection)
+        connection.commit()
+    assert local_server.stop(server)
+    with local_server.open_connection(server, silent) as connection:
+        version = connection.execute("SHOW server_version").fetchone()
+        assert version is not None
+        assert version[0].startswith(bindir.parent.name)
+        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (0,)
+    assert local_server.stop(server)
 
 
 def test_another_versions_database_is_never_replaced_by_an_empty_one(home: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlpredict import settings
+from mlpredict.errors import UsageError
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +66,18 @@ def test_without_environment_it_is_the_digit_model(
 
 def test_the_schema_is_found() -> None:
     assert list(settings.bundled("schema").glob("0001_*.sql"))
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("", 300), ("0", 0), ("0.5", 0.5), ("-1", -1), ("1e3", 1000)])
+def test_how_long_the_local_server_lingers(
+    given: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLPREDICT_PG_LINGER", given)
+    assert settings.linger_seconds() == seconds
+
+
+@pytest.mark.parametrize("given", ["soon", "-2", "nan", "inf", "-0.5"])
+def test_a_linger_time_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPREDICT_PG_LINGER", given)
+    with pytest.raises(UsageError, match=f"MLPREDICT_PG_LINGER={given} is no number"):
+        settings.linger_seconds()

@@ -1,0 +1,54 @@
+"""Local servers in homes of their own, for tests of a server's life."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mlpredict.storage import local_server, service_account
+from mlpredict.storage.local_server import LocalServer
+from tests.local_servers import LONG, make_home, silent
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home; whatever server comes to live in it is stopped afterwards."""
+    directory = make_home()
+    monkeypatch.setattr(service_account, "SYSTEM_HOME", directory / "system")
+    yield directory
+    for place in (directory, directory / LONG, directory / "mine"):
+        local_server.stop(local_server.locate(place))
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[Path]:
+    """A home whose server is stopped, to be copied: initialising takes most of a test's time."""
+    directory = make_home()
+    server = local_server.locate(directory)
+    local_server.ensure_running(server, silent)
+    local_server.stop(server)
+    yield directory / "pg18"
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def server(home: Path, prepared: Path) -> LocalServer:
+    """A server that has a database and is stopped."""
+    subprocess.run(["cp", "-a", prepared, home / "pg18"], check=True)
+    return local_server.locate(home)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LocalServer]:
+    """A running server, for tests that only look at it."""
+    directory = make_home()
+    server = local_server.locate(directory)
+    local_server.ensure_running(server, silent)
+    yield server
+    local_server.stop(server)
+    shutil.rmtree(directory)
