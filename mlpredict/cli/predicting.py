@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -17,6 +18,7 @@ from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
+from mlpredict.inputs.volume import volume_of
 from mlpredict.pipeline import Outcome, predict
 from mlpredict.recording import NotStoring, Recorder, Storing
 
@@ -62,6 +64,8 @@ def run(
     printer: Answers,
 ) -> int:
     """Predict, record and print everything that is decoded; how many inputs failed."""
+    if repository is not None and repository.place is not None:
+        _warn_of_little_space(job, model, repository.place)
     with _recording(job, model, repository) as (recorder, run_id):
         tally = Tally(run_id)
         with _progress(job) as advance:
@@ -72,6 +76,18 @@ def run(
                 advance(len(outcomes))
     printer.finish(tally)
     return tally.failed
+
+
+def _warn_of_little_space(job: Job, model: Model, place: Path) -> None:
+    from mlpredict.storage import disk
+
+    images, file_bytes = volume_of(job.names()) if job.countable else (0, 0)
+    spec = model.spec
+    pixels = spec.height * spec.width * spec.channels if spec.height and spec.width else None
+    outputs = len(model.identity.labels or ())
+    growth = disk.growth(images, file_bytes, job.keep, pixel_bytes=pixels, outputs=outputs)
+    if warning := disk.warning(place, growth):
+        talk.notice(warning)
 
 
 @contextmanager

@@ -106,8 +106,11 @@ def is_refusal(reason: str) -> bool:
 
 def blame(text: str) -> str:
     """The line of a program's output that says what went wrong; empty when nothing does."""
-    if blamed := re.search(r"\b(?:error|FATAL|PANIC): +(.+)", text):
-        return blamed[1]  # the first: what follows comes of it
+    blamed = re.findall(r"\b(?:error|FATAL|PANIC): +(.+)", text)
+    # The first: what follows comes of it. A client that was too early is not to blame.
+    for reason in blamed:
+        if not any(words in reason for words in PASSING):
+            return str(reason)
     return "".join(text.strip().splitlines()[-1:])
 
 

@@ -5,14 +5,44 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
 
 from mlpredict.errors import DatabaseError, SchemaOutdated, UsageError
+from mlpredict.storage import disk
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection to the local server, which is not stopped for idleness before it is closed."""
+
+    root: Path
+    """Where the server's files are."""
+    log_start: int
+    """The size of the server's log when the connection was made."""
+    farewell: Callable[[], None] | None = None
+    """Ends the use of the server."""
+
+    def close(self) -> None:
+        """Disconnect, and stop using the server."""
+        super().close()
+        if self.farewell is not None:
+            self.farewell()
+
+    def explained(self, error: DatabaseError) -> DatabaseError:
+        """The error itself, or a better one where the server's disk is full."""
+        try:
+            with open(self.root / "server.log", "rb") as log:
+                log.seek(self.log_start)
+                said = log.read().decode(errors="replace")
+        except OSError:
+            said = ""  # a directory that is gone has its own error
+        return disk.explained(error, self.root, said)
+
 
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
@@ -44,6 +74,19 @@ def describe(connection: Connection) -> str:
     parameters = connection.info.get_parameters()
     shown = {key: parameters[key] for key in ("host", "port", "dbname", "user") if key in parameters}
     return conninfo.make_conninfo(**shown)
+
+
+def place_of(connection: Connection) -> Path | None:
+    """The directory of the local server; None for a connection to another one."""
+    return connection.root if isinstance(connection, LocalConnection) else None
+
+
+def explain(connection: Connection, error: BaseException | None) -> None:
+    """Raise a better error in the place of one whose reason is a full disk."""
+    if isinstance(error, DatabaseError) and isinstance(connection, LocalConnection):
+        better = connection.explained(error)
+        if better is not error:
+            raise better from error
 
 
 @contextmanager

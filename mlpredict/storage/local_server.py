@@ -24,15 +24,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import cluster, lease, locks, postmaster, service_account, supervisor
+from mlpredict.storage import cluster, disk, lease, locks, postmaster, service_account, supervisor
+from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.lease import Lease
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
@@ -54,17 +55,6 @@ SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 """What fits into the operating system's `sun_path`."""
 
 Notify = Callable[[str], None]
-
-
-class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection to the local server, which is not stopped for idleness before it is closed."""
-
-    lease: Lease | None = None
-
-    def close(self) -> None:
-        """Disconnect, and stop using the server."""
-        super().close()
-        _end(self.lease)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +110,23 @@ def conninfo(server: LocalServer) -> str:
     )
 
 
-def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> Connection:
+def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> LocalConnection:
     """Connect, having initialised or started the server where that is needed.
 
     `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
     """
-    with explained(), contextlib.ExitStack() as claimed:
+    with explained(server), contextlib.ExitStack() as claimed:
         claim = _claim(server, notify)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
         _supervise(server, claim.linger)
         try:
-            connection = Connection.connect(conninfo(server), autocommit=autocommit)
+            connection = LocalConnection.connect(conninfo(server), autocommit=autocommit)
         except psycopg.OperationalError:
             connection = _bring_up(server, notify, autocommit)
-        connection.lease = claim
+        connection.root = server.root
+        connection.log_start = _size(server.log)
+        connection.farewell = partial(_end, claim)
         claimed.pop_all()
         return connection
 
@@ -143,12 +135,13 @@ def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = F
 def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
     """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
     connection = open_connection(server, notify)
-    claim, connection.lease = connection.lease, None
+    farewell, connection.farewell = connection.farewell, None
     connection.close()  # other programs connect: this one would only take a slot
+    assert farewell is not None
     try:
         yield conninfo(server)
     finally:
-        _end(claim)
+        farewell()
 
 
 @contextlib.contextmanager
@@ -219,10 +212,9 @@ def stop_owner(data: Path) -> bool:
     return True
 
 
-def _end(claim: Lease | None) -> None:
-    if claim is not None:
-        with explained():
-            claim.close()
+def _end(claim: Lease) -> None:
+    with explained():
+        claim.close()
 
 
 def _claim(server: LocalServer, notify: Notify) -> Lease:
@@ -281,7 +273,7 @@ def _stop_unless_used(server: LocalServer) -> None:
     stop_owner(server.data)
 
 
-def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connection:
+def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConnection:
     cluster.check_version(server.root, server.binaries.major)
     with locks.locked(server.root / "start.lock", wait=True) as lock:
         assert lock is not None
@@ -292,14 +284,14 @@ def _bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> Connecti
         return _connect_or_start(server, autocommit)
 
 
-def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
+def _connect_or_start(server: LocalServer, autocommit: bool) -> LocalConnection:
     """Connect to a server that runs, comes up, goes down or is gone; the caller has the lock."""
     deadline = time.monotonic() + START_SECONDS
     process: subprocess.Popen[bytes] | None = None
     log_start = 0
     while True:
         try:
-            connection = Connection.connect(conninfo(server), autocommit=autocommit)
+            connection = LocalConnection.connect(conninfo(server), autocommit=autocommit)
         except psycopg.OperationalError as error:
             reason = str(error).partition("\n")[0]
             if cluster.is_refusal(reason):
@@ -314,7 +306,7 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> Connection:
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
         if process is None:
-            log_start = server.log.stat().st_size if server.log.exists() else 0
+            log_start = _size(server.log)
             process = _start_unless_alive(server)
         if time.monotonic() > deadline:
             said = cluster.blame_log(server.log, log_start) or reason
@@ -401,8 +393,12 @@ def _socket_dir(root: Path, account: Account) -> Path:
     return running.parent if running else service_account.runtime_directory(root, account)
 
 
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
 def _rotate_log(server: LocalServer) -> None:
-    if server.log.exists() and server.log.stat().st_size > LOG_BYTES:
+    if _size(server.log) > LOG_BYTES:
         server.log.replace(server.log.with_suffix(".log.1"))
 
 
@@ -416,11 +412,17 @@ def _log(server: LocalServer) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """The operating system's errors (full disk, no permission) as ours."""
+def explained(server: LocalServer | None = None) -> Iterator[None]:
+    """The operating system's errors (full disk, no permission) as ours, and a full disk as that."""
     try:
-        yield
-    except OSError as error:
-        where = f" {error.filename}:" if error.filename else ""
-        message = f"the local PostgreSQL:{where} {error.strerror}"
-        raise DatabaseError(message, hint=USE_ANOTHER) from error
+        try:
+            yield
+        except OSError as error:
+            where = f" {error.filename}:" if error.filename else ""
+            message = f"the local PostgreSQL:{where} {error.strerror}"
+            raise DatabaseError(message, hint=USE_ANOTHER) from error
+    except DatabaseError as error:
+        better = error if server is None else disk.explained(error, server.root)
+        if better is error:
+            raise
+        raise better from error

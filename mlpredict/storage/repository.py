@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,9 +29,16 @@ from mlpredict.domain import (
     StoredImage,
     Task,
 )
-from mlpredict.errors import NotFound, SchemaOutdated
-from mlpredict.storage import migrations, statements
-from mlpredict.storage.connection import Connection, describe, open_connection, translated
+from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
+from mlpredict.storage import disk, migrations, statements
+from mlpredict.storage.connection import (
+    Connection,
+    describe,
+    explain,
+    open_connection,
+    place_of,
+    translated,
+)
 from mlpredict.storage.prediction_pieces import as_json, as_record
 from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
 from mlpredict.storage.text import encode_filename, storable
@@ -75,6 +83,12 @@ class Repository:
         trace: TracebackType | None,
     ) -> None:
         self._connection.close()
+        explain(self._connection, error)
+
+    @property
+    def place(self) -> Path | None:
+        """The directory of the local server; None where the database is another's."""
+        return place_of(self._connection)
 
     @property
     def where(self) -> str:
@@ -114,6 +128,8 @@ class Repository:
         An image that is an input already is not stored again. The records come back in the order
         of `predictions`.
         """
+        if (place := self.place) is not None:
+            disk.require(place, sum(len(new.input.uri) for new in predictions))
         with translated(), self._connection.transaction():
             inputs = self._add_inputs([prediction.input for prediction in predictions])
             stored = self._add_predictions(run, predictions, inputs)
@@ -232,11 +248,20 @@ def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repositor
         if dsn is not None:
             connection.close()
             raise
-        migrations.migrate(connection)
+        _migrate(connection)
     except BaseException:
         connection.close()
         raise
     return Repository(connection)
+
+
+def _migrate(connection: Connection) -> None:
+    try:
+        migrations.migrate(connection)
+    except DatabaseError as error:
+        connection.close()
+        explain(connection, error)
+        raise
 
 
 def _by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:

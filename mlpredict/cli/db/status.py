@@ -66,14 +66,16 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _for_people(fields: dict[str, Any]) -> dict[str, str]:
     """What a person wants to know, in words."""
+    from mlpredict.storage.disk import in_words
+
     shown = {"database": fields["where"], "state": _state(fields)}
     if fields["version"] or fields["major"]:
         shown["PostgreSQL"] = fields["version"] or str(fields["major"])
     if fields["account"]:
         shown["account"] = fields["account"]
     if fields["size_bytes"]:
-        free = f", {megabytes(fields['free_bytes'])} free" if fields["free_bytes"] is not None else ""
-        shown["size"] = megabytes(fields["size_bytes"]) + free
+        free = f", {in_words(fields['free_bytes'])} free" if fields["free_bytes"] is not None else ""
+        shown["size"] = in_words(fields["size_bytes"]) + free
     for table, count in (fields["rows"] or {}).items():
         shown[table] = f"{count:,}"
     return shown
@@ -88,8 +90,3 @@ def _state(fields: dict[str, Any]) -> str:
     if fields["idle_seconds_left"] is not None:
         return f"{state}, stops in {fields['idle_seconds_left']:.0f} s unless it is used"
     return state
-
-
-def megabytes(count: int) -> str:
-    """Bytes as a person reads them: `40.3 MB`, `1.25 GB`."""
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
