@@ -359,14 +359,20 @@ def test_a_system_postgresql(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert local_server.stop(server)
 
 
-def test_another_versions_database_is_never_replaced_by_an_empty_one(home: Path) -> None:
-    old = home / "pg16" / "data"
+@pytest.mark.parametrize(
+    ("version", "hint"), [(9, "run mlpredict db upgrade"), (16, "run mlpredict db upgrade"), (19, "install")]
+)
+def test_another_versions_database_is_never_replaced_by_an_empty_one(
+    home: Path, version: int, hint: str
+) -> None:
+    old = home / f"pg{version}" / "data"
     old.mkdir(parents=True)
-    (old / "PG_VERSION").write_text("16\n")
+    (old / "PG_VERSION").write_text(f"{version}\n")
     server = local_server.locate(home)
-    with pytest.raises(DatabaseError, match="PostgreSQL 16, not 18") as caught:
+    with pytest.raises(DatabaseError, match=f"PostgreSQL {version}, not 18") as caught:
         local_server.ensure_running(server, silent)
-    assert "MLPREDICT_PG_BINDIR" in str(caught.value.hint)
+    assert str(caught.value.hint).startswith(hint)
+    assert ("MLPREDICT_PG_BINDIR" in str(caught.value.hint)) == (version > 18)
     assert not server.data.exists()
 
 
