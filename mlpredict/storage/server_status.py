@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from mlpredict.storage import connection, lease, local_server, migrations
+from mlpredict.storage import cluster, connection, lease, local_server, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.local_server import LocalServer
 
@@ -62,7 +62,7 @@ class DatabaseStatus:
 def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
     """The state of `dsn`, or of the local PostgreSQL, which is not started for it.
 
-    Raises DatabaseError when `dsn` does not answer.
+    Raises DatabaseError when `dsn` does not answer, or another version of PostgreSQL is needed here.
     """
     if dsn is None:
         return _local(local_server.locate())
@@ -72,6 +72,8 @@ def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
 
 
 def _local(server: LocalServer) -> DatabaseStatus:
+    with local_server.explained():
+        cluster.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = local_server.owner_pid(server)
     contents = _local_contents(server) if pid else None

@@ -50,7 +50,6 @@ KILLED_AT = """
 import os, shutil, signal, sys
 from pathlib import Path
 from mlpredict.storage import upgrade
-from mlpredict.storage.pg_upgrade import Copying
 
 def die(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -68,7 +67,6 @@ def half_remove(path, **options):
 home, moment = sys.argv[1:]
 match moment:
     case "old server running": upgrade._survey = then_die(upgrade._survey)
-    case "copy complete": Copying.sync = then_die(Copying.sync)
     case "new one in place": upgrade._ask = die
     case "new one has answered": upgrade._remove = die
     case "old one half removed": shutil.rmtree = half_remove
@@ -244,8 +242,6 @@ def test_an_upgrade_killed_at_any_moment_is_finished_by_the_next(
     kill_at("old server running")
     assert refusal(home).hint == "run mlpredict db upgrade"
     kill_in_pg_upgrade(home)
-    assert refusal(home).hint == "run mlpredict db upgrade"
-    kill_at("copy complete")
     assert rubbish(new.root)
     assert refusal(home).hint == "run mlpredict db upgrade"
 
