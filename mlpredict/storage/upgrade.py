@@ -68,7 +68,6 @@ def upgrade(old_bindir: Path | None, notify: Notify, home: Path | None = None) -
         if not found:
             notify(f"nothing to upgrade: there is no database in {new.root.parent}")
             return
-        service_account.make_root(new.root, new.account)
         with local_server.exclusively(new, notify):
             if (new.data / "PG_VERSION").exists():
                 _finish(new, notify)
@@ -82,6 +81,8 @@ def upgrade(old_bindir: Path | None, notify: Notify, home: Path | None = None) -
 
 
 def _carry_over(old: LocalServer, new: LocalServer, lock: int, notify: Notify) -> None:
+    if not old.data.exists():  # else it would be made anew, empty
+        raise DatabaseError(f"{old.data} was removed meanwhile")
     _clear_abandoned(new)
     size = _size(old.data)
     _require_space(new.root, size + SPARE_BYTES)
