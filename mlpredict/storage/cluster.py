@@ -42,17 +42,32 @@ def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str
 
     Only the last one syncs it, as a whole where the file system can: that makes initialising fast.
     """
-    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
-    syncfs = ["--sync-method=syncfs"] if major >= 17 and sys.platform == "linux" else []
-    account = [f"--username={name}", "--auth-local=peer", "--auth-host=reject"]
-    kind = ["--encoding=UTF8", "--locale=C", *builtin, "--data-checksums"]
-    yield ["initdb", "-D", str(data), *account, *kind, "--no-instructions", "--no-sync"], ""
+    yield filling(data, major, name), ""
     # The database here and not over a first connection: a data directory is complete or absent.
     single = ["postgres", "--single", "-F", "-c", "exit_on_error=true", "-D", str(data)]
     yield [*single, "template1"], f"CREATE DATABASE {name}\n"
+    include_settings(data)
+    yield syncing(data, major), ""
+
+
+def filling(data: Path, major: int, name: str) -> list[str]:
+    """The command that fills a data directory, without a database of ours and without syncing it."""
+    builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"] if major >= 17 else []
+    account = [f"--username={name}", "--auth-local=peer", "--auth-host=reject"]
+    kind = ["--encoding=UTF8", "--locale=C", *builtin, "--data-checksums"]
+    return ["initdb", "-D", str(data), *account, *kind, "--no-instructions", "--no-sync"]
+
+
+def syncing(data: Path, major: int) -> list[str]:
+    """The command that makes a data directory survive a power cut."""
+    syncfs = ["--sync-method=syncfs"] if major >= 17 and sys.platform == "linux" else []
+    return ["initdb", "-D", str(data), "--sync-only", *syncfs]
+
+
+def include_settings(data: Path) -> None:
+    """Have the server of a new data directory read our settings, once they are there."""
     with open(data / "postgresql.conf", "a", opener=_no_link) as file:
         file.write("\ninclude_if_exists = 'mlpredict.conf'\n")
-    yield ["initdb", "-D", str(data), "--sync-only", *syncfs], ""
 
 
 def run(command: list[str], text: str, directory: Path, options: dict[str, Any]) -> None:
@@ -90,13 +105,32 @@ def environment() -> dict[str, str]:
 def check_version(root: Path, major: int) -> None:
     """Raises DatabaseError when there is a database, but of another version of PostgreSQL."""
     own = root / "data" / "PG_VERSION"
-    found = [own] if own.exists() else sorted(root.parent.glob("pg[0-9]*/data/PG_VERSION"))
-    made_by = found[-1].read_text().strip() if found else str(major)
-    if made_by != str(major):
-        raise DatabaseError(
-            f"{found[-1].parent} holds a database of PostgreSQL {made_by}, not {major}",
-            hint=f"install PostgreSQL {made_by} and set {OVERRIDE} to its directory of programs",
-        )
+    found = {_made_by(own): own.parent} if own.exists() else databases(root.parent)
+    made_by = max(found, default=major)
+    if made_by == major:
+        return
+    message = f"{found[made_by]} holds a database of PostgreSQL {made_by}, not {major}"
+    if made_by < major:
+        raise DatabaseError(message, hint="run mlpredict db upgrade")
+    raise DatabaseError(
+        f"{message}, and none becomes older",
+        hint=f"install PostgreSQL {made_by} and set {OVERRIDE} to its directory of programs",
+    )
+
+
+def databases(home: Path) -> dict[int, Path]:
+    """The data directories in a home, by the major version of PostgreSQL that made them.
+
+    Raises DatabaseError where a directory does not say.
+    """
+    return {_made_by(file): file.parent for file in home.glob("pg[0-9]*/data/PG_VERSION")}
+
+
+def _made_by(version_file: Path) -> int:
+    said = version_file.read_text(errors="replace").strip()
+    if not said.isdecimal():
+        raise DatabaseError(f"{version_file} holds no version of PostgreSQL", hint=USE_ANOTHER)
+    return int(said)
 
 
 def is_refusal(reason: str) -> bool:
@@ -106,12 +140,14 @@ def is_refusal(reason: str) -> bool:
 
 def blame(text: str) -> str:
     """The line of a program's output that says what went wrong; empty when nothing does."""
+    return complaint(text) or "".join(text.strip().splitlines()[-1:])
+
+
+def complaint(text: str) -> str:
+    """What a program's output calls an error; empty where it calls nothing that."""
     blamed = re.findall(r"\b(?:error|FATAL|PANIC): +(.+)", text)
-    # The first: what follows comes of it. A client that was too early is not to blame.
-    for reason in blamed:
-        if not any(words in reason for words in PASSING):
-            return str(reason)
-    return "".join(text.strip().splitlines()[-1:])
+    # The first: what follows comes of it. That a client was too early is not to blame.
+    return next((str(reason) for reason in blamed if not any(words in reason for words in PASSING)), "")
 
 
 def blame_log(log: Path, start: int) -> str:

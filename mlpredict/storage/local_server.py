@@ -85,16 +85,17 @@ class LocalServer:
         return self.binaries.bindir
 
 
-def locate(home: Path | None = None) -> LocalServer:
-    """Where the server is or would be; makes nothing.
+def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> LocalServer:
+    """Where the server is or would be, run by these programs or the usual ones; makes nothing.
 
     Raises DatabaseError when this platform has no PostgreSQL for us.
     """
-    binaries = find_binaries()
+    binaries = binaries or find_binaries()
     wanted = (home or settings.data_home()).expanduser().resolve()
     with explained():
         root = service_account.root_for(wanted, f"pg{binaries.major}")
-        account = service_account.account_for(root / "data")
+        # An older version's database is upgraded under the account it has.
+        account = service_account.account_for(root / "data", *root.parent.glob("pg[0-9]*/data"))
         return LocalServer(root, _socket_dir(root, account), binaries, account, wanted)
 
 

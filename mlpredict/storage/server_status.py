@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from mlpredict.storage import connection, lease, local_server, migrations
+from mlpredict.storage import cluster, connection, disk, lease, local_server, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.local_server import LocalServer
 
@@ -62,7 +61,7 @@ class DatabaseStatus:
 def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
     """The state of `dsn`, or of the local PostgreSQL, which is not started for it.
 
-    Raises DatabaseError when `dsn` does not answer.
+    Raises DatabaseError when `dsn` does not answer, or another version of PostgreSQL is needed here.
     """
     if dsn is None:
         return _local(local_server.locate())
@@ -72,6 +71,8 @@ def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
 
 
 def _local(server: LocalServer) -> DatabaseStatus:
+    with local_server.explained():
+        cluster.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = local_server.owner_pid(server)
     contents = _local_contents(server) if pid else None
@@ -91,7 +92,7 @@ def _local(server: LocalServer) -> DatabaseStatus:
         in_use=bool(used and used.in_use),
         linger=used.linger if used else None,
         idle_left=_idle_left(used) if used and pid else None,
-        free=_free(server.root),
+        free=disk.space_at(server.root).free,
     )
 
 
@@ -133,8 +134,3 @@ def _size(directory: Path) -> int:
         except FileNotFoundError:
             continue  # a running server removes files all the time
     return total
-
-
-def _free(place: Path) -> int:
-    existing = next(path for path in (place, *place.parents) if path.exists())
-    return shutil.disk_usage(existing).free

@@ -50,14 +50,14 @@ class Account:
             os.fchown(handle, self.uid, self.gid)
 
 
-def account_for(data: Path) -> Account:
-    """Who runs the server of this data directory: its owner, if root finds one there.
+def account_for(*places: Path) -> Account:
+    """Who runs the server of a data directory: the owner of the first place there is, under root.
 
     Raises DatabaseError when the operating system has no name for it, or no account to offer.
     """
     if os.geteuid() != 0:
         return _by_uid(os.geteuid())
-    owner = data.stat().st_uid if data.exists() else 0
+    owner = next((place.stat().st_uid for place in places if place.exists()), 0)
     return _by_uid(owner) if owner else unprivileged()
 
 

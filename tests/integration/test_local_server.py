@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import destroy, local_server, pg_binaries, service_account
+from mlpredict.storage import destroy, local_server, pg_binaries, server_status, service_account
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.service_account import Account
@@ -359,15 +359,24 @@ def test_a_system_postgresql(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert local_server.stop(server)
 
 
-def test_another_versions_database_is_never_replaced_by_an_empty_one(home: Path) -> None:
-    old = home / "pg16" / "data"
+@pytest.mark.parametrize(
+    ("version", "hint"), [(9, "run mlpredict db upgrade"), (16, "run mlpredict db upgrade"), (19, "install")]
+)
+def test_another_versions_database_is_never_replaced_by_an_empty_one(
+    home: Path, version: int, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = home / f"pg{version}" / "data"
     old.mkdir(parents=True)
-    (old / "PG_VERSION").write_text("16\n")
+    (old / "PG_VERSION").write_text(f"{version}\n")
     server = local_server.locate(home)
-    with pytest.raises(DatabaseError, match="PostgreSQL 16, not 18") as caught:
+    with pytest.raises(DatabaseError, match=f"PostgreSQL {version}, not 18") as caught:
         local_server.ensure_running(server, silent)
-    assert "MLPREDICT_PG_BINDIR" in str(caught.value.hint)
+    assert str(caught.value.hint).startswith(hint)
+    assert ("MLPREDICT_PG_BINDIR" in str(caught.value.hint)) == (version > 18)
     assert not server.data.exists()
+    monkeypatch.setenv("MLPREDICT_HOME", str(home))
+    with pytest.raises(DatabaseError, match=f"PostgreSQL {version}, not 18"):
+        server_status.status_of(None, silent)
 
 
 def test_failures_are_one_line_with_the_reason(server: LocalServer) -> None:

@@ -7,6 +7,7 @@ import typer
 from mlpredict.cli.db.clients import url
 from mlpredict.cli.db.lifecycle import destroy, start, stop
 from mlpredict.cli.db.status import status
+from mlpredict.cli.db.upgrade import upgrade
 
 # Help and errors as the main app gives them.
 app = typer.Typer(rich_markup_mode=None)
@@ -14,6 +15,7 @@ app.command("status")(status)
 app.command("start")(start)
 app.command("stop")(stop)
 app.command("url")(url)
+app.command("upgrade")(upgrade)
 app.command("destroy")(destroy)
 
 
