@@ -1,4 +1,4 @@
-"""A data directory: how it is filled and configured, and what its server says of itself."""
+"""A data directory: how it is filled, who may connect, and what its server says of itself."""
 
 from __future__ import annotations
 
@@ -14,27 +14,6 @@ from mlpredict.errors import DatabaseError
 from mlpredict.storage.pg_binaries import OVERRIDE, USE_ANOTHER
 
 PASSING = ("starting up", "shutting down", "not yet accepting", "recovery mode")
-
-SETTINGS = """\
-# Written by mlpredict at every start; your own settings: ALTER SYSTEM SET name = value
-listen_addresses = ''               # never on a network: the socket is the only way in
-unix_socket_permissions = 0700      # and only its owner's (the directory's mode says so again)
-fsync = on                          # a prediction that was printed survives a power cut
-full_page_writes = on               # and a torn page
-shared_buffers = 64MB               # a laptop's memory is for the model
-max_connections = 40                # commands of one user; each slot costs shared memory
-wal_level = minimal                 # nothing replicates: loading into a new table skips the WAL
-max_wal_senders = 0                 # required by minimal
-max_logical_replication_workers = 0 # one process less
-min_wal_size = 32MB                 # the WAL kept for reuse
-max_wal_size = 512MB                # images are large; too little means a checkpoint per batch
-logging_collector = off             # server.log is handed over by whoever starts the server
-log_checkpoints = off               # it would grow by them
-lc_messages = 'C'                   # we read what the server says while it starts
-timezone = 'UTC'                    # SELECTs give the same on every machine
-log_timezone = 'UTC'
-cluster_name = 'mlpredict'          # tells in ps what these processes are
-"""
 
 
 def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str], str]]:

@@ -36,6 +36,7 @@ from mlpredict.storage import cluster, disk, lease, locks, postmaster, service_a
 from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.lease import Lease
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
+from mlpredict.storage.server_settings import settings_text
 from mlpredict.storage.service_account import Account
 
 NAME = "mlpredict"
@@ -346,7 +347,8 @@ def _configure(server: LocalServer) -> None:
     """Write this version's settings, and access rules for whoever runs it now."""
     # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
     users = {server.account.name, service_account.current_name()}
-    files = {"mlpredict.conf": cluster.SETTINGS, **cluster.access_rules(NAME, users)}
+    text = settings_text(server.binaries.major)
+    files = {"mlpredict.conf": text, **cluster.access_rules(NAME, users)}
     for name, text in files.items():
         service_account.write(server.data / name, text)
 

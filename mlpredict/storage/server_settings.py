@@ -1,0 +1,54 @@
+"""The private server's settings, each with its reason: safety, or what was measured.
+
+Figures are medians of turns on 2 cores, PostgreSQL 18: 10,000 images of 300 bytes (17 MB of WAL)
+and 200 to 600 of 500 KB (140 to 430 MB of WAL), stored by the repository as `predict` does. Memory
+is that of all processes together. `python -m tests.benchmarks --only settings` measures again.
+"""
+
+from __future__ import annotations
+
+import sys
+
+EVERYWHERE = """\
+# Written by mlpredict at every start; your own settings: ALTER SYSTEM SET name = value
+
+# Nobody else gets in
+listen_addresses = ''               # never on a network: the socket is the only way in
+unix_socket_permissions = 0700      # and only its owner's (the directory's mode says so again)
+
+# Nothing is lost; checksums, made with the database, cost nothing measurable either
+fsync = on                          # a prediction that was printed survives a power cut
+full_page_writes = on               # and a torn page
+synchronous_commit = on             # it is on the disk before it is printed
+
+# Nothing outside the data directory that a logout or a small disk could take away
+dynamic_shared_memory_type = mmap   # systemd empties /dev/shm of who logs out: all connections then failed
+min_dynamic_shared_memory = 4MB     # list goes on reading when the disk is full; 0.4 MB
+
+# A laptop's memory and disk are for the model and the images
+shared_buffers = 32MB               # stores as fast as with 256 MB, also into 1,000,000 images
+max_connections = 40                # 2 MB less than 100; one user's commands are few
+wal_level = minimal                 # db restore writes 2.5 MB of WAL, not 143
+max_wal_senders = 0                 # minimal asks for it; 0.4 MB less
+max_logical_replication_workers = 0 # one process and 0.9 MB less: 0 replicates nothing
+max_wal_size = 128MB                # stores as fast as with 512 MB, which leaves 450 MB of files behind
+
+# The log, and the list of processes
+logging_collector = off             # some builds turn it on; server.log is whoever starts the server's
+log_checkpoints = off               # 1.6 instead of 0.8 KB a start otherwise
+cluster_name = 'mlpredict'          # tells in ps what these processes are
+"""
+
+FROM_18 = """\
+io_method = sync                    # three processes and 1.5 MB less than worker, and as fast
+"""
+
+MACOS = """\
+wal_sync_method = fsync_writethrough # else fsync ends in the drive's cache, which a power cut empties
+"""
+
+
+def settings_text(major: int, platform: str = sys.platform) -> str:
+    """The settings file for a major version of PostgreSQL, 15 or later, on `platform`."""
+    newer = FROM_18 if major >= 18 else ""
+    return EVERYWHERE + newer + (MACOS if platform == "darwin" else "")
