@@ -112,9 +112,14 @@ def _made_by(version_file: Path) -> int:
     return int(said)
 
 
+def is_passing(reason: str) -> bool:
+    """Whether a server says that it is coming up or going down, or recovers from a crash."""
+    return any(words in reason for words in PASSING)
+
+
 def is_refusal(reason: str) -> bool:
     """Whether a server answered, and not only to say that it is coming up or going down."""
-    return "FATAL:" in reason and not any(words in reason for words in PASSING)
+    return "FATAL:" in reason and not is_passing(reason)
 
 
 def blame(text: str) -> str:
@@ -126,7 +131,7 @@ def complaint(text: str) -> str:
     """What a program's output calls an error; empty where it calls nothing that."""
     blamed = re.findall(r"\b(?:error|FATAL|PANIC): +(.+)", text)
     # The first: what follows comes of it. That a client was too early is not to blame.
-    return next((str(reason) for reason in blamed if not any(words in reason for words in PASSING)), "")
+    return next((str(reason) for reason in blamed if not is_passing(reason)), "")
 
 
 def blame_log(log: Path, start: int) -> str:

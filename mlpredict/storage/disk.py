@@ -20,7 +20,7 @@ STORED_PER_FILE_BYTE = 1.39
 """Base64 makes four of three, and pages are not quite full."""
 
 REFERENCE_BYTES = 150
-LOG_BYTES = 512 << 20
+LOG_BYTES = 128 << 20
 """What is stored is written to the log of changes first, and that is kept up to this (`max_wal_size`)."""
 
 SCRAPE_BYTES = 32 << 20

@@ -14,7 +14,7 @@ from typing import Any
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import cluster, service_account
-from mlpredict.storage.local_server import NAME, LocalServer
+from mlpredict.storage.local_place import NAME, LocalServer
 
 PORT = 5433
 """Nobody else comes to it: neither this port nor the directory of its socket is a server's usual one."""

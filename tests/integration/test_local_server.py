@@ -24,6 +24,7 @@ import pytest
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import destroy, local_server, pg_binaries, server_status, service_account
+from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.service_account import Account
@@ -408,3 +409,23 @@ def test_a_home_that_cannot_be_made_is_named(home: Path) -> None:
 )
 def test_whose_bits_let_an_account_enter(mode: int, owner: int, group: int, entered: bool) -> None:
     assert service_account.may_enter(mode, owner, group, Account("x", 7, 8)) is entered
+
+
+def test_a_server_that_recovers_is_waited_for(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    local_server.ensure_running(server, silent)
+    monkeypatch.setattr(starting, "START_SECONDS", 0.0)
+    monkeypatch.setattr(starting, "NOTICE_SECONDS", 0.0)
+    refusals = ["FATAL:  the database system is starting up"] * 5
+    connect = LocalConnection.connect
+
+    def refused_at_first(*arguments: Any, **options: Any) -> LocalConnection:
+        if refusals:
+            raise psycopg.OperationalError(refusals.pop())
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(LocalConnection, "connect", refused_at_first)
+    notices: list[str] = []
+    local_server.open_connection(server, notices.append).close()
+    assert refusals == []
+    assert len(notices) == 1
+    assert "waiting for the local PostgreSQL" in notices[0]
