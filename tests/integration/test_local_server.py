@@ -23,7 +23,7 @@ import psycopg
 import pytest
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import destroy, local_server, pg_binaries, server_status, service_account
+from mlpredict.storage import destroy, local_server, pg_binaries, server_status, service_account, starting
 from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
