@@ -95,7 +95,11 @@ def find(program: str, bindir: Path | None) -> str:
 def run(command: list[str], environment: Mapping[str, str], **streams: Any) -> str:
     """Run a program to its end; its standard output, where `streams` has a pipe for it.
 
-    Raises DatabaseError with its reason when it fails. Interrupted, it leaves no process behind.
+    Interrupted, it leaves no process behind.
+
+    Raises:
+        DatabaseError: it failed, with its reason.
+        BrokenPipeError: nobody reads its standard output any more.
     """
     try:
         with interrupted_by_termination():
@@ -107,7 +111,7 @@ def run(command: list[str], environment: Mapping[str, str], **streams: Any) -> s
             )
     except OSError as error:
         raise DatabaseError(f"{command[0]} does not run: {error.strerror}") from error
-    if done.returncode == -signal.SIGPIPE:
+    if done.returncode < 0 and signal.Signals(-done.returncode).name == "SIGPIPE":
         raise BrokenPipeError
     if done.returncode:
         raise failure(command, done.returncode, done.stderr)
