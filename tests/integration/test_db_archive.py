@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from mlpredict.storage import local_server, migrations
+from mlpredict.errors import DatabaseError
+from mlpredict.storage import archive, local_server, migrations, programs, script
+from mlpredict.storage.contents import Contents
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.pg_binaries import PACKAGE, PgBinaries
@@ -257,15 +260,37 @@ def test_an_interrupted_dump_leaves_what_was_there(
 
 
 def test_what_is_said_to_be_dumped_is_what_is_dumped(
-    environment: dict[str, str], mlpredict: Command, filled: str, elsewhere: str, tmp_path: Path
+    mlpredict: Command, filled: str, elsewhere: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "rows.dump"
-    with dump_held_up(environment, filled, target) as process:
+    run = programs.run
+
+    def run_later(*arguments: Any, **streams: Any) -> str:
         execute(filled, "INSERT INTO inputs (image) VALUES ('stored meanwhile')")
-    _, said = process.communicate(timeout=30)
-    assert b"dumped 3 inputs, 2 predictions" in said
-    mlpredict("db", "restore", target, "--dsn", elsewhere)
+        return run(*arguments, **streams)
+
+    monkeypatch.setattr(programs, "run", run_later)
+    counted = archive.dump(filled, tmp_path / "rows.dump", lambda _text: None)
+    assert counted == Contents(inputs=3, predictions=2, runs=1)
+    mlpredict("db", "restore", tmp_path / "rows.dump", "--dsn", elsewhere)
     assert query(elsewhere, "SELECT count(*) FROM inputs") == [(3,)]
+
+
+@pytest.mark.parametrize("end", ["exit 1", "kill -9 $$"])
+def test_half_a_script_is_not_committed(
+    empty_dsn: str, running_server: LocalServer, tmp_path: Path, end: str
+) -> None:
+    scripts = {
+        "pg_restore": f"echo 'CREATE TABLE torn ();'\n{end}",
+        "psql": f"exec '{running_server.bindir / 'psql'}' \"$@\"",
+    }
+    for name, lines in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
+        (tmp_path / name).chmod(0o755)
+    with programs.reached(empty_dsn, lambda _text: None) as target:
+        target = replace(target, bindir=tmp_path)
+        with open(os.devnull, "rb") as dump, pytest.raises(DatabaseError, match="pg_restore: "):
+            script.load(dump.fileno(), target, ())
+    assert query(empty_dsn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
 def test_a_full_disk_leaves_what_was_there(mlpredict: Command, filled: str, tmp_path: Path) -> None:
