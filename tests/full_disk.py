@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+FILL = "fill"
+
 
 @contextmanager
-def small_disk(directory: Path, *, kibibytes: int) -> Iterator[Path]:
-    """A tmpfs in a directory, which is made; the test is skipped where it cannot be mounted."""
-    directory.mkdir()
+def small_file_system(*, kibibytes: int) -> Iterator[Path]:
+    """One in memory, which every account can enter; the test is skipped where it cannot be mounted."""
+    directory = Path(tempfile.mkdtemp(prefix="mlpredict-disk-")).resolve()
     options = f"size={kibibytes}k,mode=755"
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", directory], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], capture_output=True, text=True
+    )
     if mounted.returncode:
-        pytest.skip("no tmpfs can be mounted here")
+        directory.rmdir()
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
     try:
         yield directory
     finally:
-        subprocess.run(["umount", directory], check=True)
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+        directory.rmdir()
+
+
+def fill(directory: Path, *, leaving: int = 0) -> None:
+    """Leave so many bytes free."""
+    with open(directory / FILL, "wb", buffering=0) as file:
+        block = b"\0" * 65536
+        while True:
+            status = os.statvfs(directory)
+            room = status.f_bavail * status.f_frsize - leaving
+            if room <= 0:
+                return
+            file.write(block[:room])

@@ -6,6 +6,7 @@ have left another beside it, which the next restore drops.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -16,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import archive, local_server, programs
+from mlpredict.storage import archive, disk, local_server, programs
 from mlpredict.storage.archive import Restored, Source
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.contents import Contents, contents_of
@@ -49,6 +50,17 @@ def restore(
         archive.check(source, programs.local_target(server, conninfo))
         lost = _contents(conninfo)
     confirm(lost)
+    try:
+        _require_space(server, source)
+        return _replace(server, source, lost, notify)
+    except DatabaseError as error:
+        better = disk.explained(error, server.root)
+        if better is error:
+            raise
+        raise DatabaseError(f"{source.name} is not restored: {better.message}", hint="make room") from error
+
+
+def _replace(server: LocalServer, source: Source, lost: Contents, notify: Notify) -> Restored:
     with (
         interrupted_by_termination(),
         local_server.exclusively(server),
@@ -68,6 +80,12 @@ def restore(
         except psycopg.Error as error:
             notify(f"the replaced database {replaced} is dropped by the next restore: {error}")
     return restored
+
+
+def _require_space(server: LocalServer, source: Source) -> None:
+    """A database is larger than its dump; a server whose disk is full might stop, and not start again."""
+    if disk.space_at(server.root).free < os.fstat(source.descriptor).st_size + disk.SCRAPE_BYTES:
+        raise DatabaseError(disk.FULL[0])
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from mlpredict.storage.migrations import migrate
 from mlpredict.storage.pg_binaries import PACKAGE, PgBinaries
 from tests.conftest import COMMAND, Command
 from tests.controlling_terminal import terminal
-from tests.full_disk import small_disk
+from tests.full_disk import small_file_system
 from tests.integration.test_migrations import published
 from tests.tcp_server import TcpServer
 
@@ -293,8 +293,8 @@ def test_half_a_script_is_not_committed(
     assert query(empty_dsn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
-def test_a_full_disk_leaves_what_was_there(mlpredict: Command, filled: str, tmp_path: Path) -> None:
-    with small_disk(tmp_path / "disk", kibibytes=16) as disk:
+def test_a_full_disk_leaves_what_was_there(mlpredict: Command, filled: str) -> None:
+    with small_file_system(kibibytes=16) as disk:
         (disk / "rows.dump").write_text("the last one")
         done = mlpredict("db", "dump", disk / "rows.dump", "--dsn", filled, "--force")
         assert done.returncode == 3

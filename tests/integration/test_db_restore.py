@@ -24,8 +24,9 @@ from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from tests.conftest import COMMAND, Command
 from tests.controlling_terminal import terminal
-from tests.full_disk import small_disk
+from tests.full_disk import FILL, fill, small_file_system
 from tests.integration.test_db_archive import ROWS, STORE_ANOTHER, execute, query
+from tests.local_servers import silent
 
 OURS = "SELECT datname FROM pg_database WHERE datname LIKE 'mlpredict%' ORDER BY 1"
 LABELS = "SELECT id, label FROM predictions ORDER BY id"
@@ -65,10 +66,6 @@ match sys.argv.pop(1):
         replacement._drop = die_at(replacement.REPLACED, replacement._drop)
 main()
 """
-
-
-def silent(text: str) -> None:
-    """No notices."""
 
 
 def agree(lost: Contents) -> None:
@@ -144,11 +141,11 @@ def test_rows_are_not_replaced_unasked(
         refused = mlpredict("db", "restore", *arguments, stdin=stdin)
         assert refused.returncode == 2
         assert LOST in refused.stderr
-        assert b"confirm it with --yes" in refused.stderr
+        assert b"stdin is no terminal; pass --yes" in refused.stderr
     with terminal(environment, "db", "restore", str(dump)) as screen:
         screen.wait_for("Replace it with")
         screen.type("n\n")
-        screen.wait_for("nothing has changed")
+        screen.wait_for("nothing was changed")
         assert screen.wait() == 1
     assert query(local, LABELS) == OLD
     with terminal(environment, "db", "restore", str(dump)) as screen:
@@ -290,14 +287,13 @@ def test_clients_are_disconnected_also_when_they_come_back(
         connection.close()
 
 
-def test_a_full_disk_leaves_the_old_database(
-    mlpredict: Command, public_directory: Path, dsn: str, tmp_path: Path
-) -> None:
+def test_a_full_disk_leaves_the_old_database(mlpredict: Command, dsn: str, tmp_path: Path) -> None:
     image = base64.b64encode(os.urandom(24 << 20)).decode()
     with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(ROWS.encode())
         connection.execute("INSERT INTO inputs (image) VALUES (%s)", (image,))
     mlpredict("db", "dump", tmp_path / "large.dump", "--dsn", dsn)
-    with small_disk(public_directory / "small", kibibytes=160 << 10) as disk:
+    with small_file_system(kibibytes=160 << 10) as disk:
         home = {"MLPREDICT_HOME": str(disk / "home")}
         (disk / "home").mkdir()
         server = local_server.locate(disk / "home")
@@ -305,17 +301,27 @@ def test_a_full_disk_leaves_the_old_database(
             with local_server.open_connection(server, silent, autocommit=True) as connection:
                 migrate(connection)
                 connection.execute(ROWS.encode())
-            free = os.statvfs(disk)
-            with (disk / "filler").open("wb") as filler:
-                os.posix_fallocate(filler.fileno(), 0, free.f_bavail * free.f_frsize - (25 << 20))
-            done = mlpredict("db", "restore", tmp_path / "large.dump", "--yes", env=home)
-            assert done.returncode == 3
-            (line,) = done.stderr.decode().splitlines()
-            assert "large.dump" in line
-            assert "No space left on device" in line
-            assert query(local_server.conninfo(server), LABELS) == OLD
-            assert query(local_server.conninfo(server), OURS) == [("mlpredict",)]
-            (disk / "filler").unlink()
-            assert mlpredict("db", "restore", tmp_path / "large.dump", "--yes", env=home).returncode == 0
+            fill(disk, leaving=25 << 20)
+            # Of what comes through a pipe nobody knows beforehand that it is too much.
+            for source, stdin in (("large.dump", b""), ("-", (tmp_path / "large.dump").read_bytes())):
+                done = mlpredict("db", "restore", source, "--yes", env=home, cwd=tmp_path, stdin=stdin)
+                assert done.returncode == 3
+                (line,) = done.stderr.decode().splitlines()
+                assert "is not restored: no space left for the database: " in line
+                assert query(local_server.conninfo(server), LABELS) == OLD
+                assert query(local_server.conninfo(server), OURS) == [("mlpredict",)]
+            (disk / FILL).unlink()
+            done = mlpredict("db", "restore", "large.dump", "--yes", env=home, cwd=tmp_path)
+            assert done.returncode == 0, done.stderr
         finally:
             local_server.stop(server)
+
+
+def test_a_server_that_is_used_is_left_alone(
+    mlpredict: Command, server: LocalServer, local: str, dump: Path
+) -> None:
+    with local_server.attached(server, silent):
+        done = mlpredict("db", "restore", dump, "--yes")
+    assert done.returncode == 3
+    assert b"another command is using the local PostgreSQL" in done.stderr
+    assert query(local, LABELS) == OLD

@@ -12,9 +12,9 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli.consoles import output_errors, stdin_is_terminal, stdout_is_terminal, talk
+from mlpredict.cli.db.lifecycle import confirm
 from mlpredict.cli.options import Dsn, Quiet, Verbose
 from mlpredict.errors import DatabaseError, UsageError, describe_os_error
-from mlpredict.printable import printable
 
 if TYPE_CHECKING:
     from mlpredict.storage.archive import Restored, Source
@@ -72,7 +72,7 @@ def restore(
     named = dsn or settings.dsn()
     with _source(file) as source:
         if named is None:
-            restored = _replace_local(source, may_ask=file != STANDARD, confirmed=yes)
+            restored = _replace_local(source, confirmed=yes)
         else:
             from mlpredict.storage import archive
 
@@ -82,23 +82,18 @@ def restore(
         talk.notice(f"applied {applied} migrations, as the dump is of an older version")
 
 
-def _replace_local(source: Source, *, may_ask: bool, confirmed: bool) -> Restored:
+def _replace_local(source: Source, *, confirmed: bool) -> Restored:
     from mlpredict.storage.connection import require_local_platform
 
     require_local_platform()
     from mlpredict.storage import local_server, replacement
 
-    def confirm(lost: Contents) -> None:
-        if confirmed or lost.is_empty:
-            return
-        held = f"the local PostgreSQL holds {lost}"
-        if not (may_ask and stdin_is_terminal()):
-            raise UsageError(f"{held}, which would be lost", hint="confirm it with --yes")
-        if not typer.confirm(printable(f"{held}. Replace it with {source.name}?"), err=True):
-            talk.notice("nothing has changed")
-            raise typer.Exit(1)
+    def agree(lost: Contents) -> None:
+        if not lost.is_empty:
+            question = f"The local PostgreSQL holds {lost}. Replace it with {source.name}?"
+            confirm(question, yes=confirmed)
 
-    return replacement.restore(local_server.locate(), source, confirm, talk.notice)
+    return replacement.restore(local_server.locate(), source, agree, talk.notice)
 
 
 @contextmanager
