@@ -58,8 +58,7 @@ def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connectio
         DatabaseError: nothing answers there, or the DSN is not one.
     """
     if dsn is None:
-        if os.name != "posix":
-            raise DatabaseError("no local PostgreSQL on this platform", hint="name one with --dsn")
+        require_local_platform()
         from mlpredict.storage import local_server
 
         connection: Connection = local_server.open_connection(local_server.locate(), notify)
@@ -89,6 +88,27 @@ def explain(connection: Connection, error: BaseException | None) -> None:
             raise better from error
 
 
+def parse(dsn: str) -> dict[str, Any]:
+    """The connection parameters of a DSN, a URL's or `key=value` pairs.
+
+    Raises DatabaseError, which does not quote it, when it is neither.
+    """
+    try:
+        return conninfo.conninfo_to_dict(dsn)
+    except (psycopg.Error, UnicodeError):
+        # The driver's message quotes the DSN, and with it the password.
+        raise DatabaseError(
+            "the DSN is not one PostgreSQL understands",
+            hint="postgresql://USER@HOST:PORT/DATABASE, or host=… dbname=…",
+        ) from None
+
+
+def require_local_platform() -> None:
+    """Raises DatabaseError where the local PostgreSQL cannot even be imported."""
+    if os.name != "posix":
+        raise DatabaseError("no local PostgreSQL on this platform", hint="name one with --dsn")
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Errors of the driver leave the storage layer as ours, on one line and without a password."""
@@ -103,18 +123,11 @@ def translated() -> Iterator[None]:
 
 
 def _connect(dsn: str) -> Connection:
-    try:
-        parameters = conninfo.conninfo_to_dict(dsn)
-    except psycopg.Error:
-        # The driver's message quotes the DSN, and with it the password.
-        raise DatabaseError(
-            "the DSN is not one PostgreSQL understands",
-            hint="postgresql://USER@HOST:PORT/DATABASE, or host=… dbname=…",
-        ) from None
+    parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
     try:
-        return psycopg.connect(**parameters)  # type: ignore[arg-type]
+        return psycopg.connect(**parameters)
     except psycopg.Error as error:
         raise DatabaseError(_connection_failure(error, parameters)) from error
 

@@ -16,11 +16,12 @@ from mlpredict import settings
 from mlpredict.storage import cluster, lease, locks, postmaster, service_account
 from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.lease import Lease
-from mlpredict.storage.local_place import LocalServer, Notify, conninfo, explained, locate
+from mlpredict.storage.local_place import NAME, LocalServer, Notify, conninfo, explained, locate
 from mlpredict.storage.starting import bring_up, size_of, supervise
 from mlpredict.storage.stopping import stop_owner, stop_unless_used
 
 __all__ = [
+    "NAME",
     "LocalServer",
     "Notify",
     "attached",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,27 +11,18 @@ import pytest
 
 from mlpredict.storage import local_server
 from tests.conftest import Command
+from tests.full_disk import FILL, fill, small_file_system
 from tests.local_servers import silent
 
 MEGABYTES = 120
-FILL = "fill"
 
 
 @pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A file system of its own, in memory."""
-    directory = Path(tempfile.mkdtemp(prefix="mlpredict-disk-")).resolve()
-    options = f"size={MEGABYTES}m,mode=755"
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(directory)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        directory.rmdir()
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
-    yield directory
-    local_server.stop(local_server.locate(directory / "home"))
-    subprocess.run(["umount", "--lazy", str(directory)], check=True)
-    directory.rmdir()
+    with small_file_system(kibibytes=MEGABYTES << 10) as directory:
+        yield directory
+        local_server.stop(local_server.locate(directory / "home"))
 
 
 @pytest.fixture
@@ -45,18 +34,6 @@ def on_it(small_disk: Path, mlpredict: Command) -> Callable[..., tuple[int, list
         return done.returncode, done.stdout.decode().splitlines(), done.stderr.decode()
 
     return run
-
-
-def fill(directory: Path, *, leaving: int = 0) -> None:
-    """Leave so many bytes free."""
-    with open(directory / FILL, "wb", buffering=0) as file:
-        block = b"\0" * 65536
-        while True:
-            status = os.statvfs(directory)
-            room = status.f_bavail * status.f_frsize - leaving
-            if room <= 0:
-                return
-            file.write(block[:room])
 
 
 def ids_stored(directory: Path) -> set[str]:

@@ -1,15 +1,39 @@
-"""`mlpredict db url`: how other programs reach the database."""
+"""`mlpredict db url` and `db psql`: how other programs reach the database."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
+from mlpredict import settings
 from mlpredict.cli.consoles import talk, write_data
 from mlpredict.cli.options import Dsn, Quiet, Verbose
 
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[-- ARG…]", help="What psql is given.", show_default=False),
+]
+
 
 def url(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Print a DSN that psql, pgAdmin and any client take; the local server is started for it."""
-    from mlpredict.storage import local_server
+    """Print a URL that psql, pgAdmin and any client take; it has no password in it.
 
-    server = local_server.locate()
-    with local_server.attached(server, talk.notice) as conninfo:
-        write_data(f"{conninfo}\n".encode())
+    The local server is started for it.
+    """
+    from mlpredict.storage import programs
+    from mlpredict.storage.url import as_url
+
+    with programs.reached(dsn or settings.dsn(), talk.notice) as target:
+        write_data(f"{as_url(target.parameters)}\n".encode())
+
+
+def psql(
+    arguments: Arguments = None, dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Open psql on the database; what follows -- goes to psql: mlpredict db psql -- -c 'SELECT 1'."""
+    from mlpredict.storage import programs
+
+    with programs.reached(dsn or settings.dsn(), talk.notice) as target:
+        status = programs.hand_over(target.command("psql", *(arguments or ())), target.environment)
+    raise typer.Exit(status)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from mlpredict.cli.db.clients import url
+from mlpredict.cli.db.archive import dump, restore
+from mlpredict.cli.db.clients import psql, url
 from mlpredict.cli.db.lifecycle import destroy, start, stop
 from mlpredict.cli.db.status import status
 from mlpredict.cli.db.upgrade import upgrade
@@ -15,6 +16,9 @@ app.command("status")(status)
 app.command("start")(start)
 app.command("stop")(stop)
 app.command("url")(url)
+app.command("psql")(psql)
+app.command("dump")(dump)
+app.command("restore")(restore)
 app.command("upgrade")(upgrade)
 app.command("destroy")(destroy)
 

@@ -10,6 +10,7 @@ from mlpredict import settings
 from mlpredict.cli.consoles import stdin_is_terminal, talk
 from mlpredict.cli.options import Dsn, Quiet, Verbose
 from mlpredict.errors import UsageError
+from mlpredict.printable import printable
 
 KEPT = 1
 
@@ -77,8 +78,8 @@ def confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not stdin_is_terminal():
-        raise UsageError("there is nobody to ask: stdin is no terminal", hint="pass --yes")
-    if not typer.confirm(question, err=True):
+        raise UsageError(f"{question} Nobody can be asked: stdin is no terminal", hint="pass --yes")
+    if not typer.confirm(printable(question), err=True):
         talk.error("nothing was changed")
         raise typer.Exit(KEPT)
 

@@ -1,0 +1,150 @@
+"""Dumps: PostgreSQL's custom format, of a whole database, without its owners and privileges."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg import IsolationLevel
+
+from mlpredict.errors import DatabaseError
+from mlpredict.storage import programs, script
+from mlpredict.storage.connection import Connection, describe, open_connection, translated
+from mlpredict.storage.contents import PUBLISHED, Contents, contents_of, tables_of
+from mlpredict.storage.migrations import SchemaReport, migrate
+from mlpredict.storage.programs import Notify, Target
+
+WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
+RESTORING = (*WITHOUT_OWNERS, "--no-tablespaces")
+TABLE_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE \S+ (\S+) ", re.MULTILINE)
+"""A table in what `pg_restore --list` prints: its schema, its name, its owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A dump to be read."""
+
+    descriptor: int
+    name: str
+    """What it is called in messages."""
+
+    def blamed(self, error: DatabaseError) -> DatabaseError:
+        """An error that has this dump as its cause."""
+        return DatabaseError(f"{self.name}: {error.message}", hint=error.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What has come out of a dump."""
+
+    contents: Contents
+    schema: SchemaReport
+
+
+def dump(dsn: str | None, output: Path | int, notify: Notify) -> Contents:
+    """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; what is in it.
+
+    Raises:
+        DatabaseError: the database holds nothing of ours, or pg_dump gives up.
+        BrokenPipeError: whoever reads the descriptor's other end has gone.
+    """
+    with open_connection(dsn, notify) as connection, programs.reached(dsn, notify) as target:
+        connection.read_only = True
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        with translated(), connection.transaction():
+            _require_tables(connection)
+            # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
+            ((snapshot,),) = connection.execute("SELECT pg_export_snapshot()").fetchall()
+            counted = contents_of(connection)
+            arguments = ("--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}")
+            if isinstance(output, Path):
+                # By its name: pg_dump only appends to its standard output, and cannot complete its index.
+                command = target.command("pg_dump", *arguments, f"--file={output}")
+                programs.run(command, target.environment)
+            else:
+                programs.run(target.command("pg_dump", *arguments), target.environment, stdout=output)
+    return counted
+
+
+def check(source: Source, target: Target) -> None:
+    """Look into a dump before anything is done with it; one that can be read but once is left alone.
+
+    Raises DatabaseError when it is none, or not one of ours.
+    """
+    if not _is_seekable(source.descriptor):
+        return
+    # Without a database named it only reads the dump.
+    command = [programs.find("pg_restore", target.bindir), "--list"]
+    try:
+        listed = programs.run(command, target.environment, stdin=source.descriptor, stdout=subprocess.PIPE)
+    except DatabaseError as error:
+        raise DatabaseError(
+            f"{source.name} is no dump that can be restored: {error.message}",
+            hint="SQL is run with mlpredict db psql" if "text format" in error.message else None,
+        ) from error
+    os.lseek(source.descriptor, 0, os.SEEK_SET)  # pg_restore has moved it
+    if not set(TABLE_LISTED.findall(listed)) >= PUBLISHED:
+        raise DatabaseError(f"{source.name} is a dump without mlpredict's tables")
+
+
+def restore_into(dsn: str, source: Source, notify: Notify) -> Restored:
+    """Restore into a database that has none of our tables; all of the dump, or nothing.
+
+    Raises DatabaseError, too, when the database has some.
+    """
+    with programs.reached(dsn, notify) as target:
+        check(source, target)
+        with open_connection(dsn, notify) as connection:
+            if present := tables_of(connection):
+                raise DatabaseError(
+                    f"{describe(connection)} holds tables of these names: {', '.join(sorted(present))}",
+                    hint="make an empty database with createdb, and name that one",
+                )
+            load(source, target, connection)
+            return accept(source, connection)
+
+
+def load(source: Source, target: Target, connection: Connection) -> None:
+    """Restore a dump into a database, in one transaction: where that fails, nothing has changed.
+
+    `connection` leads to the same database.
+    """
+    try:
+        if connection.info.server_version < script.SPOKEN_TO:
+            script.load(source.descriptor, target, RESTORING)
+            return
+        command = target.command("pg_restore", *RESTORING, "--no-password", "--single-transaction")
+        programs.run(command, target.environment, stdin=source.descriptor)
+    except DatabaseError as error:
+        raise source.blamed(error) from error
+
+
+def accept(source: Source, connection: Connection) -> Restored:
+    """Bring what was restored to this version's schema.
+
+    Raises DatabaseError when it is not ours, or of a newer version.
+    """
+    try:
+        _require_tables(connection)
+        schema = migrate(connection)
+        with translated():
+            connection.execute("ANALYZE")  # a dump has no statistics, and queries would be planned badly
+    except DatabaseError as error:
+        raise source.blamed(error) from error
+    return Restored(contents_of(connection), schema)
+
+
+def _require_tables(connection: Connection) -> None:
+    if not tables_of(connection) >= PUBLISHED:
+        raise DatabaseError(f"there are no mlpredict tables in {describe(connection)}")
+
+
+def _is_seekable(descriptor: int) -> bool:
+    try:
+        os.lseek(descriptor, 0, os.SEEK_CUR)
+    except OSError:
+        return False
+    return True
