@@ -101,7 +101,7 @@ def test_no_process_runs_that_has_nothing_to_do(server: LocalServer) -> None:
 
 
 def test_a_logout_takes_nothing_away(server: LocalServer) -> None:
-    # systemd removes what a user has in /dev/shm at the logout, and no connection succeeded any more.
+    # systemd may remove what a user has in /dev/shm at the logout, and no connection succeeded then.
     assert ask(server, "SHOW dynamic_shared_memory_type") == [("mmap",)]
     if (maps := Path(f"/proc/{postmaster.owner_pid(server.data)}/maps")).exists():
         assert "/dev/shm" not in maps.read_text()
