@@ -40,8 +40,17 @@ class Command(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
+@pytest.fixture(scope="session")
+def shared_by_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of one run of the tests have in common."""
+    own = tmp_path_factory.getbasetemp()
+    directory = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture(scope="session", autouse=True)
-def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def bytecode(shared_by_workers: Path) -> Iterator[None]:
     """Compile modules once for all processes of the tests, where bytecode is not to be written.
 
     Importing TensorFlow takes nine seconds otherwise, each time.
@@ -49,7 +58,7 @@ def bytecode(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if os.environ.get("PYTHONDONTWRITEBYTECODE"):
             patch.delenv("PYTHONDONTWRITEBYTECODE")
-            patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+            patch.setenv("PYTHONPYCACHEPREFIX", str(shared_by_workers / "bytecode"))
         yield
 
 
@@ -120,9 +129,9 @@ def tcp_server(public_directory: Path) -> Iterator[TcpServer]:
 
 
 @pytest.fixture(scope="session")
-def cache_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cache_home(shared_by_workers: Path) -> Path:
     """Compiled models, shared by all tests: each model is compiled once."""
-    return tmp_path_factory.mktemp("cache")
+    return shared_by_workers / "cache"
 
 
 @pytest.fixture
