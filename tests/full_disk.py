@@ -24,7 +24,7 @@ def small_file_system(*, kibibytes: int) -> Iterator[Path]:
     )
     if mounted.returncode:
         directory.rmdir()
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.partition(chr(10))[0]}")
     try:
         yield directory
     finally:

@@ -21,11 +21,11 @@ from mlpredict.storage import archive, disk, local_server, programs
 from mlpredict.storage.archive import Restored, Source
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.contents import Contents, contents_of
-from mlpredict.storage.local_server import LocalServer
+from mlpredict.storage.local_place import NAME, LocalServer
 from mlpredict.storage.programs import Notify
 from mlpredict.storage.termination import interrupted_by_termination
 
-RESTORED, REPLACED = f"{local_server.NAME}_restore_", f"{local_server.NAME}_replaced_"
+RESTORED, REPLACED = f"{NAME}_restore_", f"{NAME}_replaced_"
 LEFT_BEHIND = f"^({RESTORED}|{REPLACED})[0-9a-f]{{16}}$"
 SWAPS = 3
 """Attempts, where clients that were disconnected come back at once."""
@@ -106,12 +106,12 @@ def _swap(administrator: Connection, name: str, require_unchanged: Callable[[], 
     replaced = REPLACED + secrets.token_hex(8)
     rename = SQL("ALTER DATABASE {} RENAME TO {}").format
     for attempt in range(1, SWAPS + 1):
-        administrator.execute(DISCONNECT, (local_server.NAME,))
+        administrator.execute(DISCONNECT, (NAME,))
         require_unchanged()
         try:
             with administrator.transaction():
-                administrator.execute(rename(Identifier(local_server.NAME), Identifier(replaced)))
-                administrator.execute(rename(Identifier(name), Identifier(local_server.NAME)))
+                administrator.execute(rename(Identifier(NAME), Identifier(replaced)))
+                administrator.execute(rename(Identifier(name), Identifier(NAME)))
         except psycopg.errors.ObjectInUse:
             if attempt == SWAPS:
                 raise

@@ -96,11 +96,8 @@ def server_16(public_directory: Path) -> Iterator[LocalServer]:
     assert package is not None
     assert package.origin is not None
     bindir = Path(package.origin).parent / "pginstall" / "bin"
-    home = public_directory / "sixteen"
-    located = local_server.locate(home)
     sixteen = PgBinaries(bindir, 16, bundled=True)
-    root = located.root.parent / "pg16"
-    server = replace(located, root=root, socket_dir=root / "run", binaries=sixteen)
+    server = local_server.locate(public_directory / "sixteen", sixteen)
     local_server.ensure_running(server, lambda _text: None)
     yield server
     local_server.stop(server)

@@ -118,7 +118,8 @@ def dump(mlpredict: Command, dsn: str, tmp_path: Path) -> Path:
 def test_a_backup_brings_everything_back(
     mlpredict: Command, local: str, administration: str, digits: list[Path], tmp_path: Path
 ) -> None:
-    mlpredict("predict", *digits[:3])
+    predicted = mlpredict("predict", *digits[:3])
+    assert predicted.returncode == 0, predicted.stderr
     listed = mlpredict("list", "--json").stdout
     dumped = mlpredict("db", "dump", tmp_path / "rows.dump")
     assert b"dumped 6 inputs, 5 predictions, 2 runs" in dumped.stderr
