@@ -25,6 +25,7 @@ from psycopg.conninfo import make_conninfo
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import disk, postmaster, service_account
+from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
 
@@ -89,12 +90,33 @@ def conninfo(server: LocalServer) -> str:
     """What connects to the server, for psycopg and any libpq."""
     return make_conninfo(
         host=str(server.socket_dir),
-        hostaddr="",  # else PGHOSTADDR would lead elsewhere
+        hostaddr="",  # else PGHOSTADDR would lead other programs elsewhere
         port=PORT,
         dbname=NAME,
         user=NAME,
         requirepeer=server.account.name,  # never someone else's server in its place
     )
+
+
+def connect(server: LocalServer, *, dbname: str = NAME, autocommit: bool = False) -> LocalConnection:
+    """Connect to a server that runs; raises psycopg.OperationalError where it does not."""
+    with undisturbed():
+        connection = LocalConnection.connect(
+            make_conninfo(conninfo(server), dbname=dbname), autocommit=autocommit
+        )
+    connection.root = server.root
+    connection.log_start = server.log.stat().st_size if server.log.exists() else 0
+    return connection
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Connections are made as they are meant: the user's `PG*` variables are for other servers."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 @contextlib.contextmanager

@@ -16,8 +16,8 @@ from mlpredict import settings
 from mlpredict.storage import cluster, lease, locks, postmaster, service_account
 from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.lease import Lease
-from mlpredict.storage.local_place import NAME, LocalServer, Notify, conninfo, explained, locate
-from mlpredict.storage.starting import bring_up, size_of, supervise
+from mlpredict.storage.local_place import NAME, LocalServer, Notify, connect, conninfo, explained, locate
+from mlpredict.storage.starting import bring_up, supervise
 from mlpredict.storage.stopping import stop_owner, stop_unless_used
 
 __all__ = [
@@ -50,11 +50,9 @@ def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = F
         # Before the server is started: then whatever becomes of this process, somebody stops it.
         supervise(server, claim.linger)
         try:
-            connection = LocalConnection.connect(conninfo(server), autocommit=autocommit)
+            connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError:
             connection = bring_up(server, notify, autocommit)
-        connection.root = server.root
-        connection.log_start = size_of(server.log)
         connection.farewell = partial(_end, claim)
         claimed.pop_all()
         return connection

@@ -21,7 +21,7 @@ from mlpredict.storage import archive, disk, local_server, programs
 from mlpredict.storage.archive import Restored, Source
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.contents import Contents, contents_of
-from mlpredict.storage.local_place import NAME, LocalServer
+from mlpredict.storage.local_place import NAME, LocalServer, undisturbed
 from mlpredict.storage.programs import Notify
 from mlpredict.storage.termination import interrupted_by_termination
 
@@ -141,5 +141,5 @@ def _contents(conninfo: str) -> Contents:
 
 
 def _open(conninfo: str) -> psycopg.Connection[tuple[Any, ...]]:
-    with translated():
+    with translated(), undisturbed():
         return psycopg.connect(conninfo, autocommit=True)

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from mlpredict.storage import cluster, connection, disk, lease, local_server, migrations
+from mlpredict.storage import cluster, connection, disk, lease, local_place, local_server, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.local_server import LocalServer
 
@@ -98,7 +98,7 @@ def _local(server: LocalServer) -> DatabaseStatus:
 
 def _local_contents(server: LocalServer) -> Contents | None:
     try:
-        with psycopg.connect(local_server.conninfo(server), autocommit=True) as client:
+        with local_place.connect(server, autocommit=True) as client:
             return _contents(client)
     except psycopg.OperationalError:
         return None  # it comes up, or goes down

@@ -20,7 +20,7 @@ from mlpredict import settings
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import cluster, locks, postmaster, service_account, supervisor
 from mlpredict.storage.connection import LocalConnection
-from mlpredict.storage.local_place import NAME, PORT, LocalServer, Notify, conninfo
+from mlpredict.storage.local_place import NAME, PORT, LocalServer, Notify, connect, conninfo
 from mlpredict.storage.pg_binaries import USE_ANOTHER
 from mlpredict.storage.server_settings import settings_text
 from mlpredict.storage.stopping import stop_owner
@@ -103,7 +103,7 @@ def _connect_or_start(server: LocalServer, notify: Notify, autocommit: bool) -> 
     log_start = 0
     while True:
         try:
-            connection = LocalConnection.connect(conninfo(server), autocommit=autocommit)
+            connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError as error:
             reason = str(error).partition("\n")[0]
             if cluster.is_refusal(reason):
@@ -118,7 +118,7 @@ def _connect_or_start(server: LocalServer, notify: Notify, autocommit: bool) -> 
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
         if process is None:
-            log_start = size_of(server.log)
+            log_start = _size(server.log)
             process = _start_unless_alive(server)
         if patience.ends(reason):
             said = cluster.blame_log(server.log, log_start) or reason
@@ -190,12 +190,12 @@ def _created(server: LocalServer) -> str:
     return f"{text}, as {server.account.name}, who runs it for root, cannot enter {server.wanted}"
 
 
-def size_of(file: Path) -> int:
+def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
 def _rotate_log(server: LocalServer) -> None:
-    if size_of(server.log) > LOG_BYTES:
+    if _size(server.log) > LOG_BYTES:
         server.log.replace(server.log.with_suffix(".log.1"))
 
 

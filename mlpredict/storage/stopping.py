@@ -9,11 +9,10 @@ import time
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import postmaster, supervisor
-from mlpredict.storage.local_place import LocalServer, conninfo
+from mlpredict.storage.local_place import LocalServer, connect
 
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.005
@@ -40,11 +39,10 @@ def stop_unless_used(server: LocalServer) -> None:
     """Stop the server, unless other programs are connected: then the supervisor will."""
     deadline = time.monotonic() + FAREWELL_SECONDS
     try:
-        with psycopg.connect(make_conninfo(conninfo(server), dbname="postgres")) as connection:
+        with connect(server, dbname="postgres", autocommit=True) as connection:
             while connection.execute(supervisor.CLIENTS).fetchone() != (0,):
                 if time.monotonic() > deadline:
                     return
-                connection.rollback()
                 time.sleep(POLL_SECONDS)
     except psycopg.OperationalError:
         return

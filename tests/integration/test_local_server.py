@@ -230,11 +230,22 @@ def test_another_account_gets_nowhere(shared: LocalServer) -> None:
 def test_the_environment_does_not_lead_elsewhere(
     shared: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"PGHOSTADDR": "127.0.0.1", "PGPORT": "1", "PGUSER": "x"}.items():
+    disturbing = {
+        "PGHOSTADDR": "127.0.0.1",
+        "PGPORT": "1",
+        "PGUSER": "x",
+        "PGSERVICE": "nowhere",
+        "PGREQUIREAUTH": "scram-sha-256",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGCHANNELBINDING": "require",
+        "PGOPTIONS": "-c no_such.setting",
+    }
+    for name, value in disturbing.items():
         monkeypatch.setenv(name, value)
     before = pid_of(shared)
     local_server.open_connection(shared, silent).close()
     assert pid_of(shared) == before
+    assert disturbing.items() <= os.environ.items()
 
 
 def test_a_long_path_gets_a_private_socket_directory(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,8 +21,3 @@ app.command("dump")(dump)
 app.command("restore")(restore)
 app.command("upgrade")(upgrade)
 app.command("destroy")(destroy)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep a single command from taking the group's place."""
