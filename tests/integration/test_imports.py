@@ -26,6 +26,8 @@ MODEL = {"numpy", "PIL", "ai_edge_litert", "orjson"}
     [
         pytest.param(["--version"], set(), id="version"),
         pytest.param(["init-db"], DATABASE, id="init-db"),
+        pytest.param(["db", "status"], DATABASE, id="db status"),
+        pytest.param(["db", "url"], {"psycopg"}, id="db url"),
         pytest.param(["list"], DATABASE, id="list"),
         pytest.param(["list", "--json"], DATABASE, id="list as json"),
         pytest.param(["list", "--format", "table"], DATABASE | {"rich"}, id="list as a table"),

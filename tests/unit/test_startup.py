@@ -38,6 +38,9 @@ def test_the_measure_sees_what_is_imported() -> None:
         ["list", "--help"],
         ["show", "--help"],
         ["init-db", "--help"],
+        ["db", "--help"],
+        ["db", "status", "--help"],
+        ["db", "stop", "--dsn", "dbname=x"],
         ["nonsense"],
         ["predict"],
         ["list", "--since", "soon"],
@@ -55,6 +58,7 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
         pytest.param("import mlpredict.cli.output", set(HEAVY) - {"orjson"}, id="its output"),
         pytest.param("import mlpredict.storage.repository", {"numpy", "PIL", "rich"}, id="storage"),
         pytest.param("import mlpredict.storage.local_server", {"numpy", "PIL", "rich"}, id="local server"),
+        pytest.param("import mlpredict.storage.supervisor", set(HEAVY), id="supervisor"),
         pytest.param("import mlpredict.inputs.discover", set(HEAVY), id="discovery"),
         pytest.param(
             "import mlpredict.domain, mlpredict.errors, mlpredict.settings", set(HEAVY), id="domain"
@@ -68,6 +72,11 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
 )
 def test_a_module_imports_only_what_it_needs(code: str, unwanted: set[str]) -> None:
     assert imported_by(code) & unwanted == set()
+
+
+def test_the_commands_of_db_are_not_built_for_others() -> None:
+    code = "import sys; from mlpredict.cli import run; run(['--version'])\n"
+    assert imported_by(code + "assert 'mlpredict.cli.db.commands' not in sys.modules") == set()
 
 
 def test_garbage_is_collected_while_there_is_work_and_not_before() -> None:
