@@ -114,7 +114,8 @@ def _connect_or_start(server: LocalServer, notify: Notify, autocommit: bool) -> 
             return connection
         if process is not None and process.poll() is not None:
             said = cluster.blame_log(server.log, log_start)
-            if "still in use" not in said:  # by children of a killed server: they soon go
+            # Children of a killed server soon go, and whoever kills one that starts has had his way.
+            if process.returncode >= 0 and "still in use" not in said:
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
         if process is None:

@@ -85,6 +85,26 @@ def test_a_killed_server_comes_back_with_its_rows(server: LocalServer) -> None:
             assert again.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]
 
 
+def test_a_server_that_is_killed_while_it_starts_is_started_again(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = starting._start_unless_alive
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_and_kill_the_first(server: LocalServer) -> subprocess.Popen[bytes] | None:
+        process = start(server)
+        if process is not None:
+            started.append(process)
+            if len(started) == 1:
+                process.kill()
+                process.wait()
+        return process
+
+    monkeypatch.setattr(starting, "_start_unless_alive", start_and_kill_the_first)
+    local_server.open_connection(server, silent).close()
+    assert len(started) == 2
+
+
 def test_a_recorded_process_that_is_not_the_server_is_left_alone(server: LocalServer) -> None:
     local_server.ensure_running(server, silent)
     recorded = (server.data / "postmaster.pid").read_text()
