@@ -15,13 +15,21 @@ Result = TypeVar("Result")
 
 # How long an abandoned thread is waited for; it ends with the item it is making.
 ABANDONED_SECONDS = 0.5
+# After which it is noticed that no more is wanted.
+TICK_SECONDS = 0.1
+
+
+def never() -> bool:
+    """What is asked where nothing ends early."""
+    return False
 
 
 class MadeAhead(Generic[Item]):
     """The items of an iterator, made in a thread of its own as long as a `with` block lasts.
 
     So many items may wait to be taken, and together they may be so large; one may be larger. What
-    the iterator raises is raised after the items before it.
+    the iterator raises is raised after the items before it. When `enough` comes true, what is ready
+    by then is the last.
     """
 
     def __init__(
@@ -30,11 +38,13 @@ class MadeAhead(Generic[Item]):
         most: int,
         room: int = sys.maxsize,
         size: Callable[[Item], int] = lambda _item: 1,
+        enough: Callable[[], bool] = never,
     ) -> None:
         self._items = items
         self._most = most
         self._room = room
         self._size = size
+        self._enough = enough
         self._ready: deque[Item] = deque()
         self._taken_up = 0
         self._ended = self._abandoned = False
@@ -57,7 +67,8 @@ class MadeAhead(Generic[Item]):
     def __iter__(self) -> Iterator[Item]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._ready or self._ended)
+                while not (self._ready or self._ended or self._enough()):
+                    self._changed.wait(TICK_SECONDS)
                 if not self._ready:
                     break
                 item = self._ready.popleft()
@@ -75,7 +86,7 @@ class MadeAhead(Generic[Item]):
                     self._taken_up += self._size(item)
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._abandoned or self._has_room)
-                    if self._abandoned:
+                    if self._abandoned or self._enough():
                         break
         except BaseException as error:  # noqa: BLE001 - the iterator raises it again
             self._error = error
@@ -92,17 +103,21 @@ class MadeAhead(Generic[Item]):
 
 
 def mapped_ahead(
-    function: Callable[[Item], Result], items: Iterator[Item], helpers: int
+    function: Callable[[Item], Result],
+    items: Iterator[Item],
+    helpers: int,
+    enough: Callable[[], bool] = never,
 ) -> Iterator[tuple[Item, Result]]:
     """Every item with the function's result, in the items' order; results are made by so many threads.
 
     As many may wait to be taken, and another thread takes the items. What the function raises is raised
-    here. When this generator is closed, the threads end with what they are working on.
+    here. When `enough` comes true, what is being worked on is the last. When this generator is closed,
+    the threads end with what they are working on.
     """
     pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")
     submitted = ((item, pool.submit(function, item)) for item in items)
     try:
-        with MadeAhead(submitted, helpers) as pending:
+        with MadeAhead(submitted, helpers, enough=enough) as pending:
             for item, result in pending:
                 yield item, result.result()
     finally:

@@ -36,6 +36,14 @@ class DatabaseError(MlpredictError):
     exit_status = 3
 
 
+class TransientDatabaseError(DatabaseError):
+    """The database fails at the moment; the same may succeed when it is tried again."""
+
+
+class NoSpace(DatabaseError):
+    """The database's disk is full."""
+
+
 class SchemaOutdated(DatabaseError):
     """The database does not hold the tables this version needs."""
 
@@ -50,6 +58,18 @@ class NotFound(MlpredictError):
     """There is no such prediction."""
 
     exit_status = 5
+
+
+class Interrupted(MlpredictError):
+    """interrupted"""
+
+    exit_status = 130
+
+
+class Terminated(Interrupted):
+    """terminated"""
+
+    exit_status = 143
 
 
 def describe_os_error(error: OSError) -> str:

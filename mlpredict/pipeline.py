@@ -7,13 +7,13 @@ run the model, and the caller's records.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from mlpredict.ahead import MadeAhead, mapped_ahead
+from mlpredict.ahead import MadeAhead, mapped_ahead, never
 from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.inputs.decode import decode
 from mlpredict.inputs.decoding import decode_all, weight
@@ -82,15 +82,20 @@ def decoding(
 
 
 def predict(
-    decoded: Iterable[list[Sample | Rejected]], model: Predictor, recorder: Recorder
+    decoded: Iterable[list[Sample | Rejected]],
+    model: Predictor,
+    recorder: Recorder,
+    enough: Callable[[], bool] = never,
 ) -> Iterator[list[Outcome]]:
     """Predict what was decoded, a batch at a time.
 
     A batch is given when it has been recorded, never before; within it, outcomes stand in the order
-    of their sources. Memory is a few batches, however many names there are.
+    of their sources. Memory is a few batches, however many names there are. When `enough` comes true,
+    the batches that the model has by then are the last.
     """
     selected = (_select(batch, recorder) for batch in decoded)
-    for batch, answers in mapped_ahead(lambda batch: _answers(batch, model), selected, model.workers):
+    answered = mapped_ahead(lambda batch: _answers(batch, model), selected, model.workers, enough)
+    for batch, answers in answered:
         yield _record(batch, answers, recorder)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from mlpredict.cli import garbage
 from mlpredict.cli.consoles import PROGRAM, OutputClosed, abandon_stdout, close_stdout, talk
-from mlpredict.errors import MlpredictError, OutputError
-
-INTERRUPTED = 130
+from mlpredict.errors import Interrupted, MlpredictError, OutputError
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -20,6 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     status = run(sys.argv[1:] if arguments is None else arguments)
     garbage.collect_nothing_more()
+    if threading.active_count() > 1:
+        # One that was left waiting for standard input would not let the interpreter end in order.
+        os._exit(status)
     sys.exit(status)
 
 
@@ -36,6 +38,8 @@ def run(arguments: Sequence[str]) -> int:
         abandon_stdout()
     except MlpredictError as error:
         status = _report(error)
+    except KeyboardInterrupt:
+        status = _report(Interrupted())
     return status
 
 
@@ -45,16 +49,14 @@ def _invoke(arguments: Sequence[str]) -> int:
     from mlpredict.cli.app import app
 
     try:
-        status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+        status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=tuple(arguments))
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         command = PROGRAM if context is None else context.command_path
         talk.error(f"{_lower_first(error.format_message()).rstrip('.')}; see {command} --help")
         return error.exit_code
-    if status == INTERRUPTED:
-        talk.error("interrupted")
     return status if isinstance(status, int) else 0
 
 

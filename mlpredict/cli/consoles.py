@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PROGRAM = "mlpredict"
+SHOW_CURSOR = b"\r\x1b[2K\x1b[?25h"
 
 
 class OutputClosed(MlpredictError):
@@ -63,6 +65,11 @@ class Talk:
         """The chain of causes, as Python prints it."""
         for line in "".join(lines).splitlines():
             self._write(f"{printable(line)}\n")
+
+    def restore_terminal(self) -> None:
+        """Give the cursor back, which a progress bar hides, when there is no time to end the bar."""
+        if self._progress is not None and self.stream.isatty():
+            os.write(self.stream.fileno(), SHOW_CURSOR)
 
     @contextmanager
     def apart_from_descriptor_2(self) -> Iterator[None]:
@@ -117,9 +124,16 @@ def write_data(data: bytes) -> None:
         OutputClosed: the reader has gone.
         OutputError: the output cannot be written.
     """
+    stdout = sys.stdout.buffer
+    rest = memoryview(data)
     with output_errors():
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        # Without a buffer (PYTHONUNBUFFERED), a signal ends a write in the middle of the data.
+        while rest:
+            written = stdout.write(rest)
+            if written is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            rest = rest[written:]
+        stdout.flush()
 
 
 def close_stdout() -> None:

@@ -29,7 +29,7 @@ from mlpredict.errors import UsageError
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
-    from mlpredict.storage.repository import Repository
+    from mlpredict.storage.persistence import PersistentStore
 
 STDIN = "-"
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
@@ -37,6 +37,7 @@ COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
 COLUMNS_WITHOUT_CLASSES = ("prediction_id", "filename", "prediction", "created_at")
 WITH_CLASSES = (Task.CLASSIFICATION, Task.BINARY)
 SOME_FAILED = 1
+RETRY_SECONDS = 30.0
 
 Paths = Annotated[
     list[str] | None,
@@ -89,6 +90,15 @@ SkipExisting = Annotated[
         show_default=False,
     ),
 ]
+Retry = Annotated[
+    float,
+    typer.Option(
+        "--retry",
+        min=0,
+        metavar="SECONDS",
+        help="How long to try again when the connection to the database is lost.",
+    ),
+]
 KeepChoice = Annotated[
     Keep,
     typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
@@ -96,6 +106,7 @@ KeepChoice = Annotated[
 
 
 def predict(
+    context: typer.Context,
     paths: Paths = None,
     files_from: FilesFrom = None,
     null: NulSeparated = False,
@@ -106,6 +117,7 @@ def predict(
     no_store: NoStore = False,
     skip_existing: SkipExisting = False,
     keep: KeepChoice = Keep.ORIGINAL,
+    retry: Retry = RETRY_SECONDS,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -137,6 +149,7 @@ def predict(
             keep=keep,
             skip_existing=skip_existing,
             streams=chosen is not Format.TABLE,
+            arguments=context.obj,
         )
         printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
         batches = decoding(
@@ -147,10 +160,10 @@ def predict(
             quiet_stderr(),
             batches as decoded,
             # While images are being decoded already: the driver takes its time to be imported.
-            _repository(dsn, no_store) as repository,
+            _store(dsn, no_store, retry) as store,
         ):
             garbage.collect_from_here()
-            failed = run(job, decoded, loaded, repository, printer)
+            failed = run(job, decoded, loaded, store, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -191,9 +204,9 @@ def _load(path: Path | None, engine: EngineName, named: list[str]) -> Model:
     )
 
 
-def _repository(dsn: str | None, no_store: bool) -> AbstractContextManager[Repository | None]:
+def _store(dsn: str | None, no_store: bool, retry: float) -> AbstractContextManager[PersistentStore | None]:
     if no_store:
         return nullcontext()
-    from mlpredict.storage.repository import open_repository
+    from mlpredict.storage.persistence import open_store
 
-    return open_repository(dsn or settings.dsn(), talk.notice)
+    return open_store(dsn or settings.dsn(), talk.notice, retry=retry)

@@ -13,8 +13,10 @@ import orjson
 from mlpredict.cli.consoles import stderr_is_terminal, stdout_is_terminal, talk, talk_console, write_data
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
+from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.tally import Tally
-from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
+from mlpredict.domain import Keep, PredictionRecord, Rejected, Run, Sample
+from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
@@ -23,7 +25,7 @@ from mlpredict.pipeline import Outcome, predict
 from mlpredict.recording import NotStoring, Recorder, Storing
 
 if TYPE_CHECKING:
-    from mlpredict.storage.repository import Repository
+    from mlpredict.storage.persistence import PersistentStore
 
 TABLE_ROWS = 50
 
@@ -39,6 +41,8 @@ class Job:
     skip_existing: bool
     streams: bool
     """Whether predictions are printed while the others are being made."""
+    arguments: Sequence[str]
+    """The command line."""
 
 
 class Answers(Protocol):
@@ -60,21 +64,29 @@ def run(
     job: Job,
     decoded: Iterable[list[Sample | Rejected]],
     model: Model,
-    repository: Repository | None,
+    store: PersistentStore | None,
     printer: Answers,
 ) -> int:
-    """Predict, record and print everything that is decoded; how many inputs failed."""
-    if repository is not None and repository.place is not None:
-        _warn_of_little_space(job, model, repository.place)
-    with _recording(job, model, repository) as (recorder, run_id):
-        tally = Tally(run_id)
+    """Predict, record and print everything that is decoded; how many inputs failed.
+
+    Raises Interrupted when a signal has ended it before everything was, with what was recorded printed.
+    """
+    if store is not None and store.place is not None:
+        _warn_of_little_space(job, model, store.place)
+    with interruption() as interrupted, _resumable(job):
+        recorder, stored_run = _recorder(job, model, store)
+        tally = Tally(stored_run.run_id if stored_run else None)
         with _progress(job) as advance:
-            for outcomes in predict(decoded, model, recorder):
+            for outcomes in predict(decoded, model, recorder, interrupted.is_requested):
                 tally.count(outcomes)
                 _tell_failures(outcomes)
                 printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
                 advance(len(outcomes))
+        if store is not None and stored_run is not None and not interrupted.is_requested():
+            store.finish_run(stored_run)
     printer.finish(tally)
+    if interrupted.is_requested():
+        raise interrupted.as_error(_done(tally), how_to_resume(job.arguments) if store else None)
     return tally.failed
 
 
@@ -91,17 +103,26 @@ def _warn_of_little_space(job: Job, model: Model, place: Path) -> None:
 
 
 @contextmanager
-def _recording(
-    job: Job, model: Model, repository: Repository | None
-) -> Iterator[tuple[Recorder, int | None]]:
-    """What records the predictions, and the run's number where they are stored."""
-    if repository is None:
-        yield NotStoring(str(model.identity)), None
-        return
-    stored = repository.start_run(model.identity, engine=model.engine.name, keep=job.keep)
+def _resumable(job: Job) -> Iterator[None]:
+    """Where the database fails for good, it is said how to go on when it does not."""
+    try:
+        yield
+    except DatabaseError as error:
+        error.hint = error.hint or how_to_resume(job.arguments)
+        raise
+
+
+def _done(tally: Tally) -> str:
+    return f"{tally.predicted:,} predicted" + (f" and stored as run {tally.run_id}" if tally.run_id else "")
+
+
+def _recorder(job: Job, model: Model, store: PersistentStore | None) -> tuple[Recorder, Run | None]:
+    """What records the predictions, and the run where they are stored."""
+    if store is None:
+        return NotStoring(str(model.identity)), None
+    run = store.start_run(model.identity, engine=model.engine.name, keep=job.keep)
     skipping = model.identity.fingerprint if job.skip_existing else None
-    yield Storing(repository, stored, job.keep, model.spec.preprocessing, skipping), stored.run_id
-    repository.finish_run(stored)
+    return Storing(store, run, job.keep, model.spec.preprocessing, skipping), run
 
 
 class _StreamedAnswers:

@@ -12,13 +12,19 @@ import io
 import os
 import pickle
 import sys
+from contextlib import suppress
 
 from mlpredict.domain import Source
 from mlpredict.inputs.decode import decode_source
 
 
 def main() -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more, or nobody is there to read the answers."""
+    with suppress(BrokenPipeError):
+        _answer_requests()
+
+
+def _answer_requests() -> None:
     answers = _own_stdout()
     # What is imported by now stays: the collector need not look through it again.
     gc.freeze()

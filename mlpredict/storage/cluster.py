@@ -13,7 +13,13 @@ from typing import Any
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.pg_binaries import OVERRIDE, USE_ANOTHER
 
-PASSING = ("starting up", "shutting down", "not yet accepting", "recovery mode")
+PASSING = (
+    "starting up",
+    "shutting down",
+    "not yet accepting",
+    "recovery mode",
+    "terminating connection due to",
+)
 
 
 def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str], str]]:

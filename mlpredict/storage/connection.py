@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 
-from mlpredict.errors import DatabaseError, SchemaOutdated, UsageError
+from mlpredict.errors import DatabaseError, SchemaOutdated, TransientDatabaseError, UsageError
 from mlpredict.storage import disk
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -43,6 +43,29 @@ class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
             said = ""  # a directory that is gone has its own error
         return disk.explained(error, self.root, said)
 
+
+CONNECTION_EXCEPTIONS = "08"
+TRANSIENT_STATES = frozenset(
+    [
+        "23505",  # unique_violation: another transaction stored the same just now, and it can be seen by now
+        "40001",  # serialization_failure
+        "40P01",  # deadlock_detected
+        "53300",  # too_many_connections
+        "57P01",  # admin_shutdown, which pg_terminate_backend is too
+        "57P02",  # crash_shutdown
+        "57P03",  # cannot_connect_now
+        "57P05",  # idle_session_timeout
+    ]
+)
+"""The SQLSTATE of errors that say nothing about the statement (PostgreSQL's appendix A)."""
+
+# A network that is gone says nothing: after this the connection is taken for lost.
+KEEPALIVE = {
+    "keepalives_idle": "5",
+    "keepalives_interval": "3",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "14000",
+}
 
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
@@ -119,13 +142,21 @@ def translated() -> Iterator[None]:
     except psycopg.errors.InvalidRegularExpression as error:
         raise UsageError(f"not a pattern: {_first_line(error)}") from error
     except psycopg.Error as error:
-        raise DatabaseError(_first_line(error)) from error
+        kind = TransientDatabaseError if _is_transient(error) else DatabaseError
+        raise kind(_first_line(error)) from error
+
+
+def _is_transient(error: psycopg.Error) -> bool:
+    if error.sqlstate is None:  # the driver's own: there is no connection any more
+        return isinstance(error, (psycopg.OperationalError, psycopg.InterfaceError))
+    return error.sqlstate in TRANSIENT_STATES or error.sqlstate.startswith(CONNECTION_EXCEPTIONS)
 
 
 def _connect(dsn: str) -> Connection:
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
+    parameters = {**KEEPALIVE, **parameters}
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:

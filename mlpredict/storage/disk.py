@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpredict.domain import Keep
-from mlpredict.errors import DatabaseError
+from mlpredict.errors import DatabaseError, NoSpace
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_SHARE = 0.1
@@ -104,8 +104,8 @@ def require(place: Path, batch_bytes: int) -> None:
         raise _no_space(space, place)
 
 
-def _no_space(space: Space, place: Path) -> DatabaseError:
-    return DatabaseError(
+def _no_space(space: Space, place: Path) -> NoSpace:
+    return NoSpace(
         f"no space left for the database: {in_words(space.free)} free in {place}",
         hint="make room; what was printed is stored, and predict --skip-existing goes on from there",
     )

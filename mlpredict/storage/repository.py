@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -82,7 +83,15 @@ class Repository:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+        explain(self._connection, error)
+
+    def close(self) -> None:
+        """Disconnect."""
         self._connection.close()
+
+    def explain(self, error: DatabaseError) -> None:
+        """Raise NoSpace in the place of an error whose reason is a full disk."""
         explain(self._connection, error)
 
     @property
@@ -95,8 +104,16 @@ class Repository:
         """The database as a DSN without its password."""
         return describe(self._connection)
 
-    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run:
-        """Record that `predict` begins, with the model it uses."""
+    def reserve_run(self) -> int:
+        """A number for a run that is yet to start, and for no other."""
+        with translated():
+            return self._one(statements.RUN_ID, ())
+
+    def start_run(
+        self, model: ModelIdentity, *, engine: EngineName, keep: Keep, run_id: int | None = None
+    ) -> Run:
+        """Record that `predict` begins, with the model it uses; with a reserved number only once."""
+        run_id = self.reserve_run() if run_id is None else run_id
         with translated(), self._connection.transaction():
             model_id = self._one(
                 statements.UPSERT_MODEL,
@@ -110,9 +127,8 @@ class Repository:
                     _json(model.description),
                 ),
             )
-            run_id = self._one(
-                statements.INSERT_RUN, (model_id, engine, keep, storable(os.getcwd()), __version__)
-            )
+            values = (run_id, model_id, engine, keep, storable(os.getcwd()), __version__)
+            self._connection.execute(statements.INSERT_RUN, values)
         return Run(run_id, model_id, str(model))
 
     def finish_run(self, run: Run) -> None:
@@ -135,6 +151,22 @@ class Repository:
             stored = self._add_predictions(run, predictions, inputs)
             self._add_failures(run, failures)
         return stored
+
+    def stored(
+        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord] | None:
+        """What `add` has stored of this batch before its answer was lost; None where it has not."""
+        positions = [new.position for new in predictions]
+        with translated():
+            rows = self._connection.execute(statements.STORED, (run.run_id, positions)).fetchall()
+            if not predictions:
+                failed = [failure.position for failure in failures]
+                found = self._connection.execute(statements.FAILED, (run.run_id, failed)).fetchone()
+                return [] if found else None
+        known = {position: ids for position, *ids in rows}
+        if not known:
+            return None
+        return [_record(run, new, *known[new.position]) for new in predictions]
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
@@ -199,16 +231,7 @@ class Repository:
             return []
         ids = self._connection.execute(statements.PREDICTION_IDS, (len(predictions),)).fetchall()
         records = [
-            PredictionRecord.of(
-                new.prediction,
-                filename=new.filename,
-                contenttype=new.contenttype,
-                model=run.model,
-                prediction_id=prediction_id,
-                input_id=inputs[new.input.sha256, new.input.kept],
-                run_id=run.run_id,
-                created_at=now,
-            )
+            _record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
             for new, (prediction_id, now) in zip(predictions, ids, strict=True)
         ]
         with self._connection.cursor() as cursor, cursor.copy(statements.COPY_PREDICTIONS) as copy:
@@ -276,6 +299,21 @@ def _by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
 
 def _ids(rows: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:
     return {(bytes(sha256), kept): input_id for sha256, kept, input_id in rows}
+
+
+def _record(
+    run: Run, new: NewPrediction, prediction_id: int, input_id: int, created_at: datetime
+) -> PredictionRecord:
+    return PredictionRecord.of(
+        new.prediction,
+        filename=new.filename,
+        contenttype=new.contenttype,
+        model=run.model,
+        prediction_id=prediction_id,
+        input_id=input_id,
+        run_id=run.run_id,
+        created_at=created_at,
+    )
 
 
 def _prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:

@@ -13,10 +13,12 @@ UPSERT_MODEL = SQL("""
     RETURNING id
 """)
 
+RUN_ID = SQL("SELECT nextval(pg_get_serial_sequence('runs', 'id'))")
+
 INSERT_RUN = SQL("""
-    INSERT INTO runs (model_id, engine, keep, directory, version)
-    VALUES (%s, %s, %s, %s, %s)
-    RETURNING id
+    INSERT INTO runs (id, model_id, engine, keep, directory, version)
+    VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (id) DO NOTHING
 """)
 
 FINISH_RUN = SQL("UPDATE runs SET finished_at = now() WHERE id = %s")
@@ -54,6 +56,15 @@ INSERT_FAILURES = SQL("""
     INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
     SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::text[])
 """)
+
+# What tells whether a batch is there whose commit nobody answered: a run has each position once.
+STORED = SQL("""
+    SELECT position, id, inputid, created_at
+    FROM predictions
+    WHERE run_id = %s AND position = ANY(%s::bigint[])
+""")
+
+FAILED = SQL("SELECT FROM failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1")
 
 PREDICTED = SQL("""
     SELECT DISTINCT inputs.sha256

@@ -1,0 +1,145 @@
+"""Storing a run's predictions whatever becomes of the connection meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+
+from mlpredict.domain import EngineName, Keep, ModelIdentity, NewPrediction, PredictionRecord, Rejected, Run
+from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
+from mlpredict.storage.repository import Repository, open_repository
+
+Result = TypeVar("Result")
+Notify = Callable[[str], None]
+
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 2.0
+NOTICE_SECONDS = 1.0
+
+
+def open_store(dsn: str | None, notify: Notify, *, retry: float) -> PersistentStore:
+    """The repository of `dsn`, or of the local PostgreSQL, for as long as a run takes.
+
+    Raises DatabaseError where it cannot be reached now: only what was reached once is tried again.
+    """
+    return PersistentStore(lambda: open_repository(dsn, notify), notify, retry)
+
+
+class PersistentStore:
+    """A repository that is connected to again when its connection is lost; close it by a `with` block.
+
+    What was interrupted is done again for up to `retry` seconds, and never twice. Every method raises
+    DatabaseError when that is not enough, or when trying again would not help.
+    """
+
+    def __init__(self, connect: Callable[[], Repository], notify: Notify, retry: float) -> None:
+        self._connect = connect
+        self._notify = notify
+        self._retry = retry
+        self._repository: Repository | None = connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._repository is not None:
+            self._repository.__exit__(kind, error, trace)
+
+    @property
+    def place(self) -> Path | None:
+        """The directory of the local server; None where the database is another's."""
+        return self._repository.place if self._repository else None
+
+    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run:
+        """Record that `predict` begins, with the model it uses."""
+        run_id = self._until_done(lambda repository, _: repository.reserve_run())
+        return self._until_done(
+            lambda repository, _: repository.start_run(model, engine=engine, keep=keep, run_id=run_id)
+        )
+
+    def finish_run(self, run: Run) -> None:
+        """Record that a run came to its end."""
+        self._until_done(lambda repository, _: repository.finish_run(run))
+
+    def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
+        """Which images, by the SHA-256 of their files, a model has predicted already."""
+        return self._until_done(lambda repository, _: repository.predicted(fingerprint, digests))
+
+    def add(
+        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        """Store a batch in one transaction, once: also where a commit's answer was lost."""
+
+        def add_once(repository: Repository, again: bool) -> list[PredictionRecord]:
+            stored = repository.stored(run, predictions, failures) if again else None
+            return repository.add(run, predictions, failures) if stored is None else stored
+
+        return self._until_done(add_once)
+
+    def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:
+        """What `work` gives, told whether it has been tried before."""
+        outage: _Outage | None = None
+        while True:
+            try:
+                if self._repository is None:
+                    self._repository = self._connect()
+                result = work(self._repository, outage is not None)
+            except DatabaseError as error:
+                self._give_up_unless_passing(error)
+                outage = outage or _Outage(self._notify, self._retry)
+                outage.pause(error)
+            else:
+                if outage is not None:
+                    outage.end()
+                return result
+
+    def _give_up_unless_passing(self, error: DatabaseError) -> None:
+        """Disconnect, for a new connection; raise what no new one would make better."""
+        if self._repository is None:  # not even connected: the server may be on its way
+            if isinstance(error, NoSpace):
+                raise error
+            return
+        if not isinstance(error, TransientDatabaseError):
+            raise error
+        lost, self._repository = self._repository, None
+        try:
+            lost.explain(error)
+        finally:
+            lost.close()
+
+
+@dataclass(slots=True)
+class _Outage:
+    """The time in which the database fails."""
+
+    notify: Notify
+    retry: float
+    _began: float = field(default_factory=time.monotonic)
+    _next_pause: float = FIRST_PAUSE_SECONDS
+    _told: bool = False
+
+    def pause(self, error: DatabaseError) -> None:
+        """Wait before the next attempt; raise the error when there is no time for one."""
+        passed = time.monotonic() - self._began
+        if passed >= self.retry:
+            tried = f" (tried again for {self.retry:g} s)" if self.retry else ""
+            raise DatabaseError(f"{error.message}{tried}", hint=error.hint) from error
+        if passed >= NOTICE_SECONDS and not self._told:
+            self._told = True
+            self.notify(f"trying again for up to {self.retry:g} s: {error.message}")
+        time.sleep(min(self._next_pause, self.retry - passed))
+        self._next_pause = min(2 * self._next_pause, LONGEST_PAUSE_SECONDS)
+
+    def end(self) -> None:
+        """It is over."""
+        if self._told:
+            self.notify(f"the database answers again, after {time.monotonic() - self._began:.0f} s")
