@@ -137,6 +137,21 @@ def cache_home(shared_by_workers: Path) -> Path:
 @pytest.fixture
 def environment(cache_home: Path, public_directory: Path) -> dict[str, str]:
     """What the command gets to see, with nothing of this machine's own settings."""
+    return environment_of_command(cache_home, public_directory)
+
+
+@pytest.fixture(scope="session")
+def compiled(cache_home: Path, public_directory: Path) -> None:
+    """The bundled model is compiled: no command says that it prepares it."""
+    environment = environment_of_command(cache_home, public_directory)
+    digit = next(DIGITS.glob("*.png"))
+    subprocess.run(
+        [*COMMAND, "predict", "--no-store", digit], env=environment, check=True, capture_output=True
+    )
+
+
+def environment_of_command(cache_home: Path, public_directory: Path) -> dict[str, str]:
+    """The environment of every command that the tests run."""
     own = ("MLPREDICT", "PG", "PYTHONUNBUFFERED")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     places = {"MLPREDICT_HOME": str(public_directory / "home"), "MLPREDICT_CACHE": str(cache_home)}
