@@ -162,7 +162,7 @@ class Repository:
             if not predictions:
                 failed = [failure.position for failure in failures]
                 found = self._connection.execute(statements.FAILED, (run.run_id, failed)).fetchone()
-                return [] if found else None
+                return None if found is None else []
         known = {position: ids for position, *ids in rows}
         if not known:
             return None

@@ -16,22 +16,19 @@ import pytest
 from mlpredict.domain import (
     EngineName,
     Keep,
-    ModelIdentity,
     NewInput,
-    NewPrediction,
     Prediction,
     PredictionFilter,
     PredictionRecord,
     Rejected,
     Run,
     Source,
-    Task,
 )
 from mlpredict.errors import DatabaseError, NotFound
 from mlpredict.storage.repository import INSERT_BYTES, Repository, open_repository
+from tests.rows import LABELS, model, new
 
 EVERYTHING = PredictionFilter()
-LABELS = ("cat", "dog", "mouse")
 EARLIEST = datetime(2026, 1, 1, 0, 0, 9, tzinfo=UTC)
 LATEST = datetime(2026, 1, 1, 5, 33, 11, tzinfo=UTC)
 # One a second, scores between 0 and 1; two of them differ from the others.
@@ -41,27 +38,6 @@ MANY = """
            timestamptz '2026-01-01 00:00Z' + n * interval '1 second', '[]'
     FROM generate_series(1, 20000) AS n
 """
-
-
-def model(name: str = "pets", fingerprint: str = "3f2a91c0" * 8) -> ModelIdentity:
-    description = {"activation": "softmax", "height": 28}
-    return ModelIdentity(
-        name, fingerprint, "keras", f"/models/{name}", Task.CLASSIFICATION, LABELS, description
-    )
-
-
-def new(
-    position: int, *, image: bytes | None = None, likely: int = 0, score: float = 0.5, **changes: Any
-) -> NewPrediction:
-    digest = (image or str(position).encode()).ljust(32, b"\0")
-    values = {
-        "position": position,
-        "filename": f"pictures/{position}.png",
-        "contenttype": "image/png",
-        "input": NewInput(f"data:image/png;base64,{position}", "original", digest, "image/png", 28, 14),
-        "prediction": Prediction("[0.1,0.2,0.7]", likely, LABELS[likely], score),
-    }
-    return NewPrediction(**{**values, **changes})
 
 
 @pytest.fixture
