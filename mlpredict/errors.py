@@ -61,13 +61,13 @@ class NotFound(MlpredictError):
 
 
 class Interrupted(MlpredictError):
-    """interrupted"""
+    """Ended by a Ctrl-C before everything was done."""
 
     exit_status = 130
 
 
 class Terminated(Interrupted):
-    """terminated"""
+    """Ended by SIGTERM before everything was done."""
 
     exit_status = 143
 

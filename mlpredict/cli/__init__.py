@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
     except MlpredictError as error:
         status = _report(error)
     except KeyboardInterrupt:
-        status = _report(Interrupted())
+        status = _report(Interrupted("interrupted"))
     return status
 
 

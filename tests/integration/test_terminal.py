@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from tests.conftest import COMMAND
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+HIDE_CURSOR = b"\x1b[?25l"
+SHOW_CURSOR = b"\x1b[?25h"
 COLOURS = re.compile(r"\x1b\[([0-9;]*;)?[349][0-9][0-9;]*m")
 
 
@@ -99,3 +102,29 @@ def test_a_name_cannot_command_the_terminal(
 
 def test_waiting_for_a_keyboard_is_refused(environment: dict[str, str], dsn: str) -> None:
     assert "stdin is a terminal" in on_a_terminal(environment, "predict", "-", "--dsn", dsn)
+
+
+def test_an_interrupted_run_leaves_the_terminal_as_it_was(
+    environment: dict[str, str], tmp_path: Path, digits: list[Path]
+) -> None:
+    named_pipe = tmp_path / "names"
+    os.mkfifo(named_pipe)
+    here, there = pty.openpty()
+    command = [*COMMAND, "predict", "--no-store", "--files-from", str(named_pipe)]
+    env = {**environment, "TERM": "xterm-256color"}
+    with subprocess.Popen(command, stdin=there, stdout=there, stderr=there, env=env) as process:
+        os.close(there)
+        with named_pipe.open("wb"):  # from which nothing comes
+            written = b""
+            while HIDE_CURSOR not in written:
+                written += os.read(here, 65536)
+            for _ in range(2):
+                process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    while True:
+        try:
+            written += os.read(here, 65536)
+        except OSError:
+            break
+    os.close(here)
+    assert written.rfind(SHOW_CURSOR) > written.rfind(HIDE_CURSOR)

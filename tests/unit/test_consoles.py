@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import io
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -77,3 +79,30 @@ def test_a_reader_that_has_gone_is_no_cause_for_complaint() -> None:
 def test_a_full_disk_is_an_error_with_its_reason() -> None:
     with pytest.raises(OutputError, match="standard output: No space left on device"), output_errors():
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+class Sluggish(io.RawIOBase):
+    """A pipe without a buffer: it takes so many bytes at a time, or none."""
+
+    def __init__(self, at_once: int | None) -> None:
+        self.at_once = at_once
+        self.written = b""
+
+    def write(self, data: Any) -> int | None:
+        taken = bytes(data[: self.at_once or 0])
+        self.written += taken
+        return len(taken) if self.at_once else None
+
+
+def test_a_write_that_ends_early_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A signal does that to a stream without a buffer, and the data that was left was lost.
+    pipe = Sluggish(3)
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=pipe))
+    write_data(b"ten bytes!")
+    assert pipe.written == b"ten bytes!"
+
+
+def test_a_pipe_that_takes_nothing_now_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=Sluggish(None)))
+    with pytest.raises(OutputError, match="standard output: "):
+        write_data(b"data")

@@ -7,11 +7,15 @@ import pytest
 from mlpredict.domain import ImageSpec, ModelIdentity, Task, model_label
 from mlpredict.errors import (
     DatabaseError,
+    Interrupted,
     MlpredictError,
     ModelError,
+    NoSpace,
     NotFound,
     OutputError,
     SchemaOutdated,
+    Terminated,
+    TransientDatabaseError,
     UsageError,
 )
 
@@ -26,6 +30,10 @@ from mlpredict.errors import (
         (SchemaOutdated, 3),
         (ModelError, 4),
         (NotFound, 5),
+        (TransientDatabaseError, 3),
+        (NoSpace, 3),
+        (Interrupted, 130),
+        (Terminated, 143),
     ],
 )
 def test_every_kind_has_its_exit_status(kind: type[MlpredictError], status: int) -> None:
