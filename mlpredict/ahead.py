@@ -111,7 +111,7 @@ def mapped_ahead(
     """Every item with the function's result, in the items' order; results are made by so many threads.
 
     As many may wait to be taken, and another thread takes the items. What the function raises is raised
-    here. When `enough` comes true, what is being worked on is the last. When this generator is closed,
+    here. When `enough` comes true, what waits by then is the last. When this generator is closed,
     the threads end with what they are working on.
     """
     pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 
@@ -13,6 +14,8 @@ from mlpredict.ahead import MadeAhead, mapped_ahead
 from mlpredict.cli import interruption as module
 from mlpredict.cli.interruption import LONGEST_COMMAND, how_to_resume, interruption
 from mlpredict.errors import Interrupted, Terminated
+
+SAME = "the same command with --skip-existing"
 
 
 @pytest.mark.parametrize(
@@ -47,12 +50,9 @@ def test_patience_is_asked_for_when_the_end_takes_long(
     [
         (["predict", "a b.png"], "mlpredict predict 'a b.png' --skip-existing"),
         (["predict", "--skip-existing", "x"], "mlpredict predict --skip-existing x"),
-        (
-            ["predict", "x", "--dsn", "postgresql://me:secret@host/db"],
-            "the same command with --skip-existing",
-        ),
-        (["predict", "x", "--dsn=postgresql://me:secret@host/db"], "the same command with --skip-existing"),
-        (["predict", "x" * LONGEST_COMMAND], "the same command with --skip-existing"),
+        (["predict", "x", "--dsn", "postgresql://me:secret@host/db"], SAME),
+        (["predict", "x", "--dsn=postgresql://me:secret@host/db"], SAME),
+        (["predict", "x" * LONGEST_COMMAND], SAME),
     ],
 )
 def test_how_to_resume(arguments: list[str], told: str) -> None:
@@ -61,14 +61,16 @@ def test_how_to_resume(arguments: list[str], told: str) -> None:
 
 def test_what_is_ready_when_it_is_enough_is_the_last() -> None:
     taken: list[int] = []
+    over = threading.Event()
 
     def numbers() -> Iterator[int]:
         yield from range(3)
-        time.sleep(60)  # as a pipe that nobody writes to
+        over.wait(60)  # as for a pipe that nobody writes to
 
     with MadeAhead(numbers(), 5, enough=lambda: len(taken) == 3) as items:
         for item in items:
             taken.append(item)
+    over.set()
     assert taken == [0, 1, 2]
 
 
