@@ -57,6 +57,8 @@ def _invoke(arguments: Sequence[str]) -> int:
         command = PROGRAM if context is None else context.command_path
         talk.error(f"{_lower_first(error.format_message()).rstrip('.')}; see {command} --help")
         return error.exit_code
+    if status == Interrupted.exit_status:  # what Typer makes of a Ctrl-C
+        raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
 
 
