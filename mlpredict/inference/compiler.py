@@ -19,6 +19,7 @@ import numpy as np
 from mlpredict.errors import ModelError
 from mlpredict.inference.compile import TOLERANCE, signature_message
 from mlpredict.inference.engines import LiteRtEngine
+from mlpredict.inference.outputs import NUMBERS
 from mlpredict.inference.reference import ReferenceModel, load_reference
 
 if TYPE_CHECKING:
@@ -28,17 +29,21 @@ UNSUPPORTED_OPERATIONS = re.compile(r"(?:TF Select|Custom|Flex) ops: ([\w, ]+)")
 
 
 def main() -> None:
-    """Convert the model named by the first argument into the folder named by the second."""
+    """Convert the model named by the first argument into the folder named by the second.
+
+    A third says that it is trusted to do more than compute.
+    """
     answers = _own_stdout()
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     try:
-        reference = load_reference(path, path.name)
+        reference = load_reference(path, str(path), trusted=sys.argv[3:] == ["trusted"])
+        _send(answers, signature_message(reference.signature))
+        examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+        outcome = _outcome(reference, examples, folder)
     except ModelError as error:
         _send(answers, {"error": error.message, "hint": error.hint})
         return
-    _send(answers, signature_message(reference.signature))
-    examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
-    _send(answers, _outcome(reference, examples, folder))
+    _send(answers, {**outcome, "danger": reference.danger})
 
 
 def _own_stdout() -> io.FileIO:
@@ -93,7 +98,10 @@ def largest_difference(expected: list[NDArray[Any]], answered: list[NDArray[Any]
         return float("nan")
     differences = []
     for wanted, got in zip(expected, answered, strict=True):
-        if wanted.size:
+        if wanted.dtype.kind not in NUMBERS or got.dtype.kind not in NUMBERS:
+            same = wanted.dtype == got.dtype and np.array_equal(wanted, got)
+            differences.append(0.0 if same else float("nan"))
+        elif wanted.size:
             unit = max(1.0, float(np.abs(wanted.astype(np.float64)).max()))
             differences.append(float(np.abs(wanted.astype(np.float64) - got.astype(np.float64)).max()) / unit)
     return max(differences, default=0.0) if not any(np.isnan(differences)) else float("nan")
