@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mlpredict.cli import garbage
 from mlpredict.cli.consoles import PROGRAM, OutputClosed, abandon_stdout, close_stdout, talk
+from mlpredict.cli.problems import report
 from mlpredict.errors import MlpredictError, OutputError
 
 INTERRUPTED = 130
@@ -32,10 +33,10 @@ def run(arguments: Sequence[str]) -> int:
         abandon_stdout()
         status = error.exit_status
     except OutputError as error:
-        status = _report(error)
+        status = report(error)
         abandon_stdout()
     except MlpredictError as error:
-        status = _report(error)
+        status = report(error)
     return status
 
 
@@ -56,15 +57,6 @@ def _invoke(arguments: Sequence[str]) -> int:
     if status == INTERRUPTED:
         talk.error("interrupted")
     return status if isinstance(status, int) else 0
-
-
-def _report(error: MlpredictError) -> int:
-    talk.error(f"{error.message}; {error.hint}" if error.hint else error.message)
-    if talk.verbose:
-        import traceback
-
-        talk.traceback(traceback.format_exception(error))
-    return error.exit_status
 
 
 def _lower_first(text: str) -> str:

@@ -10,7 +10,10 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,7 @@ def main() -> None:
     """
     answers = _own_stdout()
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
     try:
         reference = load_reference(path, str(path), trusted=sys.argv[3:] == ["trusted"])
         _send(answers, signature_message(reference.signature))
@@ -44,6 +48,14 @@ def main() -> None:
         _send(answers, {"error": error.message, "hint": error.hint})
         return
     _send(answers, {**outcome, "danger": reference.danger})
+
+
+def _end_with(parent: int, folder: Path) -> None:
+    """End when whoever started this process was killed: a model may never come to an end itself."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
 
 
 def _own_stdout() -> io.FileIO:

@@ -207,4 +207,4 @@ class TensorFlowEngine:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0] or "it does not say why"

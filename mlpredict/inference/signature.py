@@ -69,7 +69,7 @@ def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -
             )
     if tensor.dtype not in INPUT_DTYPES:
         raise ModelError(f"{where}: takes {tensor}: expected numbers")
-    if not 0 < (height or 1) * (width or 1) * channels <= MAX_VALUES:
+    if 0 in (height, width) or (height or 1) * (width or 1) * channels > MAX_VALUES:
         raise ModelError(f"{where}: takes {tensor}: expected an image of 1 to {MAX_VALUES:,} numbers")
     _check_scaling(preprocessing.scaling, channels, where)
     return ImageSpec(height, width, channels, preprocessing)
