@@ -72,7 +72,7 @@ def compiled_model(
     """
     entry = _CacheEntry(cache, files.sha256)
     if (cached := entry.read()) is not None:
-        require_trust(cached.danger, name, trusted=trusted)
+        require_trust(cached.danger, str(files.path), trusted=trusted)
         return cached
     notify(f"preparing {name} for LiteRT, once; this takes a few seconds")
     compiled = _compile_in_process(files, examples, trusted=trusted)

@@ -151,8 +151,9 @@ def _known_shape(shape: Any) -> tuple[int | None, ...]:
 
 def _reason(error: Exception) -> str:
     # Keras puts the cause last, behind the whole configuration; TensorFlow puts the place first, in braces.
-    words = " ".join(str(error).rpartition("Exception encountered:")[2].split()).strip("'\"")
+    words = " ".join(str(error).rpartition("Exception encountered:")[2].split())
     if "tf_keras" in words or "from keras.src.legacy" in words or "Could not deserialize class" in words:
         return "it was saved by Keras 2 or needs custom code; save it as .h5 or SavedModel"
     sentence = PLACE.sub("", words).partition(". ")[0]
-    return sentence[:300] or type(error).__name__
+    # A KeyError quotes its message.
+    return sentence.strip('"')[:300] or type(error).__name__

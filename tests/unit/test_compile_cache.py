@@ -116,7 +116,7 @@ def test_what_was_compiled_in_trust_is_not_used_without(
 ) -> None:
     workshop.outcome = replace(compiled, danger="has a Lambda layer")
     assert workshop.get(tmp_path, trusted=True) == workshop.outcome
-    with pytest.raises(ModelError, match=r"^cats: has a Lambda layer$") as raised:
+    with pytest.raises(ModelError, match=r"^/models/cats: has a Lambda layer$") as raised:
         workshop.get(tmp_path)
     assert "--unsafe-model" in str(raised.value.hint)
     assert workshop.get(tmp_path, trusted=True) == workshop.outcome
