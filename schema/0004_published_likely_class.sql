@@ -28,7 +28,8 @@ BEGIN
         FROM json_array_elements(vector) WITH ORDINALITY AS elements (element, place)
     ) AS probabilities;
 EXCEPTION
-    WHEN numeric_value_out_of_range THEN
+    -- Numbers out of range, and a \u0000 that is JSON and no text.
+    WHEN data_exception THEN
         likely_class := NULL;
         score := NULL;
 END
