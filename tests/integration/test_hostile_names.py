@@ -170,42 +170,6 @@ def test_no_failure_lets_a_name_command_the_terminal(environment: dict[str, str]
     assert not any(evil in ESCAPES.sub("", seen) for evil in (*EVIL, "\x1b"))
 
 
-NASTY = "\x1b]0;\x07[red]\n\u202e\u009b%s"
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("predict", "x.png", "--model", NASTY),
-        ("predict", "x.png", "--engine", NASTY),
-        ("predict", "-T", NASTY, "--no-store"),
-        ("predict", "x.png", "--columns", NASTY),
-        ("predict", "x.png", f"--{NASTY}"),
-        ("list", "--since", NASTY),
-        ("list", "--format", NASTY),
-        ("list", "--limit", NASTY),
-        ("list", "--dsn", NASTY),
-        ("list", "--dsn", f"host=/{NASTY!r}"),
-        ("list", "--filename", f"[z-a]{NASTY}"),
-        ("show", NASTY),
-        ("show", "1", "-o", NASTY),
-        ("db", NASTY),
-        ("db", "dump", f"/nowhere/{NASTY}"),
-        ("db", "restore", NASTY, "--yes"),
-        ("init-db", NASTY),
-        (NASTY,),
-    ],
-)
-def test_every_complaint_is_one_harmless_line(
-    mlpredict: Command, running_server: object, tmp_path: Path, arguments: tuple[str, ...]
-) -> None:
-    done = mlpredict(*arguments, cwd=tmp_path)
-    said = done.stderr.decode()
-    assert done.returncode in {1, 2, 3, 4}
-    assert (len(said.split("\n")), len(said.splitlines())) == (2, 1), said
-    assert not any(evil in said for evil in (*EVIL, "\x1b"))
-
-
 def test_a_hostile_folder_is_harmless_too(
     mlpredict: Command, dsn: str, digits: list[Path], tmp_path: Path
 ) -> None:

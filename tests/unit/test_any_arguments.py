@@ -79,3 +79,39 @@ def test_any_arguments_end_in_a_documented_way(
     assert helped or said.err.startswith("mlpredict: ")
     assert "Traceback" not in said.err
     assert "\x1b" not in said.err + said.out
+
+
+NASTY = "\x1b]0;\x07[red]\n\u202e\u009b%s"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("predict", "x.png", "--model", NASTY),
+        ("predict", "x.png", "--engine", NASTY),
+        ("predict", "-T", NASTY, "--no-store"),
+        ("predict", "x.png", "--columns", NASTY),
+        ("predict", "x.png", f"--{NASTY}"),
+        ("list", "--since", NASTY),
+        ("list", "--format", NASTY),
+        ("list", "--limit", NASTY),
+        ("list", "--dsn", NASTY),
+        ("list", "--dsn", f"host=/{NASTY!r}"),
+        ("list", "--filename", f"[z-a]{NASTY}"),
+        ("show", NASTY),
+        ("show", "1", "-o", NASTY),
+        ("db", NASTY),
+        ("db", "dump", f"/nowhere/{NASTY}"),
+        ("db", "restore", NASTY, "--yes"),
+        ("init-db", NASTY),
+        (NASTY,),
+    ],
+)
+def test_every_complaint_is_one_harmless_line(
+    nowhere: None, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    talk.quiet = talk.verbose = False
+    assert run(arguments) in {1, 2, 3, 4}
+    said = capfd.readouterr().err
+    assert (len(said.split("\n")), len(said.splitlines())) == (2, 1), said
+    assert not any(evil in said for evil in ("\x1b", "\x07", "\u202e", "\u009b"))
