@@ -108,6 +108,17 @@ def test_a_dangling_link_is_not_followed(working_directory: Path) -> None:
     assert everything_under(working_directory.parent) == ["here", "here/three.png"]
 
 
+def test_a_link_is_replaced_and_what_it_leads_to_left_alone(working_directory: Path) -> None:
+    precious = working_directory.parent / "precious"
+    precious.write_bytes(b"mine")
+    (working_directory / "three.png").symlink_to(precious)
+    with pytest.raises(OutputError):
+        write_image(detail(), None, force=False)
+    write_image(detail(), None, force=True)
+    assert precious.read_bytes() == b"mine"
+    assert not (working_directory / "three.png").is_symlink()
+
+
 def test_force_overwrites(working_directory: Path) -> None:
     target = working_directory / "three.png"
     target.write_bytes(b"mine")
