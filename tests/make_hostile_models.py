@@ -90,6 +90,7 @@ def strange_answers(folder: Path) -> None:
     }
     for name, answer in answers.items():
         flatbuffer(folder, name, answer)
+    flatbuffer(folder, "endless", endless)
     saved_model(folder / "nothing", lambda image: vector(image)[:, :0])
     saved_model(folder / "text", lambda image: tf.as_string(vector(image)))
     saved_model(folder / "complex", lambda image: tf.cast(vector(image), tf.complex64))
@@ -97,6 +98,14 @@ def strange_answers(folder: Path) -> None:
     saved_model(folder / "truths", lambda image: vector(image) > 0)
     saved_model(folder / "cube", lambda image: image + tf.zeros((1, 8, 8, 2)))
     saved_model(folder / "fails", lambda image: tf.reshape(image, (-1, 63)))
+
+
+def endless(image: Any) -> Any:
+    import tensorflow as tf
+
+    start = tf.reduce_max(tf.abs(image))
+    [end] = tf.while_loop(lambda number: number >= 0, lambda number: [tf.abs(tf.sin(number))], [start])
+    return vector(image) + end
 
 
 def strange_inputs(folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpredict.ahead import interruptible
 from mlpredict.domain import (
     Activation,
     EngineName,
@@ -187,7 +188,8 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
-    return _answers(engine.run(tensor)[output], PROBE_IMAGES, where)
+    outputs = interruptible(lambda: engine.run(tensor))
+    return _answers(outputs[output], PROBE_IMAGES, where)
 
 
 def _answers(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import Command
+from tests.conftest import COMMAND, Command
 from tests.make_hostile_models import MARKER
 
 TRUSTED_ALONE = {
@@ -137,6 +138,19 @@ def test_a_flatbuffer_that_makes_no_sense_is_one_line(
     done = mlpredict("predict", digits[0], "--no-store", "--model", model)
     assert (done.returncode, done.stdout) == (4, b"")
     assert done.stderr.decode() == f"mlpredict: {model}: {message}\n"
+
+
+def test_a_model_that_never_ends_can_be_interrupted(
+    environment: dict[str, str], hostile: Path, digits: list[Path]
+) -> None:
+    command = [*COMMAND, "predict", str(digits[0]), "--no-store", "--model", str(hostile / "endless.tflite")]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    # It is being tried by then.
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(2)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20) == (b"", b"mlpredict: interrupted\n")
+    assert process.returncode == 130
 
 
 def test_nan_is_a_failure_that_is_recorded(
