@@ -82,8 +82,9 @@ def _outcome(reference: ReferenceModel, examples: NDArray[Any], folder: Path) ->
     except ModelError as error:
         return _refused(error.message)
     difference = largest_difference(expected, answered)
-    # NaN must not pass, and it compares as false with everything.
-    if not difference <= TOLERANCE:
+    if np.isnan(difference):
+        return _refused("LiteRT's answers cannot be compared with TensorFlow's")
+    if difference > TOLERANCE:
         return _refused(f"LiteRT's answers differ from TensorFlow's by {difference:.1g}", difference)
     (folder / "model.tflite").write_bytes(flatbuffer)
     return {"reason": None, "difference": difference}

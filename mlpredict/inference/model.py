@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -250,7 +251,8 @@ def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: Outp
 
 
 def _name(files: ModelFiles, sidecar: Sidecar) -> str:
-    return sidecar.name or files.path.stem
+    # Of a file whose name is not UTF-8 what text there is: a database takes no more.
+    return sidecar.name or os.fsencode(files.path.stem).decode("utf-8", "replace")
 
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
