@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 
 # Cc: control characters, escape among them; Cf: marks that reorder or hide text; Cs: bytes that are
@@ -15,12 +16,20 @@ def printable(text: str) -> str:
     """The text on one line, with whatever a terminal could obey written as an escape sequence."""
     if text.isascii() and text.isprintable():
         return text
-    return "".join(character if _is_safe(character) else _escaped(character) for character in text)
+    return "".join(character if is_safe(character) else _escaped(character) for character in text)
 
 
-def _is_safe(character: str) -> bool:
+def is_safe(character: str) -> bool:
+    """Whether a terminal shows a character, and does nothing else."""
     # Emoji of several people or colours are held together by joiners.
     return character == ZERO_WIDTH_JOINER or unicodedata.category(character) not in UNSAFE_CATEGORIES
+
+
+def escaped_bytes(character: str) -> str:
+    """The bytes of a character as C's strings have them, and so printf, and COPY of PostgreSQL."""
+    if character in SHORT_ESCAPES:
+        return SHORT_ESCAPES[character]
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def _escaped(character: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from mlpredict.cli import garbage
 from mlpredict.cli.consoles import PROGRAM, OutputClosed, abandon_stdout, close_stdout, talk
+from mlpredict.cli.problems import report
 from mlpredict.errors import Interrupted, MlpredictError, OutputError
 
 
@@ -34,12 +35,12 @@ def run(arguments: Sequence[str]) -> int:
         abandon_stdout()
         status = error.exit_status
     except OutputError as error:
-        status = _report(error)
+        status = report(error)
         abandon_stdout()
     except MlpredictError as error:
-        status = _report(error)
+        status = report(error)
     except KeyboardInterrupt:
-        status = _report(Interrupted("interrupted"))
+        status = report(Interrupted("interrupted"))
     return status
 
 
@@ -60,15 +61,6 @@ def _invoke(arguments: Sequence[str]) -> int:
     if status == Interrupted.exit_status:  # what Typer makes of a Ctrl-C
         raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
-
-
-def _report(error: MlpredictError) -> int:
-    talk.error(f"{error.message}; {error.hint}" if error.hint else error.message)
-    if talk.verbose:
-        import traceback
-
-        talk.traceback(traceback.format_exception(error))
-    return error.exit_status
 
 
 def _lower_first(text: str) -> str:

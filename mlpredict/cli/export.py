@@ -3,76 +3,83 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from mlpredict.cli.consoles import talk, write_data
 from mlpredict.domain import PredictionDetail
 from mlpredict.errors import OutputError
-from mlpredict.inputs.stored import ImageFile, load_stored
+from mlpredict.inputs.identify import image_format
+from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
 
 STDOUT = "-"
 NAME_BYTES = 255
-# What a file of a type is called; a name that has any of its type's suffixes is kept as it is.
+# What a file of a format is called; a name that has any of its format's suffixes is kept as it is.
 SUFFIXES = {
-    "image/png": (".png", ".apng"),
-    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "image/gif": (".gif",),
-    "image/bmp": (".bmp", ".dib"),
-    "image/tiff": (".tif", ".tiff"),
-    "image/webp": (".webp",),
-    "image/avif": (".avif",),
-    "image/jp2": (".jp2", ".j2k"),
-    "image/x-icon": (".ico",),
-    "image/x-portable-anymap": (".pnm", ".pgm", ".ppm", ".pbm"),
-    "image/x-tga": (".tga",),
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "GIF": (".gif",),
+    "BMP": (".bmp", ".dib"),
+    "DIB": (".dib", ".bmp"),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG2000": (".jp2", ".j2k"),
+    "PPM": (".pnm", ".pgm", ".ppm", ".pbm"),
 }
+# Nothing opens it by itself.
+NO_IMAGE = (".bin",)
 
 
-def export_images(details: Sequence[PredictionDetail], output: str | None, *, force: bool) -> None:
-    """Write the image of every prediction to `output`: a file, a folder, or `-` for stdout.
+class FileNotWritten(OutputError):
+    """A file is there already, or cannot be written."""
+
+
+def require_folder(output: str | None) -> None:
+    """Raises OutputError where several images would go into one file."""
+    if output is not None and not Path(output).is_dir():
+        raise OutputError(f"{output}: several images need a folder that exists")
+
+
+def write_image(detail: PredictionDetail, output: str | None, *, force: bool) -> None:
+    """Write the image of a prediction to `output`: a file, a folder, or `-` for stdout.
 
     Without `output` it goes into the current folder by the last part of its stored name. Nothing
-    the database holds leads a write anywhere else.
+    the database holds leads a write anywhere else, nor gives a file a suffix that its bytes belie.
 
     Raises:
-        ImageUnavailable: a stored image cannot be had.
-        OutputError: a file is there already, or cannot be written.
+        ImageUnavailable: the stored image cannot be had.
+        FileNotWritten: a file is there already, or cannot be written.
+        OutputError: standard output cannot be written.
     """
-    for detail in details:
-        image = load_stored(detail.image)
-        if output == STDOUT:
-            write_data(image.content)
-            continue
-        target = _target(detail, image, output, several=len(details) > 1)
-        _write(target, image.content, force=force)
-        talk.notice(f"wrote {target} ({len(image.content):,} bytes, {image.contenttype})")
+    content = load_stored(detail.image).content
+    if output == STDOUT:
+        write_data(content)
+        return
+    kind = image_format(content)
+    target = _target(detail, kind, output)
+    _write(target, content, force=force)
+    talk.notice(f"wrote {target} ({len(content):,} bytes, {kind or 'no image'})")
 
 
-def _target(detail: PredictionDetail, image: ImageFile, output: str | None, *, several: bool) -> Path:
-    own_name = _own_name(detail, image)
+def _target(detail: PredictionDetail, kind: str | None, output: str | None) -> Path:
+    own_name = _own_name(detail, kind)
     if output is None:
         return Path(own_name)
     target = Path(output)
-    if target.is_dir():
-        return target / own_name
-    if several:
-        raise OutputError(f"{output}: several images need a folder that exists")
-    return target
+    return target / own_name if target.is_dir() else target
 
 
-def _own_name(detail: PredictionDetail, image: ImageFile) -> str:
-    """A name for the current folder: the last part of the stored one, with its type's suffix."""
+def _own_name(detail: PredictionDetail, kind: str | None) -> str:
+    """A name for the current folder: the last part of the stored one, with its format's suffix."""
     stored = PurePosixPath((detail.record.filename or "").replace("\\", "/")).name
     name = printable(stored).lstrip(".-").replace("/", "_").replace("\\", "_")
-    suffixes = SUFFIXES.get(image.contenttype, ())
+    suffixes = NO_IMAGE if kind is None else SUFFIXES.get(kind, (f".{kind.lower()}",))
     if not name:
         name = f"prediction-{detail.record.prediction_id}"
-    if suffixes and not name.lower().endswith(suffixes):
+    if not name.lower().endswith(suffixes):
         name += suffixes[0]
     if len(os.fsencode(name)) > NAME_BYTES:
-        name = f"prediction-{detail.record.prediction_id}{''.join(suffixes[:1])}"
+        name = f"prediction-{detail.record.prediction_id}{suffixes[0]}"
     return name
 
 
@@ -85,11 +92,11 @@ def _write(target: Path, content: bytes, *, force: bool) -> None:
             with target.open("xb") as file:
                 file.write(content)
     except FileExistsError:
-        raise OutputError(
+        raise FileNotWritten(
             f"{target}: there is a file of this name", hint="overwrite it with --force"
         ) from None
     except OSError as error:
-        raise OutputError(f"{target}: {error.strerror or error}") from error
+        raise FileNotWritten(f"{target}: {error.strerror or error}") from error
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -17,7 +17,7 @@ import orjson
 
 from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.domain import PredictionRecord
-from mlpredict.printable import printable
+from mlpredict.printable import escaped_bytes, is_safe, printable
 
 Record = Mapping[str, Any]
 
@@ -102,10 +102,14 @@ class _NewlineEnds(io.StringIO):
 
 
 class CsvEncoder:
-    """RFC 4180 with a header; lines end in a newline alone, as other tools here end them."""
+    """RFC 4180 with a header; lines end in a newline alone, as other tools here end them.
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    `shown` makes text of a value.
+    """
+
+    def __init__(self, columns: Sequence[str], shown: Callable[[Any], str]) -> None:
         self._columns = columns
+        self._shown = shown
         self._header_due = True
 
     def encode(self, records: Iterable[Record]) -> bytes:
@@ -114,7 +118,7 @@ class CsvEncoder:
         if self._header_due:
             writer.writerow(self._columns)
             self._header_due = False
-        writer.writerows([plain(record[column]) for column in self._columns] for record in records)
+        writer.writerows([self._shown(record[column]) for column in self._columns] for record in records)
         return os.fsencode(text.getvalue())
 
     def finish(self) -> bytes:
@@ -122,7 +126,10 @@ class CsvEncoder:
 
 
 class TsvEncoder:
-    """One record a line, fields separated by tabs; control characters and backslashes are escaped."""
+    """One record a line, fields separated by tabs; control characters and backslashes are escaped.
+
+    Every field is what `printf %b` and PostgreSQL's COPY make the value of again, byte by byte.
+    """
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
@@ -135,20 +142,40 @@ class TsvEncoder:
         return b""
 
 
-def encoder(chosen: Format, columns: Sequence[str]) -> Encoder:
-    """The encoder of every format but the table, which is not made for programs."""
+class _HarmlessJson:
+    """JSON without a character that a terminal could obey, which all have an escape sequence in JSON."""
+
+    def __init__(self, encoder: StoredEncoder) -> None:
+        self._encoder = encoder
+
+    def encode(self, records: Iterable[Record]) -> bytes:
+        return _harmless(self._encoder.encode(records))
+
+    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
+        return _harmless(self._encoder.encode_stored(stored))
+
+    def finish(self) -> bytes:
+        return self._encoder.finish()
+
+
+def encoder(chosen: Format, columns: Sequence[str], *, on_terminal: bool = False) -> Encoder:
+    """The encoder of every format but the table, which is not made for programs.
+
+    On a terminal names and labels are as harmless as in a table; programs get them as they are.
+    """
     match chosen:
         case Format.JSON | Format.JSONL:
-            return stored_encoder(chosen)
+            return stored_encoder(chosen, on_terminal=on_terminal)
         case Format.CSV:
-            return CsvEncoder(columns)
+            return CsvEncoder(columns, _printable if on_terminal else plain)
         case _:
             return TsvEncoder(columns)
 
 
-def stored_encoder(chosen: Format) -> StoredEncoder:
+def stored_encoder(chosen: Format, *, on_terminal: bool = False) -> StoredEncoder:
     """The encoder of JSON, one array or an object a line."""
-    return JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
+    made = JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
+    return _HarmlessJson(made) if on_terminal else made
 
 
 def plain(value: Any) -> str:
@@ -178,7 +205,17 @@ def _tsv(value: Any) -> str:
     text = plain(value)
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
-    return printable(text.replace("\\", "\\\\"))
+    doubled = text.replace("\\", "\\\\")
+    return "".join(one if is_safe(one) else escaped_bytes(one) for one in doubled)
+
+
+def _printable(value: Any) -> str:
+    return printable(plain(value))
+
+
+def _harmless(encoded: bytes) -> bytes:
+    text = encoded.decode()
+    return "".join(one if one == "\n" or is_safe(one) else json.dumps(one)[1:-1] for one in text).encode()
 
 
 def _object(prediction: PredictionRecord) -> bytes:
@@ -190,20 +227,13 @@ def _json(value: Any) -> bytes:
         return orjson.dumps(value, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
         # A file name that is not UTF-8 has code points that orjson refuses and JSON's \u escapes allow.
-        return json.dumps(value, default=_parsed).encode()
+        escaped = {
+            name: JsonText(json.dumps(one)) if isinstance(one, str) else one for name, one in value.items()
+        }
+        return orjson.dumps(escaped, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
 
 
 def _fragment(value: Any) -> orjson.Fragment:
     if isinstance(value, JsonText):
         return orjson.Fragment(value.text)
     raise TypeError(f"{type(value).__name__} is no JSON value")
-
-
-def _parsed(value: Any) -> Any:
-    match value:
-        case JsonText():
-            return json.loads(value.text)
-        case datetime():
-            return value.isoformat()
-        case _:
-            raise TypeError(f"{type(value).__name__} is no JSON value")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from typing import Annotated
 
@@ -103,6 +104,9 @@ def list_predictions(
     """List stored predictions, newest first."""
     if all_ and limit is not None:
         raise UsageError("--all and --limit exclude each other")
+    for option, score in (("--min-score", min_score), ("--max-score", max_score)):
+        if score is not None and math.isnan(score):
+            raise UsageError(f"{option} {score}: not a number")
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, COLUMNS)
     wanted = PredictionFilter(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from mlpredict.cli.consoles import write_data
+from mlpredict.cli.consoles import stdout_is_terminal, write_data
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import Record, Stored, encoder, stored_encoder
 
@@ -25,7 +25,7 @@ def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[s
         rows = list(records)
         print_table(rows, columns)
         return len(rows)
-    encode = encoder(chosen, columns)
+    encode = encoder(chosen, columns, on_terminal=stdout_is_terminal())
     written = 0
     for chunk in _chunks(records):
         write_data(encode.encode(chunk))
@@ -40,7 +40,7 @@ def write_stored(blocks: Iterable[Sequence[Stored]], chosen: Format) -> None:
     Raises:
         OutputError: standard output cannot be written.
     """
-    encode = stored_encoder(chosen)
+    encode = stored_encoder(chosen, on_terminal=stdout_is_terminal())
     for block in blocks:
         write_data(encode.encode_stored(block))
     write_data(encode.finish())

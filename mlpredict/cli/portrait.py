@@ -13,9 +13,8 @@ from rich.text import Text
 from mlpredict.cli.consoles import data_console
 from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import Activation, PredictionDetail, Task
-from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
-from mlpredict.inputs.decode import Unusable, open_image
+from mlpredict.inputs.decode import MAX_PIXELS, Unusable, open_image
 from mlpredict.inputs.pixels import to_channels
 from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
@@ -28,6 +27,8 @@ PICTURE_ROWS = 14
 SHADES = " .:-=+*#%@"
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
+# The largest float32.
+LARGEST_NUMBER = 3.4e38
 
 
 def print_portrait(detail: PredictionDetail) -> None:
@@ -65,13 +66,12 @@ def _facts(detail: PredictionDetail) -> Table:
 
 
 def _answer(detail: PredictionDetail) -> RenderableType:
-    values = orjson.loads(detail.record.prediction)
-    vector = _vector(values)
+    vector = _vector(detail.record.prediction)
     task, activation = detail.task, detail.activation
     if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
         task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
     if vector is None or task not in (Task.CLASSIFICATION, Task.BINARY):
-        text = detail.record.prediction
+        text = printable(detail.record.prediction)
         return Text(
             text if len(text) <= MOST_NUMBERS else f"{text[:MOST_NUMBERS]}… ({len(text):,} characters)"
         )
@@ -84,24 +84,37 @@ def _answer(detail: PredictionDetail) -> RenderableType:
     return bars
 
 
-def _vector(values: object) -> list[float] | None:
-    """A flat list of numbers; the 2020 program may have stored a list around it."""
+def _vector(output: str) -> list[float] | None:
+    """A flat list of numbers; the 2020 program may have stored a list around it, others anything."""
+    try:
+        values = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        # Deeper, or with larger numbers, than anything that is shown as bars.
+        return None
     if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
         values = values[0]
-    if isinstance(values, list) and values and all(isinstance(value, int | float) for value in values):
-        return values
+    if isinstance(values, list) and values and all(type(value) in (int, float) for value in values):
+        return values if max(map(abs, values)) <= LARGEST_NUMBER else None
     return None
 
 
 def _picture(detail: PredictionDetail) -> Text:
     try:
-        with open_image(load_stored(detail.image).content) as image:
-            shown = to_channels(ImageOps.exif_transpose(image), 3, "white")
-    except (MlpredictError, Unusable, OSError, ValueError, SyntaxError) as error:
+        shown = _thumbnail(load_stored(detail.image).content)
+    except Exception as error:  # noqa: BLE001 - Pillow raises many kinds, and a picture is not worth an error
         return Text(f"no picture: {printable(str(error))}", style="dim")
-    shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
     console = data_console()
     return _shades(shown) if console.no_color or not console.color_system else _half_blocks(shown)
+
+
+def _thumbnail(content: bytes) -> Image.Image:
+    with open_image(content) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise Unusable(f"too large: {image.width}×{image.height} pixels")
+        image.draft(None, (8 * PICTURE_COLUMNS, 8 * PICTURE_COLUMNS))
+        shown = to_channels(ImageOps.exif_transpose(image), 3, "white")
+    shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
+    return shown
 
 
 def _half_blocks(image: Image.Image) -> Text:

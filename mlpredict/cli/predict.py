@@ -60,6 +60,14 @@ EngineChoice = Annotated[
     EngineName,
     typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
 ]
+UnsafeModel = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-model",
+        help="Use a model even if it runs code from its file or touches other files.",
+        show_default=False,
+    ),
+]
 BatchSize = Annotated[
     int | None,
     typer.Option(
@@ -112,6 +120,7 @@ def predict(
     null: NulSeparated = False,
     model: ModelPath = None,
     engine: EngineChoice = EngineName.AUTO,
+    unsafe_model: UnsafeModel = False,
     batch_size: BatchSize = None,
     top_k: TopK = None,
     no_store: NoStore = False,
@@ -141,7 +150,7 @@ def predict(
         from mlpredict.pipeline import decoding
         from mlpredict.quiet import quiet_stderr
 
-        loaded = _load(model, engine, named)
+        loaded = _load(model, engine, named, trusted=unsafe_model)
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
             names=lambda: _names(named, files_from, null=null),
@@ -191,7 +200,7 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
         yield from names_from(files_from, separator=b"\0" if null else b"\n")
 
 
-def _load(path: Path | None, engine: EngineName, named: list[str]) -> Model:
+def _load(path: Path | None, engine: EngineName, named: list[str], *, trusted: bool) -> Model:
     from mlpredict.inference.model import load_model
     from mlpredict.pipeline import examples
 
@@ -201,6 +210,7 @@ def _load(path: Path | None, engine: EngineName, named: list[str]) -> Model:
         cache=settings.cache_home(),
         notify=talk.notice,
         examples=lambda spec: examples(named, spec),
+        trusted=trusted,
     )
 
 

@@ -129,7 +129,7 @@ class _StreamedAnswers:
     """Lines for programs, written batch by batch."""
 
     def __init__(self, chosen: Format, columns: Sequence[str], top_k: int | None, model: Model) -> None:
-        self._encoder = encoder(chosen, columns)
+        self._encoder = encoder(chosen, columns, on_terminal=stdout_is_terminal())
         self._top_k = top_k
         self._model = model
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli.consoles import talk
+from mlpredict.cli.consoles import stdout_is_terminal, talk
 from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.cli.options import (
     AsJson,
@@ -19,7 +19,8 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.errors import UsageError
+from mlpredict.cli.problems import Problems
+from mlpredict.errors import NotFound, UsageError
 
 STDOUT = "-"
 
@@ -52,29 +53,45 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show predictions whole: model, file, time, all probabilities, and the picture."""
+    """Show predictions whole: model, file, time, all probabilities, and the picture.
+
+    What is wrong with one of them is said, and the others are shown.
+    """
     if not export_image and (output is not None or force):
         raise UsageError("-o and --force go with --export-image")
     if export_image and output == STDOUT and len(ids) > 1:
         raise UsageError("-o -: one image at a time")
+    if export_image and output == STDOUT and stdout_is_terminal():
+        raise UsageError("-o -: stdout is a terminal: pipe it somewhere, or name a file")
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, FIELDS)
 
     from mlpredict.storage.repository import open_repository
 
+    problems = Problems()
+    details = []
     with open_repository(dsn or settings.dsn(), talk.notice) as repository:
-        details = [repository.detail(prediction_id) for prediction_id in ids]
+        for prediction_id in ids:
+            with problems.told(NotFound):
+                details.append(repository.detail(prediction_id))
     if export_image:
-        from mlpredict.cli.export import export_images
+        from mlpredict.cli.export import FileNotWritten, require_folder, write_image
+        from mlpredict.inputs.stored import ImageUnavailable
 
-        export_images(details, output, force=force)
+        if len(ids) > 1:
+            require_folder(output)
+        for detail in details:
+            with problems.told(ImageUnavailable, FileNotWritten):
+                write_image(detail, output, force=force)
     elif chosen is Format.TABLE:
         from mlpredict.cli.portrait import print_portrait
 
         for detail in details:
             print_portrait(detail)
-    else:
+    elif details:
         from mlpredict.cli.formats import prediction_fields
         from mlpredict.cli.output import write_records
 
         write_records((prediction_fields(detail.record) for detail in details), chosen, shown)
+    if problems.status:
+        raise typer.Exit(problems.status)

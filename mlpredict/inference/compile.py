@@ -10,9 +10,12 @@ import hashlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -24,12 +27,15 @@ import numpy as np
 from mlpredict.errors import ModelError
 from mlpredict.inference.files import ModelFiles
 from mlpredict.inference.signature import Signature
+from mlpredict.inference.trust import require_trust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Raised when the same model would come out differently; what older versions cached is then rebuilt.
-COMPILER_VERSION = 1
+COMPILER_VERSION = 2
+# More than thirty times what the slowest model took that was tried.
+COMPILER_SECONDS = 900
 # Largest difference from TensorFlow, in the output's own units up to 1, relative above it.
 TOLERANCE = 1e-4
 
@@ -41,6 +47,8 @@ class Compiled:
     flatbuffer: bytes | None
     reason: str | None
     difference: float | None
+    danger: str | None = None
+    """What the model would do beside computing; known because it was trusted when it was compiled."""
 
 
 def compiled_model(
@@ -49,6 +57,8 @@ def compiled_model(
     cache: Path,
     examples: Callable[[Signature], NDArray[Any]],
     notify: Callable[[str], None],
+    *,
+    trusted: bool = False,
 ) -> Compiled:
     """The model's flatbuffer from the cache, compiled and cached first where it is not there.
 
@@ -57,13 +67,15 @@ def compiled_model(
     well: trying again would take as long.
 
     Raises:
-        ModelError: TensorFlow cannot load the model.
+        ModelError: TensorFlow cannot load the model, or it would do more than compute and is not
+            `trusted`, now or when it was compiled.
     """
     entry = _CacheEntry(cache, files.sha256)
     if (cached := entry.read()) is not None:
+        require_trust(cached.danger, str(files.path), trusted=trusted)
         return cached
     notify(f"preparing {name} for LiteRT, once; this takes a few seconds")
-    compiled = _compile_in_process(files, examples)
+    compiled = _compile_in_process(files, examples, trusted=trusted)
     try:
         entry.write(compiled)
     except OSError as error:
@@ -86,14 +98,14 @@ class _CacheEntry:
             if facts["compiler"] != COMPILER_VERSION:
                 return None
             if facts["flatbuffer_sha256"] is None:
-                return Compiled(None, facts["reason"], facts["difference"])
+                return Compiled(None, facts["reason"], facts["difference"], facts["danger"])
             flatbuffer = self._flatbuffer.read_bytes()
         except (OSError, ValueError, KeyError, TypeError):
             # Missing or damaged, it is made again.
             return None
         if hashlib.sha256(flatbuffer).hexdigest() != facts["flatbuffer_sha256"]:
             return None
-        return Compiled(flatbuffer, None, facts["difference"])
+        return Compiled(flatbuffer, None, facts["difference"], facts["danger"])
 
     def write(self, compiled: Compiled) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +118,7 @@ class _CacheEntry:
             "flatbuffer_sha256": digest,
             "reason": compiled.reason,
             "difference": compiled.difference,
+            "danger": compiled.danger,
         }
         _replace(self._facts, json.dumps(facts, indent=2).encode())
 
@@ -131,26 +144,54 @@ def _replace(path: Path, content: bytes) -> None:
         raise
 
 
-def _compile_in_process(files: ModelFiles, examples: Callable[[Signature], NDArray[Any]]) -> Compiled:
+def _compile_in_process(
+    files: ModelFiles, examples: Callable[[Signature], NDArray[Any]], *, trusted: bool
+) -> Compiled:
     """Talk with the compiler process: it tells the signature, gets the examples, tells the outcome."""
     with (
         tempfile.TemporaryDirectory(prefix="mlpredict-compile-") as folder,
         tempfile.TemporaryFile() as log,
     ):
         # The module is found through the installation alone: the working folder may hold anything.
-        command = [sys.executable, "-P", "-m", "mlpredict.inference.compiler", str(files.path), folder]
+        program = [sys.executable, "-P", "-m", "mlpredict.inference.compiler"]
+        command = [*program, str(files.path), folder, *(["trusted"] if trusted else [])]
         # TensorFlow leaves temporary files behind; in the folder they go with it.
         env = {**os.environ, "TMPDIR": folder}
         pipe = subprocess.PIPE
         with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process:
+            given_up_at = time.monotonic() + COMPILER_SECONDS
+            deadline = threading.Timer(COMPILER_SECONDS, process.kill)
+            deadline.start()
             try:
                 signature = _receive(process, log)
                 _send(process, examples(Signature.from_json(signature)))
                 outcome = _receive(process, log)
+            except _Ended as ended:
+                raise _failure(files.path, ended, in_time=time.monotonic() < given_up_at) from ended
             finally:
+                deadline.cancel()
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
-        return Compiled(flatbuffer, outcome["reason"], outcome["difference"])
+        return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"])
+
+
+class _Ended(Exception):
+    """The compiler process ended without an answer; with what status."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+def _failure(path: Path, ended: _Ended, *, in_time: bool) -> ModelError:
+    if not in_time:
+        return ModelError(
+            f"{path}: TensorFlow has not finished with it after {COMPILER_SECONDS / 60:.0f} minutes"
+        )
+    if ended.status == -signal.SIGKILL:
+        return ModelError(f"{path}: TensorFlow was killed over it, as happens when memory runs out")
+    if ended.status < 0:
+        return ModelError(f"{path}: TensorFlow crashed over it ({signal.Signals(-ended.status).name})")
+    return ModelError(f"{path}: TensorFlow's process ended with status {ended.status}")
 
 
 def _send(process: subprocess.Popen[bytes], tensor: NDArray[Any]) -> None:
@@ -168,11 +209,10 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        status = process.wait()
+        ended = _Ended(process.wait())
         log.seek(0)
-        error = ModelError(f"the compiler process ended with status {status}")
-        error.add_note(log.read().decode("utf-8", "replace"))
-        raise error
+        ended.add_note(log.read().decode("utf-8", "replace"))
+        raise ended
     message: dict[str, Any] = json.loads(line)
     if "error" in message:
         raise ModelError(message["error"], hint=message.get("hint"))

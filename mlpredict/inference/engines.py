@@ -182,17 +182,18 @@ class TensorFlowEngine:
 
     name = EngineName.TENSORFLOW
 
-    def __init__(self, path: Path, where: str) -> None:
+    def __init__(self, path: Path, where: str, *, trusted: bool = False) -> None:
         """Load a SavedModel folder, a `.keras` or a `.h5` file.
 
         Raises:
-            ModelError: TensorFlow cannot load it.
+            ModelError: TensorFlow cannot load it, or it would do more than compute and is not trusted.
         """
         from mlpredict.inference.reference import load_reference
 
         with quiet_stderr():
-            self._reference = load_reference(path, where)
+            self._reference = load_reference(path, where, trusted=trusted)
         self.signature = self._reference.signature
+        self.danger = self._reference.danger
 
     @property
     def workers(self) -> int:
@@ -206,4 +207,4 @@ class TensorFlowEngine:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
+    return str(error).strip().partition("\n")[0] or "it does not say why"

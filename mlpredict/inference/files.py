@@ -15,6 +15,8 @@ from mlpredict.errors import ModelError
 
 BLOCK_BYTES = 1 << 20
 MAX_INFLATION = 100
+# Its offsets have 31 bits.
+MAX_FLATBUFFER_BYTES = 1 << 31
 SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
@@ -81,6 +83,8 @@ def _recognise(path: Path) -> ModelFormat:
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:8] == b"TFL3":
+        if path.stat().st_size > MAX_FLATBUFFER_BYTES:
+            raise ModelError(f"{path}: larger than a .tflite file can be")
         return ModelFormat.TFLITE
     if head == b"\x89HDF\r\n\x1a\n":
         return ModelFormat.H5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpredict.ahead import interruptible
 from mlpredict.domain import (
     Activation,
     EngineName,
@@ -25,7 +27,7 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.compile import compiled_model
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
 from mlpredict.inference.files import ModelFiles, ModelFormat, open_model
-from mlpredict.inference.outputs import OutputReader, guess_task
+from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
 from mlpredict.inference.signature import Signature, image_spec, output_index
 from mlpredict.inference.tensors import random_pixels, to_tensor
@@ -67,9 +69,13 @@ class Model:
         return self.reader.read(self.outputs(np.stack([sample.pixels for sample in samples])))
 
     def outputs(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
-        """The chosen output for pixels of shape (batch, height, width, channels)."""
+        """The chosen output for pixels of shape (batch, height, width, channels).
+
+        Raises:
+            ModelError: the engine cannot run it, or what it gives is not an answer for every image.
+        """
         tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
-        return self.engine.run(tensor)[self.output]
+        return _answers(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
 
     @property
     def workers(self) -> int:
@@ -90,17 +96,20 @@ def load_model(
     cache: Path,
     notify: Callable[[str], None],
     examples: Examples = no_examples,
+    trusted: bool = False,
 ) -> Model:
     """Load a model, compiling it for LiteRT the first time it is seen.
 
     `examples` gives real images, decoded for the model, that a newly compiled model is verified on.
+    A model that does more than compute is used only if it is `trusted`, and then with a notice.
 
     Raises:
-        ModelError: there is no model, it takes no images, or the engine asked for cannot run it.
+        ModelError: there is no model, it takes no images, it is not trusted, or the engine asked for
+            cannot run it.
     """
     files = open_model(path)
     sidecar = read_sidecar(files)
-    running = _engine(files, sidecar, engine, cache, notify, examples)
+    running = _engine(files, sidecar, engine, cache, notify, examples, trusted=trusted)
     where = str(path)
     spec = image_spec(running.signature, sidecar.preprocessing, where)
     output = output_index(running.signature, sidecar.output, where)
@@ -115,29 +124,47 @@ def _engine(
     cache: Path,
     notify: Callable[[str], None],
     examples: Examples,
+    *,
+    trusted: bool,
 ) -> Engine:
     where = str(files.path)
     if not litert_is_installed():
         if wanted is EngineName.LITERT or files.format is ModelFormat.TFLITE:
             raise ModelError(f"{where}: there is no LiteRT for this platform to run it")
-        return TensorFlowEngine(files.path, where)
+        return _on_tensorflow(where, files, notify, trusted=trusted)
     if files.format is ModelFormat.TFLITE:
         if wanted is EngineName.TENSORFLOW:
             raise ModelError(f"{where}: a .tflite file runs on LiteRT only")
         return LiteRtEngine(files.path.read_bytes(), where)
     if wanted is EngineName.TENSORFLOW:
-        return TensorFlowEngine(files.path, where)
+        return _on_tensorflow(where, files, notify, trusted=trusted)
 
     def example_tensors(signature: Signature) -> NDArray[Any]:
         spec = image_spec(signature, sidecar.preprocessing, where)
         return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
 
-    compiled = compiled_model(files, _name(files, sidecar), cache / "models", example_tensors, notify)
+    compiled = compiled_model(
+        files, _name(files, sidecar), cache / "models", example_tensors, notify, trusted=trusted
+    )
     if compiled.flatbuffer is not None:
+        _warn(compiled.danger, where, notify)
         return LiteRtEngine(compiled.flatbuffer, where)
     if wanted is EngineName.LITERT:
         raise ModelError(f"{where}: LiteRT cannot run it: {compiled.reason}")
-    return TensorFlowEngine(files.path, where)
+    return _on_tensorflow(where, files, notify, trusted=trusted)
+
+
+def _on_tensorflow(
+    where: str, files: ModelFiles, notify: Callable[[str], None], *, trusted: bool
+) -> TensorFlowEngine:
+    engine = TensorFlowEngine(files.path, where, trusted=trusted)
+    _warn(engine.danger, where, notify)
+    return engine
+
+
+def _warn(danger: str | None, where: str, notify: Callable[[str], None]) -> None:
+    if danger is not None:
+        notify(f"warning: {where}: {danger}")
 
 
 def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
@@ -149,7 +176,7 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
     task, activation = sidecar.task, sidecar.activation
     shape: tuple[int | None, ...] = engine.signature.outputs[output].shape
     if task is None or activation is None or not shape or shape[-1] is None:
-        probed = _probe(engine, spec, output)
+        probed = _probe(engine, spec, output, where)
         shape = probed.shape
         guessed_task, guessed_activation = guess_task(probed, sidecar.labels)
         task = task or guessed_task
@@ -159,10 +186,27 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
     return OutputReader(task, activation, sidecar.labels)
 
 
-def _probe(engine: Engine, spec: ImageSpec, output: int) -> NDArray[Any]:
+def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
-    return engine.run(tensor)[output]
+    outputs = interruptible(lambda: engine.run(tensor))
+    return _answers(outputs[output], PROBE_IMAGES, where)
+
+
+def _answers(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
+    """The output itself, where it has something to store for every image."""
+    if output.dtype.kind not in NUMBERS:
+        raise ModelError(f"{where}: answers with {_kind(output.dtype)}: expected numbers")
+    if output.shape[:1] != (images,) or not output.size:
+        asked = f"{images} image{'s' if images > 1 else ''}"
+        raise ModelError(
+            f"{where}: answers {asked} with an array of shape {output.shape}: expected a row for each"
+        )
+    return output
+
+
+def _kind(dtype: np.dtype[Any]) -> str:
+    return "text" if dtype.kind in "OSUT" else f"{dtype} values"
 
 
 def _usual_activation(task: Task, guessed: Activation) -> Activation:
@@ -207,7 +251,8 @@ def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: Outp
 
 
 def _name(files: ModelFiles, sidecar: Sidecar) -> str:
-    return sidecar.name or files.path.stem
+    # Of a file whose name is not UTF-8 what text there is: a database takes no more.
+    return sidecar.name or os.fsencode(files.path.stem).decode("utf-8", "replace")
 
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Softmax in float32 over a thousand classes is well within this of one.
 SUM_TOLERANCE = 1e-3
+# The kinds of numpy's dtypes that can be stored: no complex numbers, no strings.
+NUMBERS = "biuf"
 NOT_FINITE = "the model answered NaN or infinity"
 
 

@@ -3,50 +3,63 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpredict.errors import ModelError
 from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.inference.trust import danger_in_graphs, danger_in_keras, require_trust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+PLACE = re.compile(r"^\{\{.*?\}\} ")
 SIGNATURE_KEYS = ("serving_default", "serve")
 
 
+@dataclass(frozen=True, slots=True)
 class ReferenceModel:
     """What TensorFlow makes of a model; its answers are what every other engine is measured by."""
 
-    def __init__(
-        self,
-        signature: Signature,
-        call: Callable[[Any], list[Any]],
-        export: Callable[[Path], tuple[Path, str]],
-    ) -> None:
-        self.signature = signature
-        self._call = call
-        self._export = export
+    where: str
+    signature: Signature
+    danger: str | None
+    """What it does beside computing, where it is trusted with that."""
+    call: Callable[[Any], list[Any]]
+    write: Callable[[Path], tuple[Path, str]]
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """All outputs for one batch, in the signature's order."""
-        return [output.numpy() for output in self._call(tensor)]
+        """All outputs for one batch, in the signature's order.
+
+        Raises:
+            ModelError: TensorFlow cannot run it.
+        """
+        try:
+            return [_as_numpy(output) for output in self.call(tensor)]
+        except Exception as error:
+            raise ModelError(f"{self.where}: TensorFlow cannot run it: {_reason(error)}") from error
 
     def export(self, folder: Path) -> tuple[Path, str]:
         """The model as a SavedModel and its signature's key; written below `folder` if need be."""
-        return self._export(folder)
+        return self.write(folder)
 
 
-def load_reference(path: Path, where: str) -> ReferenceModel:
+def load_reference(path: Path, where: str, *, trusted: bool) -> ReferenceModel:
     """Load a SavedModel folder, or a `.keras` or `.h5` file.
 
+    One that would do more than compute is loaded only if it is `trusted`.
+
     Raises:
-        ModelError: TensorFlow cannot load it, or it has no signature to serve.
+        ModelError: TensorFlow cannot load it, it has no signature to serve, or it is not trusted.
     """
     _choose_quiet_tensorflow()
     try:
-        return _load_saved_model(path, where) if path.is_dir() else _load_keras(path)
+        danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path)
+        require_trust(danger, where, trusted=trusted)
+        return _load_saved_model(path, where, danger) if path.is_dir() else _load_keras(path, where, danger)
     except ModelError:
         raise
     except Exception as error:
@@ -58,7 +71,13 @@ def _choose_quiet_tensorflow() -> None:
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 
-def _load_saved_model(path: Path, where: str) -> ReferenceModel:
+def _danger_in_saved_model(folder: Path) -> str | None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    return danger_in_graphs(SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs)
+
+
+def _load_saved_model(path: Path, where: str, danger: str | None) -> ReferenceModel:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -78,13 +97,13 @@ def _load_saved_model(path: Path, where: str) -> ReferenceModel:
         answer = loaded.signatures[key](**{inputs[0].name: tf.constant(tensor)})
         return [answer[name] for name in names]
 
-    return ReferenceModel(Signature(inputs, outputs), call, lambda _folder: (path, key))
+    return ReferenceModel(where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key))
 
 
-def _load_keras(path: Path) -> ReferenceModel:
+def _load_keras(path: Path, where: str, danger: str | None) -> ReferenceModel:
     import tensorflow as tf
 
-    model: Any = tf.keras.models.load_model(str(path), compile=False)
+    model: Any = tf.keras.models.load_model(str(path), compile=False, safe_mode=danger is None)
     inputs = tuple(_tensor_spec(tensor.name, tensor) for tensor in model.inputs)
     outputs = tuple(_tensor_spec(f"output_{n}", tensor) for n, tensor in enumerate(model.outputs))
     input_signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in inputs]
@@ -108,7 +127,15 @@ def _load_keras(path: Path) -> ReferenceModel:
         archive.write_out(str(target), verbose=False)
         return target, SIGNATURE_KEYS[0]
 
-    return ReferenceModel(Signature(inputs, outputs), call, export)
+    return ReferenceModel(where, Signature(inputs, outputs), danger, call, export)
+
+
+def _as_numpy(tensor: Any) -> NDArray[Any]:
+    import tensorflow as tf
+
+    # numpy has no such numbers of its own, and nothing that takes them.
+    array: NDArray[Any] = (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
+    return array
 
 
 def _tensor_spec(name: str, tensor: Any) -> TensorSpec:
@@ -123,10 +150,10 @@ def _known_shape(shape: Any) -> tuple[int | None, ...]:
 
 
 def _reason(error: Exception) -> str:
-    words = " ".join(str(error).split())
-    if "Lambda" in words and "unsafe" in words.lower():
-        return "it has a Lambda layer, which would run code from the file"
+    # Keras puts the cause last, behind the whole configuration; TensorFlow puts the place first, in braces.
+    words = " ".join(str(error).rpartition("Exception encountered:")[2].split())
     if "tf_keras" in words or "from keras.src.legacy" in words or "Could not deserialize class" in words:
         return "it was saved by Keras 2 or needs custom code; save it as .h5 or SavedModel"
-    sentence = words.partition(". ")[0]
-    return sentence[:300] or type(error).__name__
+    sentence = PLACE.sub("", words).partition(". ")[0]
+    # A KeyError quotes its message.
+    return sentence.strip('"')[:300] or type(error).__name__

@@ -47,7 +47,7 @@ def read_sidecar(files: ModelFiles) -> Sidecar:
         return Sidecar()
     try:
         table = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"{path}: {error}") from error
     try:
         return _parse(table, files)
@@ -98,6 +98,8 @@ def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
     match value:
         case None:
             return None
+        case str() if Path(value).is_absolute() or ".." in Path(value).parts:
+            raise _Misstated(f"labels = {value!r}: expected the name of a file beside the model")
         case str():
             return _labels_file(files.companion(value))
         case list() if value and all(type(label) in (str, int) for label in value):
@@ -107,6 +109,8 @@ def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
 
 
 def _labels_file(path: Path) -> tuple[str, ...]:
+    if path.exists() and not path.is_file():
+        raise _Misstated(f"labels: {path} is no regular file")
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, ValueError) as error:

@@ -10,6 +10,8 @@ from mlpredict.domain import ImageSpec, Preprocessing, Scaling
 from mlpredict.errors import ModelError
 
 CHANNELS = (1, 3, 4)
+# A quarter of a gigabyte of float32, and a few images are needed at once.
+MAX_VALUES = 1 << 26
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
 
 
@@ -67,6 +69,8 @@ def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -
             )
     if tensor.dtype not in INPUT_DTYPES:
         raise ModelError(f"{where}: takes {tensor}: expected numbers")
+    if 0 in (height, width) or (height or 1) * (width or 1) * channels > MAX_VALUES:
+        raise ModelError(f"{where}: takes {tensor}: expected an image of 1 to {MAX_VALUES:,} numbers")
     _check_scaling(preprocessing.scaling, channels, where)
     return ImageSpec(height, width, channels, preprocessing)
 
@@ -75,9 +79,11 @@ def output_index(signature: Signature, name: str | None, where: str) -> int:
     """Which output is the prediction: the one the sidecar names, else the first.
 
     Raises:
-        ModelError: it has no output of that name.
+        ModelError: it has no output of that name, or none at all.
     """
     names = [tensor.name for tensor in signature.outputs]
+    if not names:
+        raise ModelError(f"{where}: has no output")
     if name is None:
         return 0
     if name not in names:

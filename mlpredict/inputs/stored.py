@@ -19,7 +19,7 @@ class ImageUnavailable(MlpredictError):
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """An image's bytes and their declared content type."""
+    """An image's bytes and their declared content type, which whoever wrote the row may have made up."""
 
     content: bytes
     contenttype: str
@@ -29,7 +29,8 @@ def load_stored(image: StoredImage) -> ImageFile:
     """The bytes of a stored input.
 
     Raises:
-        ImageUnavailable: the row is damaged, or the file it refers to is gone or has changed.
+        ImageUnavailable: the row is damaged, or the file it refers to is gone, has changed, or cannot
+            be told from any other.
     """
     where = f"input {image.input_id}"
     if image.uri is None:
@@ -47,7 +48,7 @@ def _from_data_uri(uri: str, where: str) -> ImageFile:
     contenttype, *parameters = header.split(";")
     if not comma:
         raise ImageUnavailable(f"{where}: damaged: the data: URI has no data")
-    if "base64" not in parameters:
+    if "base64" not in map(str.lower, parameters):
         return ImageFile(unquote_to_bytes(payload), contenttype)
     try:
         return ImageFile(base64.b64decode(payload, validate=True), contenttype)
@@ -56,16 +57,29 @@ def _from_data_uri(uri: str, where: str) -> ImageFile:
 
 
 def _from_reference(image: StoredImage, where: str) -> ImageFile:
-    import os
-
-    try:
-        path = os.fsdecode(unquote_to_bytes(urlsplit(str(image.uri)).path))
-    except ValueError as error:
-        raise ImageUnavailable(f"{where}: damaged: {error}") from error
+    path = _local_path(str(image.uri), where)
+    if image.sha256 is None:
+        # Every reference of ours has one; without it a row could ask for any file that the user can read.
+        raise ImageUnavailable(f"{where}: {path}: not read, as no hash is stored to know the file by")
     try:
         content = read(Source(path))
     except (Unusable, ValueError) as error:
         raise ImageUnavailable(f"{where}: {path}: {error}") from error
-    if image.sha256 is not None and hashlib.sha256(content).digest() != image.sha256:
+    except (MemoryError, OverflowError) as error:
+        raise ImageUnavailable(f"{where}: {path}: larger than memory") from error
+    if hashlib.sha256(content).digest() != image.sha256:
         raise ImageUnavailable(f"{where}: {path}: the file has changed since it was predicted")
     return ImageFile(content, image.contenttype or "application/octet-stream")
+
+
+def _local_path(uri: str, where: str) -> str:
+    import os
+
+    try:
+        parts = urlsplit(uri)
+        path = os.fsdecode(unquote_to_bytes(parts.path))
+    except ValueError as error:
+        raise ImageUnavailable(f"{where}: damaged: {error}") from error
+    if parts.netloc not in ("", "localhost"):
+        raise ImageUnavailable(f"{where}: the file is on another machine: {parts.netloc}")
+    return path

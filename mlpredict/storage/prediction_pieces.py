@@ -13,7 +13,6 @@ from datetime import datetime
 import orjson
 
 from mlpredict.domain import PredictionRecord
-from mlpredict.errors import DatabaseError
 from mlpredict.storage.text import decode_filename
 
 # The columns of `statements.PREDICTIONS`: whatever PostgreSQL has not made JSON is alone in its piece, behind
@@ -26,6 +25,7 @@ ESCAPED = bytes(range(32)) + b"\\"
 # Of eleven names and five strings; fewer where a string is null.
 QUOTES = 2 * (11 + 5)
 NULL = "null"
+LINE_ENDS = str.maketrans("\n\r", "  ")
 
 HEAD = re.compile(r'\{"prediction_id":([^,]+),"input_id":([^,]+),"run_id":([^,]+),"filename":(.+)', re.DOTALL)
 CONTENTTYPE = re.compile(r',"contenttype":(.+),"prediction":', re.DOTALL)
@@ -45,11 +45,7 @@ def as_json(rows: Sequence[Pieces]) -> list[bytes | PredictionRecord]:
 
 
 def as_record(row: Pieces) -> PredictionRecord:
-    """Any prediction.
-
-    Raises:
-        DatabaseError: its time is one that Python does not know, as infinity or the year 10000.
-    """
+    """Any prediction; without its time where Python does not know that, as infinity or the year 10000."""
     head, contenttype, output, likely, tail = row
     prediction_id, input_id, run_id, filename = _groups(HEAD, head)
     likely_class, label = _groups(LIKELY, likely)
@@ -60,7 +56,7 @@ def as_record(row: Pieces) -> PredictionRecord:
         run_id=_integer(run_id),
         filename=decode_filename(_string(filename), bytes.fromhex(raw) if raw else None),
         contenttype=_string(_groups(CONTENTTYPE, contenttype)[0]),
-        prediction=output,
+        prediction=_on_one_line(output),
         likely_class=_integer(likely_class),
         label=_string(label),
         score=None if score == NULL else float(score),
@@ -109,8 +105,13 @@ def _string(text: str) -> str | None:
     return None if text == NULL else text[1:-1]
 
 
-def _time(text: str) -> datetime:
+def _time(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise DatabaseError(f"a time that cannot be shown: {text}") from error
+    except ValueError:
+        return None
+
+
+def _on_one_line(text: str) -> str:
+    """JSON as it was, with its line ends, which are never part of a string, made spaces."""
+    return text.translate(LINE_ENDS) if "\n" in text or "\r" in text else text

@@ -13,6 +13,7 @@ from psycopg.rows import tuple_row
 from mlpredict.domain import PredictionFilter
 from mlpredict.storage import statements
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.numbers import bigint, real
 from mlpredict.storage.prediction_pieces import Pieces
 from mlpredict.storage.text import glob_to_regex, storable
 
@@ -36,7 +37,7 @@ def prediction_rows(
     conditions = [statements.CONDITIONS[name] for name in values] or [sql.SQL("true")]
     query = statements.PREDICTIONS.format(
         where=sql.SQL(" AND ").join(conditions),
-        limit=sql.SQL("ALL") if limit is None else sql.Literal(limit),
+        limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
     # Older client libraries give one row at a time.
     at_once = BLOCK_ROWS if capabilities.has_stream_chunked() else 1
@@ -73,12 +74,12 @@ def values_of(connection: Connection, wanted: PredictionFilter, before: int | No
     """What the conditions of a filter compare with, by their names; none for what it leaves open."""
     one_label = len(wanted.labels) == 1
     values = {
-        "before": before,
+        "before": None if before is None else bigint(before),
         "label": storable(wanted.labels[0]) if one_label else None,
         "labels": [storable(label) for label in wanted.labels] if len(wanted.labels) > 1 else None,
-        "run": wanted.run_id,
-        "min_score": wanted.min_score,
-        "max_score": wanted.max_score,
+        "run": None if wanted.run_id is None else bigint(wanted.run_id),
+        "min_score": None if wanted.min_score is None else real(wanted.min_score),
+        "max_score": None if wanted.max_score is None else real(wanted.max_score),
         "since": wanted.since,
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),

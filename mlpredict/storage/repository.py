@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import orjson
 from psycopg import sql
@@ -40,12 +40,15 @@ from mlpredict.storage.connection import (
     place_of,
     translated,
 )
+from mlpredict.storage.numbers import bigint
 from mlpredict.storage.prediction_pieces import as_json, as_record
 from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
 from mlpredict.storage.text import encode_filename, storable
 
 # Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one.
 INSERT_BYTES = 256 << 10
+
+Word = TypeVar("Word", Task, Activation)
 
 # What tells one input from another: the SHA-256 of its file, and what was kept of it.
 InputKey = tuple[bytes, str]
@@ -61,8 +64,8 @@ class _DetailRow:
     width: int | None
     height: int | None
     task: str | None
-    labels: list[str] | None
-    description: Mapping[str, Any] | None
+    labels: object
+    description: object
 
 
 class Repository:
@@ -198,7 +201,7 @@ class Repository:
             NotFound: there is none of this id.
         """
         with translated(), self._connection.transaction():
-            rows = list(prediction_rows(self._connection, {"id": prediction_id}))
+            rows = list(prediction_rows(self._connection, {"id": bigint(prediction_id)}))
             if not rows:
                 raise NotFound(f"there is no prediction {prediction_id}")
             with self._connection.cursor(row_factory=class_row(_DetailRow)) as cursor:
@@ -335,14 +338,19 @@ def _prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> t
 
 def _detail(record: PredictionRecord, row: _DetailRow) -> PredictionDetail:
     image = StoredImage(record.input_id, row.image, row.sha256, row.image_contenttype, row.width, row.height)
-    activation = (row.description or {}).get("activation")
+    description = row.description if isinstance(row.description, dict) else {}
     return PredictionDetail(
         record,
         image,
-        Task(row.task) if row.task else None,
-        Activation(activation) if activation else None,
-        row.labels,
+        _one_of(Task, row.task),
+        _one_of(Activation, description.get("activation")),
+        [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
     )
+
+
+def _one_of(words: type[Word], text: object) -> Word | None:
+    """The word of ours that a column holds; None where another program has put something else there."""
+    return next((word for word in words if word == text), None)
 
 
 def _json(value: object) -> str | None:

@@ -146,4 +146,4 @@ def test_a_published_database_is_adopted_listed_and_shown(
     table = mlpredict("show", "1", "--dsn", empty_dsn, "--format", "table")
     assert (table.returncode, b"0.8750" in table.stdout) == (0, True)
     mlpredict("show", "1", "--dsn", empty_dsn, "--export-image", cwd=tmp_path)
-    assert (tmp_path / "prediction-1.jpg").read_bytes() == b"\0\0\0"
+    assert (tmp_path / "prediction-1.bin").read_bytes() == b"\0\0\0"

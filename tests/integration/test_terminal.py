@@ -104,6 +104,11 @@ def test_waiting_for_a_keyboard_is_refused(environment: dict[str, str], dsn: str
     assert "stdin is a terminal" in on_a_terminal(environment, "predict", "-", "--dsn", dsn)
 
 
+def test_an_image_is_not_written_to_a_terminal(environment: dict[str, str], dsn: str) -> None:
+    screen = on_a_terminal(environment, "show", "1", "--dsn", dsn, "--export-image", "-o", "-")
+    assert "stdout is a terminal: pipe it somewhere, or name a file" in screen
+
+
 def test_an_interrupted_run_leaves_the_terminal_as_it_was(
     environment: dict[str, str], tmp_path: Path, digits: list[Path]
 ) -> None:

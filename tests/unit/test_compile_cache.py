@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlpredict.errors import ModelError
@@ -28,17 +31,17 @@ class Workshop:
         self.jobs = 0
         self.notices: list[str] = []
 
-    def compile(self, files: ModelFiles, examples: object) -> Compiled:
+    def compile(self, files: ModelFiles, examples: object, *, trusted: bool) -> Compiled:
         self.jobs += 1
         if isinstance(self.outcome, ModelError):
             raise self.outcome
         return self.outcome
 
-    def get(self, cache: Path, files: ModelFiles = FILES) -> Compiled:
+    def get(self, cache: Path, files: ModelFiles = FILES, *, trusted: bool = False) -> Compiled:
         def no_examples(_: object) -> object:
             raise AssertionError("the stand-in needs no examples")
 
-        return compiled_model(files, "cats", cache, no_examples, self.notices.append)  # type: ignore[arg-type]
+        return compiled_model(files, "cats", cache, no_examples, self.notices.append, trusted=trusted)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -85,7 +88,7 @@ def test_the_reason_why_it_cannot_be_compiled_is_kept_too(workshop: Workshop, tm
         pytest.param(lambda path: path.write_bytes(path.read_bytes()[:-1]), id="cut"),
         pytest.param(lambda path: path.write_bytes(b"\xff" * 20), id="garbage"),
         pytest.param(lambda path: path.write_bytes(b"[1]"), id="other JSON"),
-        pytest.param(lambda path: path.write_bytes(b'{"compiler": 1}'), id="JSON without the facts"),
+        pytest.param(lambda path: path.write_bytes(b'{"compiler": 2}'), id="JSON without the facts"),
     ],
 )
 def test_a_damaged_entry_is_made_again(
@@ -105,6 +108,42 @@ def test_what_another_compiler_made_is_made_again(workshop: Workshop, tmp_path: 
     facts.write_text(json.dumps({**json.loads(facts.read_text()), "compiler": 0}))
     workshop.get(tmp_path)
     assert workshop.jobs == 2
+
+
+@pytest.mark.parametrize("compiled", [FLATBUFFER, REFUSED], ids=["compiled", "not compiled"])
+def test_what_was_compiled_in_trust_is_not_used_without(
+    workshop: Workshop, tmp_path: Path, compiled: Compiled
+) -> None:
+    workshop.outcome = replace(compiled, danger="has a Lambda layer")
+    assert workshop.get(tmp_path, trusted=True) == workshop.outcome
+    with pytest.raises(ModelError, match=r"^/models/cats: has a Lambda layer$") as raised:
+        workshop.get(tmp_path)
+    assert "--unsafe-model" in str(raised.value.hint)
+    assert workshop.get(tmp_path, trusted=True) == workshop.outcome
+    assert workshop.jobs == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("kill -KILL $$", "TensorFlow was killed over it, as happens when memory runs out"),
+        ("kill -ABRT $$", "TensorFlow crashed over it (SIGABRT)"),
+        ("exit 7", "TensorFlow's process ended with status 7"),
+        ("exec sleep 60", "TensorFlow has not finished with it after 0 minutes"),
+    ],
+)
+def test_a_compiler_that_dies_or_hangs_is_one_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
+    program = tmp_path / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(compiling, "COMPILER_SECONDS", 0.5)
+    with pytest.raises(ModelError) as raised:
+        compiled_model(FILES, "cats", tmp_path / "cache", lambda _: np.zeros(1), lambda _: None)
+    assert str(raised.value) == f"{FILES.path}: {message}"
+    assert not (tmp_path / "cache").exists()
 
 
 def test_nothing_half_written_is_left(workshop: Workshop, tmp_path: Path) -> None:

@@ -6,11 +6,14 @@ import csv
 import io
 import json
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.cli.formats import encoder, prediction_fields
@@ -19,6 +22,7 @@ from tests.unit.images import CREATED, record
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
 NOT_UTF8 = os.fsdecode(b"caf\xe9.png")
+NASTY = "a\\\"',xtn\t\n\r\x1b\x07\x7f\x85\x9b\u2028\u202e\u200b\ufeffé😀"
 NAMES = {
     "plain": "three.png",
     "tab": "a\tb.png",
@@ -174,3 +178,40 @@ def test_lists_inside_a_record_are_json_in_every_format() -> None:
     for chosen in (Format.JSONL, Format.TSV):
         output = encoder(chosen, ["top"]).encode([top])
         assert b'[{"label":"3","score":0.5}]' in output
+
+
+def as_copy_reads(field: str) -> bytes:
+    """What PostgreSQL's COPY makes of a field."""
+    return re.sub(rb"\\(x[0-9a-f]{2}|.)", lambda found: unescaped(found[1]), os.fsencode(field))
+
+
+def unescaped(escape: bytes) -> bytes:
+    short = {b"t": b"\t", b"n": b"\n", b"r": b"\r", b"\\": b"\\"}
+    return bytes.fromhex(escape[1:].decode()) if escape[:1] == b"x" else short[escape]
+
+
+@given(st.binary(max_size=20).map(lambda raw: raw.replace(b"\0", b"")) | st.text(NASTY).map(os.fsencode))
+@example(b"\xc2\x9b")
+@example(b"\x9b")
+@example(b"\\x9b")
+def test_any_name_comes_back_byte_for_byte_from_every_format(raw: bytes) -> None:
+    name = os.fsdecode(raw)
+    records = [record(filename=name), record(8)]
+    lines = printed(Format.TSV, records, ["filename", "label"]).decode().splitlines()
+    assert [as_copy_reads(line.split("\t")[0]) for line in lines] == [raw, b"scans/three.png"]
+    assert [os.fsencode(row[1]) for row in parsed_csv(printed(Format.CSV, records))[1:]] == [
+        raw,
+        b"scans/three.png",
+    ]
+    assert next(os.fsencode(one["filename"]) for one in json.loads(printed(Format.JSON, records))) == raw
+    assert json.loads(printed(Format.JSONL, records).split(b"\n")[0])["filename"] == name
+
+
+@given(st.binary(max_size=20).map(os.fsdecode) | st.text(NASTY))
+def test_any_name_is_harmless_on_a_terminal_in_every_format(name: str) -> None:
+    for chosen in (Format.JSON, Format.JSONL, Format.CSV, Format.TSV):
+        encode = encoder(chosen, ["filename"], on_terminal=True)
+        encoded = encode.encode([{"filename": name}]) + encode.finish()
+        assert not set(encoded.decode()) & set("\0\x07\x08\t\r\x1b\x7f\x85\x9b\u2028\u202e\u200b\ufeff")
+        if chosen is Format.JSONL:
+            assert json.loads(encoded)["filename"] == name

@@ -89,9 +89,33 @@ def test_a_file_that_is_gone_is_refused(sample_of_a_file: Sample) -> None:
         load_stored(stored(new))
 
 
-def test_a_reference_without_a_hash_is_believed(sample_of_a_file: Sample) -> None:
+def test_a_reference_without_a_hash_is_not_read(sample_of_a_file: Sample) -> None:
     new = new_input(sample_of_a_file, Keep.REFERENCE, "ab12cd34")
-    assert load_stored(replace(stored(new), sha256=None)).content == png()
+    with pytest.raises(ImageUnavailable, match=r"(?s)^input 12: .*no hash is stored"):
+        load_stored(replace(stored(new), sha256=None))
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/passwd", "FILE:/etc/passwd", "file:etc/passwd"])
+def test_no_row_gets_at_a_file_by_its_name_alone(uri: str) -> None:
+    with pytest.raises(ImageUnavailable):
+        load_stored(of_uri(uri))
+    with pytest.raises(ImageUnavailable):
+        load_stored(replace(of_uri(uri), sha256=bytes(32)))
+
+
+def test_a_file_of_this_machine_may_be_said_to_be_so(sample_of_a_file: Sample) -> None:
+    new = new_input(sample_of_a_file, Keep.REFERENCE, "ab12cd34")
+    local = replace(stored(new), uri=new.uri.replace("file://", "file://localhost"))
+    assert load_stored(local).content == png()
+    elsewhere = replace(stored(new), uri=new.uri.replace("file://", "file://fileserver"))
+    with pytest.raises(ImageUnavailable, match="on another machine: fileserver"):
+        load_stored(elsewhere)
+
+
+@pytest.mark.parametrize("uri", ["file:///dev/zero", "file:///dev/tty", "file:///proc/kcore"])
+def test_what_is_no_file_or_has_no_end_is_refused(uri: str) -> None:
+    with pytest.raises(ImageUnavailable, match=r"^input 12: "):
+        load_stored(replace(of_uri(uri), sha256=bytes(32)))
 
 
 @given(st.binary())
@@ -125,6 +149,7 @@ def test_a_data_uri_need_not_be_base64() -> None:
         pytest.param("file:///", id="folder"),
         pytest.param("file:///nul%00.png", id="NUL"),
         pytest.param("file://[nowhere", id="no address"),
+        pytest.param("data:image/png;BASE64,%%%", id="no Base64, in capitals"),
     ],
 )
 def test_what_cannot_be_had_is_refused_with_the_input_it_stands_in(uri: str | None) -> None:

@@ -97,6 +97,14 @@ def test_what_is_no_model_is_refused_by_name_with_what_is_expected(
     assert "SavedModel folder" in str(raised.value.hint)
 
 
+def test_a_flatbuffer_larger_than_any_is_not_even_read(tmp_path: Path) -> None:
+    path = tmp_path / "sparse.tflite"
+    path.write_bytes(FLATBUFFER)
+    os.truncate(path, 200 << 30)
+    with pytest.raises(ModelError, match=r"sparse\.tflite: larger than a \.tflite file can be"):
+        open_model(path)
+
+
 def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     bomb = archive(tmp_path / "bomb.keras", {"config.json": b"{}", "model.weights.h5": bytes(4 << 20)})
     assert bomb.stat().st_size < 8192

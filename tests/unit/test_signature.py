@@ -58,6 +58,33 @@ def test_anything_else_is_no_image_and_the_message_says_what_it_is(shape: Shape,
     assert told in raised.value.message
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (None, 1_000_000, 1_000_000, 3),
+        (None, 28, 1_000_000, 3),
+        (None, 10**30, 1),
+        (None, None, 10**9, 1),
+        (None, 0, 28, 1),
+        (None, 28, 0),
+    ],
+)
+def test_an_image_of_any_size_would_not_do(shape: Shape) -> None:
+    with pytest.raises(
+        ModelError, match=r"^cats: takes input_0 .* expected an image of 1 to 67,108,864 numbers$"
+    ):
+        image_spec(taking(shape), Preprocessing(), "cats")
+
+
+def test_a_large_image_will_do() -> None:
+    assert image_spec(taking((None, 4096, 4096, 4)), Preprocessing(), "cats").height == 4096
+
+
+def test_a_model_without_outputs_is_refused() -> None:
+    with pytest.raises(ModelError, match="cats: has no output"):
+        output_index(Signature(taking((None, 2, 2, 1)).inputs, ()), None, "cats")
+
+
 @pytest.mark.parametrize("dtype", ["string", "bool", "complex64"])
 def test_text_is_no_image(dtype: str) -> None:
     with pytest.raises(ModelError, match=f"^cats: .* {dtype}: expected numbers"):

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Show where the database is, its version, whether it runs, its size and rows; starts nothing."""
-    import orjson
+    import json
 
     from mlpredict.storage.server_status import status_of
 
     found = _fields(status_of(dsn or settings.dsn(), talk.notice))
     if as_json:
-        write_data(orjson.dumps(found, option=orjson.OPT_INDENT_2) + b"\n")
+        # The place may have a name that is not UTF-8, which orjson refuses.
+        write_data(json.dumps(found, indent=2).encode() + b"\n")
     elif stdout_is_terminal():
         from mlpredict.cli.tables import print_pairs
 

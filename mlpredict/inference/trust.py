@@ -1,0 +1,161 @@
+"""Whether loading or running a model does more than compute: what its file says, before it is loaded.
+
+Keras refuses most of this itself. It is looked for all the same: what Keras minds has changed from one
+version to the next, and TensorFlow minds nothing at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from mlpredict.errors import ModelError
+from mlpredict.inference.files import DAMAGED_ARCHIVE
+
+HINT = "--unsafe-model runs it all the same"
+EXPORT = "export it as a SavedModel: model.export(…)"
+MAX_CONFIG_BYTES = 64 << 20
+CODE_IN_KERAS = {
+    "Lambda": "has a Lambda layer, which would run code from the file",
+    "__lambda__": "has a Python lambda, which would run code from the file",
+    "TorchModuleWrapper": "has a pickled Torch module, which would run code from the file",
+    "TFSMLayer": "has a TFSMLayer, which would load another model",
+}
+KERAS_PACKAGES = frozenset(
+    {"builtins", "keras", "keras_cv", "keras_hub", "keras_nlp", "tensorflow", "tf_keras"}
+)
+# Operations of TensorFlow that run Python, touch files, or talk to other machines.
+MEDDLING = re.compile(
+    r"PyFunc|File|Dataset|Reader|Summary(Db)?Writer|Import(Event|TPU)|Checkpoint|Rpc|Sql|Debug|DumpTensor|Remap"
+    r"|(En|De)code?Proto|^(Save|Restore)|DTensorRestore|DistributedSave|^_?(Send|Recv)$|RemoteCall|CustomCall"
+)
+# Tables of words lie in a SavedModel's assets; they are read, and go nowhere but into the answer.
+HARMLESS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+INITIALISERS = {"saved_model_main_op", "legacy_init_op"}
+# Every SavedModel has them to store its variables; they must not be part of what runs.
+OF_VARIABLES = re.compile(
+    r"^(Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice|MergeV2Checkpoints|Sharded\w+)$"
+)
+
+
+def danger_in_keras(path: Path) -> str | None:
+    """What a `.keras` or `.h5` file would do beside computing, in words that follow its name.
+
+    None stands for nothing. What cannot be read is no danger: it cannot be loaded either.
+
+    Raises:
+        ModelError: its description is too large to be one, or asks for what is no part of Keras.
+    """
+    # Whatever the file is called and looks like at first: it may be of both formats at once.
+    configs = [_zipped_config(path), _config_in_h5(path)]
+    return next((found for config in configs for found in _in_config(config, path)), None)
+
+
+def danger_in_graphs(graphs: Iterable[Any]) -> str | None:
+    """The same of a SavedModel, from its meta graphs."""
+    found = next(filter(None, map(_meddling_operation, graphs)), None)
+    return found and f"has the operation {found}, which reaches beyond the model"
+
+
+def require_trust(found: str | None, where: str, *, trusted: bool) -> None:
+    """Raises ModelError where a model is dangerous and nobody has said that it is trusted."""
+    if found is not None and not trusted:
+        raise ModelError(f"{where}: {found}", hint=HINT)
+
+
+def _zipped_config(path: Path) -> object:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
+                raise ModelError(f"{path}: its config.json is larger than any model's")
+            return json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, *DAMAGED_ARCHIVE):
+        return None
+
+
+def _config_in_h5(path: Path) -> object:
+    import h5py
+
+    if not h5py.is_hdf5(path):
+        return None
+    try:
+        with h5py.File(path) as file:
+            return json.loads(file.attrs["model_config"])
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError):
+        return None
+
+
+def _in_config(config: object, path: Path) -> Iterator[str]:
+    """The dangers in a model's configuration, at any depth."""
+    pending = [config]
+    while pending:
+        match pending.pop():
+            case Mapping() as described:
+                pending.extend(described.values())
+                if found := _in_object(described, path):
+                    yield found
+            case list() as several:
+                pending.extend(several)
+
+
+def _in_object(described: Mapping[str, Any], path: Path) -> str | None:
+    name, module = described.get("class_name"), described.get("module")
+    if not isinstance(name, str):
+        return None
+    # Registered names have a package in front.
+    kind = name.rpartition(">")[2]
+    if isinstance(module, str) and module.partition(".")[0] not in KERAS_PACKAGES:
+        raise ModelError(f"{path}: needs {module} for its {kind}, which is no part of Keras", hint=EXPORT)
+    return CODE_IN_KERAS.get(kind)
+
+
+def _meddling_operation(graph: Any) -> str | None:
+    inside = (node for function in graph.graph_def.library.function for node in function.node_def)
+    everything = chain(graph.graph_def.node, inside)
+    suspects = chain((node for node in everything if not OF_VARIABLES.match(node.op)), _running(graph))
+    return next((str(node.op) for node in suspects if _meddles(node)), None)
+
+
+def _meddles(node: Any) -> bool:
+    if node.op == "PrintV2":
+        return bool(node.attr["output_stream"].s.startswith(b"file:"))
+    return node.op not in HARMLESS and MEDDLING.search(node.op) is not None
+
+
+def _running(graph: Any) -> list[Any]:
+    """The nodes that loading or serving may run: all but those that store and restore variables."""
+    functions = {function.signature.name: function for function in graph.graph_def.library.function}
+    running = _reached(graph)
+    called = {*graph.object_graph_def.concrete_functions, *chain(*map(_called, running))}
+    while called:
+        if function := functions.pop(called.pop(), None):
+            running += function.node_def
+            called.update(*map(_called, function.node_def))
+    return running
+
+
+def _reached(graph: Any) -> list[Any]:
+    """The nodes outside of functions that a signature or the initialisation needs."""
+    nodes = {node.name: node for node in graph.graph_def.node}
+    pending = [tensor.name for one in graph.signature_def.values() for tensor in one.outputs.values()]
+    for key in INITIALISERS & graph.collection_def.keys():
+        pending += graph.collection_def[key].node_list.value
+    reached = []
+    while pending:
+        name = pending.pop().removeprefix("^").partition(":")[0]
+        if node := nodes.pop(name, None):
+            reached.append(node)
+            pending += node.input
+    return reached
+
+
+def _called(node: Any) -> set[str]:
+    """The functions that a node calls; one may also stand for an operation."""
+    attributes = node.attr.values()
+    listed = (function.name for attribute in attributes for function in attribute.list.func)
+    return {node.op, *(attribute.func.name for attribute in attributes), *listed}
