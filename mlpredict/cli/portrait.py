@@ -15,8 +15,9 @@ from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import Activation, PredictionDetail, Task
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
-from mlpredict.inputs.decode import Unusable, open_image
+from mlpredict.inputs.decode import open_image
 from mlpredict.inputs.pixels import to_channels
+from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
 

@@ -1,8 +1,11 @@
 """A process that decodes: requests on its standard input, answers on its standard output.
 
-It begins with a pickled True. A request is a pickled pair, file names and an `ImageSpec`; its answer
-a list with a `Decoded` or a reason for each. The end of the requests is the end of the process, also
-when whoever sent them was killed. `decoders` starts these processes and says why they are some.
+It begins with a pickled True. A request is a pickled triple: file names, or the bytes of what has none,
+an `ImageSpec` and the `Limits`; its answer a list with a `Decoded` or a reason for each. The end of the
+requests is the end of the process, also when whoever sent them was killed. `decoders` starts these
+processes and says why they are some.
+
+Here the system keeps the limits: of memory, and of processor time, which ends the process.
 """
 
 from __future__ import annotations
@@ -11,10 +14,17 @@ import gc
 import io
 import os
 import pickle
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
-from mlpredict.domain import Source
-from mlpredict.inputs.decode import decode_source
+from mlpredict.domain import ImageSpec, Limits, Source
+from mlpredict.inputs.decode import Decoded, decode_source
+
+# What Python and Pillow take themselves.
+OWN_BYTES = 20 << 20
+TURNS = "--turns="
 
 
 def main() -> None:
@@ -23,12 +33,71 @@ def main() -> None:
     # What is imported by now stays: the collector need not look through it again.
     gc.freeze()
     _send(answers, True)
+    limited: Limits | None = None
     while True:
         try:
-            filenames, spec = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
+            files, spec, limits = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
         except EOFError:
             return
-        _send(answers, [decode_source(Source(filename), spec) for filename in filenames])
+        if limits != limited:
+            _limit_memory(limits)
+            limited = limits
+        _send(answers, [_decoded(file, spec, limits) for file in files])
+
+
+def _decoded(file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
+    source = Source(file) if isinstance(file, str) else Source("", file)
+    _limit_time(limits.seconds)
+    decoded = decode_source(source, spec, limits, _my_turn)
+    _limit_time(0)
+    return decoded
+
+
+if hasattr(signal, "setitimer"):
+
+    def _limit_time(seconds: float) -> None:
+        """Let the system end this process after so much processor time from now; 0 is no limit."""
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+else:
+
+    def _limit_time(seconds: float) -> None:
+        """Windows has no such clock."""
+
+
+def _limit_memory(limits: Limits) -> None:
+    """Have whatever would take more memory fail, where the system knows such a limit."""
+    try:
+        import resource
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = limits.memory + OWN_BYTES
+    if most == resource.RLIM_INFINITY or wanted < most:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+
+
+def _turns_from(arguments: list[str]) -> int | None:
+    """The descriptor of the file whose lock is the turn, where processes take turns."""
+    return next((int(a.removeprefix(TURNS)) for a in arguments if a.startswith(TURNS)), None)
+
+
+def _my_turn() -> AbstractContextManager[None]:
+    """A block that one process at a time is in. A process that ends gives its turn back."""
+    descriptor = _turns_from(sys.argv)
+    return nullcontext() if descriptor is None else _locked(descriptor)
+
+
+@contextmanager
+def _locked(descriptor: int) -> Iterator[None]:
+    from fcntl import LOCK_EX, LOCK_UN, lockf
+
+    lockf(descriptor, LOCK_EX)
+    try:
+        yield
+    finally:
+        lockf(descriptor, LOCK_UN)
 
 
 def _send(answers: io.BufferedWriter, message: object) -> None:

@@ -1,6 +1,7 @@
 """Many files decoded at once: by processes, as Python runs one thread of a process at a time.
 
-A process of its own also bounds the damage of a file that a decoder's library dies of.
+A process of its own also bounds the damage of a file that a decoder's library dies of, or that takes
+too much time or memory.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,15 +19,15 @@ from itertools import cycle
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import USUAL_LIMITS, ImageSpec, Limits, Rejected, Sample, Source
 
 if TYPE_CHECKING:
     from mlpredict.inputs.decode import Decoded
 
 # Files that are to be decoded, with their positions, among what needs no decoding any more.
 Chunk = Sequence["tuple[int, Source] | Sample | Rejected"]
-# Files, and how they are to be decoded.
-Question = tuple[Sequence[str], ImageSpec]
+# Names of files, or the bytes of what has none, how they are to be decoded, and at what cost.
+Question = tuple[Sequence[str | bytes], ImageSpec, Limits]
 
 # The module is found through the installation alone: the working folder may hold anything.
 COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
@@ -43,12 +45,14 @@ class Decoders:
     def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
         """Start so many processes; they come up while this one goes on."""
         self._command = command
-        self._processes = [_Process(command) for _ in range(count)]
+        self._turns = _lock_file()
+        self._processes: list[_Process] = []
+        self.grow(count)
 
     def grow(self, count: int) -> None:
         """Have at least so many processes."""
         while len(self._processes) < count:
-            self._processes.append(_Process(self._command))
+            self._processes.append(_Process(self._command, self._turns))
 
     def __enter__(self) -> Self:
         return self
@@ -58,20 +62,31 @@ class Decoders:
     ) -> None:
         for process in self._processes:
             process.end()
+        if self._turns is not None:
+            self._turns.close()
 
-    def decode(self, chunks: Iterator[Chunk], spec: ImageSpec) -> Iterator[list[Sample | Rejected]]:
+    def decode(
+        self, chunks: Iterator[Chunk], spec: ImageSpec, limits: Limits = USUAL_LIMITS
+    ) -> Iterator[list[Sample | Rejected]]:
         """Decode the files of every chunk, in order; a file that ends its process is a `Rejected`.
 
         The names of `CHUNKS_EACH` chunks must fit into a pipe.
         """
         asked: deque[tuple[_Process, Chunk]] = deque()
         for process, chunk in zip(cycle(self._processes), chunks, strict=False):
-            process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec))
+            process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec, limits))
             asked.append((process, chunk))
             if len(asked) >= CHUNKS_EACH * len(self._processes):
                 yield _answered(*asked.popleft())
         while asked:
             yield _answered(*asked.popleft())
+
+    def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
+        """Decode a source, with content or without, while nothing else is asked for."""
+        (process, *_) = self._processes
+        process.ask(([source.filename if source.content is None else source.content], spec, limits))
+        (item,) = _answered(process, [(position, source)])
+        return item
 
 
 def _answered(process: _Process, chunk: Chunk) -> list[Sample | Rejected]:
@@ -84,8 +99,9 @@ def _answered(process: _Process, chunk: Chunk) -> list[Sample | Rejected]:
 class _Process:
     """One process; another takes its place when it ends untimely."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = command
+    def __init__(self, command: Sequence[str], turns: IO[bytes] | None) -> None:
+        self._inherited = () if turns is None else (turns.fileno(),)
+        self._command = [*command, *(f"--turns={number}" for number in self._inherited)]
         self._unanswered: deque[Question] = deque()
         self._process: subprocess.Popen[bytes] | None
         self._requests: IO[bytes]
@@ -99,16 +115,16 @@ class _Process:
 
     def answer(self) -> list[Decoded | str]:
         """What became of the files that were asked for first."""
-        filenames, spec = self._unanswered.popleft()
+        files, spec, limits = self._unanswered.popleft()
         try:
             return self._receive()
         except ENDED:
             if not self._has_started:
                 # It never will, and that is no file's fault.
-                return _decoded_here(filenames, spec)
+                return _decoded_here(files, spec, limits)
             self._restart()
         # One of them is to blame, and the others are none the worse for it.
-        answers = [self._answer_alone(filename, spec) for filename in filenames]
+        answers = [self._answer_alone(file, spec, limits) for file in files]
         for question in self._unanswered:
             self._send(question)
         return answers
@@ -124,12 +140,12 @@ class _Process:
                 pipe.close()
         return self._process.wait()
 
-    def _answer_alone(self, filename: str, spec: ImageSpec) -> Decoded | str:
-        self._send(([filename], spec))
+    def _answer_alone(self, file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
+        self._send(([file], spec, limits))
         try:
             (answer,) = self._receive()
         except ENDED:
-            return f"decoding it ended the decoder ({_described(self._restart())})"
+            return _reason(self._restart(), limits)
         return answer
 
     def _start(self) -> None:
@@ -137,7 +153,15 @@ class _Process:
         pipe = subprocess.PIPE
         try:
             # A Ctrl-C in the terminal is not for it: it ends when its requests do.
-            process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, start_new_session=True)
+            process = subprocess.Popen(
+                self._command,
+                stdin=pipe,
+                stdout=pipe,
+                # Libraries print what is wrong with a file; the reason says it.
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                pass_fds=self._inherited,
+            )
         except OSError:
             # It is the same as one that ends at once.
             self._process, self._requests, self._answers = None, io.BytesIO(), io.BytesIO()
@@ -168,10 +192,20 @@ class _Process:
         return pickle.load(self._answers)  # noqa: S301 - the other end is this program
 
 
-def _decoded_here(filenames: Sequence[str], spec: ImageSpec) -> list[Decoded | str]:
+def _decoded_here(files: Sequence[str | bytes], spec: ImageSpec, limits: Limits) -> list[Decoded | str]:
     from mlpredict.inputs.decode import decode_source
 
-    return [decode_source(Source(filename), spec) for filename in filenames]
+    sources = [Source(file) if isinstance(file, str) else Source("", file) for file in files]
+    return [decode_source(source, spec, limits) for source in sources]
+
+
+def _lock_file() -> IO[bytes] | None:
+    """A file that processes lock to take turns, where the system has such locks."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        return None
+    return tempfile.TemporaryFile()
 
 
 def _enlarge(pipe: IO[bytes]) -> None:
@@ -182,6 +216,12 @@ def _enlarge(pipe: IO[bytes]) -> None:
         return
     with suppress(OSError):
         fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _reason(status: int, limits: Limits) -> str:
+    if status == -getattr(signal, "SIGPROF", 0):
+        return f"takes too long to decode: more than {limits.seconds:g} s of processor time"
+    return f"decoding it ended the decoder ({_described(status)})"
 
 
 def _described(status: int) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from mlpredict.inputs.discover import IMAGE_SUFFIXES
+from mlpredict.inputs.discover import looks_like_an_image
+from mlpredict.inputs.walk import walk
 
 WEIGHED_ALL = 1000
 WEIGHED_OF_MORE = 16
@@ -27,7 +28,7 @@ def volume_of(names: Iterable[str]) -> tuple[int, int]:
     return images, size * images // weighed if weighed else 0
 
 
-def _files(names: Iterable[str]) -> Iterator[str | os.DirEntry[str]]:
+def _files(names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if os.path.isdir(name):
             yield from _images_in(name)
@@ -35,14 +36,8 @@ def _files(names: Iterable[str]) -> Iterator[str | os.DirEntry[str]]:
             yield name
 
 
-def _images_in(folder: str) -> Iterator[os.DirEntry[str]]:
-    try:
-        entries = os.scandir(folder)
-    except OSError:
-        return
-    with entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _images_in(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                yield entry
+def _images_in(top: str) -> Iterator[str]:
+    for folder in walk(top):
+        for name in folder.files:
+            if looks_like_an_image(name):
+                yield os.path.join(folder.path, name)

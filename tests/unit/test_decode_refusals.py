@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpredict.domain import Rejected, Source
-from mlpredict.inputs.decode import MAX_PIXELS, decode
+from mlpredict.domain import USUAL_LIMITS, Rejected, Source
+from mlpredict.inputs.decode import decode
 from tests.unit.images import file_of, png, refused, spec
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))
@@ -75,7 +75,8 @@ def test_a_png_with_other_bytes_in_it_is_damaged(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(10_001, 10_000), (65_000, 65_000), (MAX_PIXELS + 1, 1), (2**31 - 1, 2**31 - 1)]
+    ("width", "height"),
+    [(10_001, 10_000), (65_000, 65_000), (USUAL_LIMITS.max_pixels + 1, 1), (2**31 - 1, 2**31 - 1)],
 )
 def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> None:
     assert refused(header_alone(width, height)).startswith(f"too large: {width}×{height} pixels")

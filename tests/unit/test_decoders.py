@@ -28,10 +28,10 @@ MORTAL = """
 import os, signal
 from mlpredict.inputs import decode, decoder_process
 real = decode.decode_source
-def mortal(source, spec):
+def mortal(source, *others):
     if hasattr(signal, source.filename):
         os.kill(os.getpid(), getattr(signal, source.filename))
-    return real(source, spec)
+    return real(source, *others)
 decoder_process.decode_source = mortal
 decoder_process.main()
 """

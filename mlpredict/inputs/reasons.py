@@ -1,0 +1,84 @@
+"""What a decoder raised → why there is no image, in words a person understands."""
+
+from __future__ import annotations
+
+import re
+import struct
+
+from PIL import Image, UnidentifiedImageError
+
+from mlpredict.domain import Limits
+from mlpredict.inputs.sizes import in_bytes, in_pixels
+
+SIGNATURES = {
+    b"\x89PNG\r\n\x1a\n": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+    b"BM": "BMP",
+    b"\0\0\0\x0cjP  ": "JPEG 2000",
+    b"qoif": "QOI",
+    b"8BPS": "Photoshop",
+}
+# Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
+TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
+NOT_ABOUT_THE_FILE = re.compile(
+    r"object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
+    r"|\bint\b|float|decoder error|cannot load this image|broken data stream|error code|tile cannot extend"
+    r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|^bad image data$",
+    re.IGNORECASE,
+)
+ENDS_EARLY = re.compile(
+    r"truncat|unexpected end|unrecognized data stream|not enough|too short", re.IGNORECASE
+)
+UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented|unknown|unimplemented", re.IGNORECASE)
+LONGEST = 100
+
+
+def reason(error: Exception, content: bytes, format_: str | None, limits: Limits) -> str:
+    """Why a file gives no image; `format_` is what Pillow took it for, if for anything."""
+    words = str(error).strip().partition("\n")[0][:LONGEST]
+    match error:
+        case UnidentifiedImageError():
+            return _unidentified(content)
+        case MemoryError():
+            return f"too large: decoding it takes more than {in_bytes(limits.memory)} of memory"
+        case Image.DecompressionBombError():
+            return _bomb(words, limits)
+        case EOFError() | struct.error():
+            return "truncated"
+    if ENDS_EARLY.search(words):
+        return "truncated"
+    if "MAX_TEXT" in words:
+        return "too large: the text in it, unpacked"
+    if isinstance(error, NotImplementedError) or UNSUPPORTED.search(words):
+        return _of_a_kind(words, format_)
+    if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
+        return f"damaged: {words[:1].lower()}{words[1:]}"
+    return f"damaged: its {format_} data cannot be decoded" if format_ else "damaged"
+
+
+def _bomb(words: str, limits: Limits) -> str:
+    count = re.search(r"\d+", words)
+    told = f"{in_pixels(int(count[0]))}" if count else "more pixels than may be"
+    return f"too large: {told}, limit {in_pixels(limits.max_pixels)} (--max-pixels)"
+
+
+def _of_a_kind(words: str, format_: str | None) -> str:
+    file = f"{format_} file" if format_ else "file"
+    return f"a kind of {file} that cannot be decoded" + (f" ({words})" if words else "")
+
+
+def _unidentified(content: bytes) -> str:
+    for signature, name in SIGNATURES.items():
+        if content.startswith(signature):
+            return f"damaged: it begins as a {name} file and does not go on as one"
+    if b"PNG" in content[:8].upper():
+        return "damaged: it begins almost as a PNG file, as if it had been sent as text"
+    return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
+
+
+def _looks_like_text(content: bytes) -> bool:
+    head = content[:1024]
+    return b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)
