@@ -7,6 +7,7 @@ from typing import Any
 from PIL import Image
 
 from mlpredict.domain import Limits
+from mlpredict.inputs.pixels import DEEP
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.sizes import in_bytes, in_pixels
 
@@ -16,6 +17,8 @@ BYTES_BY_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
 # Measured: these decoders hold all frames' canvas, planes or 32 bits a channel beside the image.
 BYTES_BY_FORMAT = {"WEBP": 16, "AVIF": 10}
 JPEG2000_BYTES = 5
+# numpy, which scales more than 8 bits a channel.
+ARRAYS_BYTES = 60_000_000
 COEFFICIENT_BYTES = 2
 START_OF_SCAN = b"\xff\xda"
 
@@ -49,6 +52,11 @@ def check_memory(image: Image.Image, size: tuple[int, int], file_bytes: int, lim
     return needed
 
 
+def most_webp_pixels(limits: Limits) -> int:
+    """How many pixels of a WebP fit into memory."""
+    return min(limits.max_pixels, limits.memory // BYTES_BY_FORMAT["WEBP"])
+
+
 def passes(image: Image.Image, content: bytes) -> int:
     """How many pixels a decoder goes through at most: a JPEG may draw its image thousands of times."""
     scans = content.count(START_OF_SCAN) if image.format in ("JPEG", "MPO") else 1
@@ -58,6 +66,8 @@ def passes(image: Image.Image, content: bytes) -> int:
 def _decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:
     pixels = image.width * image.height
     decoded = pixels * BYTES_BY_MODE.get(image.mode, 4)
+    if image.mode.startswith(DEEP):
+        decoded += ARRAYS_BYTES
     if image.format == "JPEG2000":
         return decoded + pixels * JPEG2000_BYTES * len(image.getbands())
     if "progressive" in image.info:

@@ -20,7 +20,7 @@ from mlpredict.domain import USUAL_LIMITS, Fit, ImageSpec, Limits, Rejected, Res
 from mlpredict.inputs import cost
 from mlpredict.inputs.large import reduced, worth_reducing
 from mlpredict.inputs.orientation import upright
-from mlpredict.inputs.pixels import to_channels
+from mlpredict.inputs.pixels import match_transparency, to_channels
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read
 from mlpredict.inputs.reasons import reason
 
@@ -170,14 +170,23 @@ def open_image(content: bytes, limits: Limits = USUAL_LIMITS) -> Image.Image:
         Unusable: it is of a format that would have to be run.
         Exception: whatever Pillow raises on what it does not know.
     """
-    # An error of Pillow does not tell width and height. But this format makes room for all at once, and
-    # inside a file there may be another one, larger than the first says: `_model_view` sets the limit.
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2 if content[8:12] == b"WEBP" else None
+    # Pillow's own limit would tell less of the size than `check_size` does, which comes next. But it is
+    # needed where room for the image is made while it is opened, and for images inside of others.
+    Image.MAX_IMAGE_PIXELS = _pillow_limit(cost.most_webp_pixels(limits)) if _is_webp(content) else None
     image = Image.open(io.BytesIO(content))
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
+    Image.MAX_IMAGE_PIXELS = _pillow_limit(limits.max_pixels)
     if image.format in VECTOR_FORMATS:
         raise Unusable(f"{image.format} files hold drawings, not pixels")
     return image
+
+
+def _is_webp(content: bytes) -> bool:
+    return content[8:12] == b"WEBP"
+
+
+def _pillow_limit(pixels: int) -> int:
+    """Pillow warns of more than its limit, and refuses twice as many."""
+    return pixels // 2
 
 
 def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
@@ -196,7 +205,8 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
 
 
 def _model_view(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    # Metadata of some formats come after the pixels: only now is all of it known.
+    match_transparency(image)
+    # Metadata of some formats come after the pixels: only then is all of it known.
     image.load()
     if worth_reducing(image, spec):
         converted = reduced(image, spec)

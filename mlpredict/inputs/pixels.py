@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageColor
+from PIL.PngImagePlugin import PngImageFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +46,23 @@ def _laid_on(image: Image.Image, background: str) -> Image.Image:
     return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
 
 
+def match_transparency(image: Image.Image) -> None:
+    """Bring the transparent colour of a PNG to the scale that Pillow decodes its pixels to.
+
+    It is to be called before the pixels are decoded.
+    """
+    clear = image.info.get("transparency")
+    if clear is None or not isinstance(image, PngImageFile):
+        return
+    match image.tile[0].args:
+        case "L;2":
+            image.info["transparency"] = clear * 85
+        case "L;4":
+            image.info["transparency"] = clear * 17
+        case "RGB;16B":
+            image.info["transparency"] = tuple(value >> 8 for value in clear)
+
+
 def white_of(image: Image.Image, rows: int) -> float | None:
     """What becomes 255 in an image of more than 8 bits, looked for in so many rows at a time."""
     if not image.mode.startswith(DEEP):
@@ -60,7 +78,10 @@ def _to_eight_bit(image: Image.Image, white: float | None) -> Image.Image:
     values = _values(image)
     full_scale = white or _full_scale(image.mode, float(values.max(initial=0.0)))
     scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+    eight_bit = Image.fromarray(np.rint(scaled).astype(np.uint8))
+    if isinstance(clear := image.info.get("transparency"), int):
+        eight_bit.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return eight_bit
 
 
 def _values(image: Image.Image) -> NDArray[np.float64]:

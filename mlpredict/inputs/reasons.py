@@ -21,6 +21,10 @@ SIGNATURES = {
     b"qoif": "QOI",
     b"8BPS": "Photoshop",
 }
+# After the first four or eight bytes.
+INNER_SIGNATURES = {b"WEBP": "WebP", b"ftypavif": "AVIF"}
+# What phones take photos in, and Pillow cannot decode.
+HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
 # Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
 TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
 NOT_ABOUT_THE_FILE = re.compile(
@@ -38,6 +42,7 @@ LONGEST = 100
 
 def reason(error: Exception, content: bytes, format_: str | None, limits: Limits) -> str:
     """Why a file gives no image; `format_` is what Pillow took it for, if for anything."""
+    format_ = format_ or _begun_as(content)
     words = str(error).strip().partition("\n")[0][:LONGEST]
     match error:
         case UnidentifiedImageError():
@@ -51,7 +56,7 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
     if ENDS_EARLY.search(words):
         return "truncated"
     if "MAX_TEXT" in words:
-        return "too large: the text in it, unpacked"
+        return "too large: text or a colour profile in it, once unpacked"
     if isinstance(error, NotImplementedError) or UNSUPPORTED.search(words):
         return _of_a_kind(words, format_)
     if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
@@ -61,7 +66,9 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
 
 def _bomb(words: str, limits: Limits) -> str:
     count = re.search(r"\d+", words)
-    told = f"{in_pixels(int(count[0]))}" if count else "more pixels than may be"
+    told = in_pixels(int(count[0])) if count else "the image"
+    if count and int(count[0]) <= limits.max_pixels:
+        return f"too large: {told} take more than {in_bytes(limits.memory)} of memory (--max-pixels)"
     return f"too large: {told}, limit {in_pixels(limits.max_pixels)} (--max-pixels)"
 
 
@@ -71,12 +78,19 @@ def _of_a_kind(words: str, format_: str | None) -> str:
 
 
 def _unidentified(content: bytes) -> str:
-    for signature, name in SIGNATURES.items():
-        if content.startswith(signature):
-            return f"damaged: it begins as a {name} file and does not go on as one"
+    if content[4:12] in HEIC_SIGNATURES:
+        return "HEIC files cannot be decoded; convert them to JPEG"
+    if name := _begun_as(content):
+        return f"damaged: it begins as a {name} file and does not go on as one"
     if b"PNG" in content[:8].upper():
         return "damaged: it begins almost as a PNG file, as if it had been sent as text"
     return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
+
+
+def _begun_as(content: bytes) -> str | None:
+    """The format that the first bytes promise; some formats have something else before it."""
+    found = (name for signature, name in SIGNATURES.items() if content.startswith(signature))
+    return next(found, None) or INNER_SIGNATURES.get(content[4:12]) or INNER_SIGNATURES.get(content[8:12])
 
 
 def _looks_like_text(content: bytes) -> bool:
