@@ -1,9 +1,9 @@
 """A process that decodes: requests on its standard input, answers on its standard output.
 
 It begins with a pickled True. A request is a pickled triple: file names, or the bytes of what has none,
-an `ImageSpec` and the `Limits`; its answer a list with a `Decoded` or a reason for each. The end of the
-requests is the end of the process, also when whoever sent them was killed. `decoders` starts these
-processes and says why they are some.
+an `ImageSpec` and the `Limits`. Its answer are lists that together hold a `Decoded` or a reason for each.
+The end of the requests is the end of the process, also when whoever sent them was killed. `decoders`
+starts these processes and says why they are some.
 
 Here the system keeps the limits: of memory, and of processor time, which ends the process.
 """
@@ -16,7 +16,7 @@ import os
 import pickle
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 from mlpredict.domain import ImageSpec, Limits, Source
@@ -24,6 +24,8 @@ from mlpredict.inputs.decode import Decoded, decode_source
 
 # What Python and Pillow take themselves.
 OWN_BYTES = 20 << 20
+# What is answered at a time.
+PART_BYTES = 4 << 20
 TURNS = "--turns="
 
 
@@ -42,7 +44,27 @@ def main() -> None:
         if limits != limited:
             _limit_memory(limits)
             limited = limits
-        _send(answers, [_decoded(file, spec, limits) for file in files])
+        _answer(answers, files, spec, limits)
+
+
+def _answer(
+    answers: io.BufferedWriter, files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+) -> None:
+    """Send answers by the list, closed when it is heavy: what waits for others takes up memory."""
+    part: list[Decoded | str] = []
+    weight = 0
+    for file in files:
+        part.append(_decoded(file, spec, limits))
+        weight += _weight(part[-1])
+        if weight >= PART_BYTES:
+            _send(answers, part)
+            part, weight = [], 0
+    if part:
+        _send(answers, part)
+
+
+def _weight(answer: Decoded | str) -> int:
+    return len(answer.content) + len(answer.pixels) if isinstance(answer, Decoded) else 0
 
 
 def _decoded(file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
@@ -94,6 +116,8 @@ def _locked(descriptor: int) -> Iterator[None]:
     from fcntl import LOCK_EX, LOCK_UN, lockf
 
     lockf(descriptor, LOCK_EX)
+    # What failed before may hang together in circles, and holds pixels until they are found.
+    gc.collect()
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ too much time or memory.
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import signal
 import subprocess
@@ -35,6 +36,9 @@ COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
 CHUNKS_EACH = 3
 # A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its answers.
 PIPE_BYTES = 1 << 20
+# For the C library: large pieces of memory go back to the system as soon as they are free. Scattered
+# ones would add up to a process's limit.
+GIVING_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
 # What is raised on this side when a process has ended before it answered.
 ENDED = (EOFError, ConnectionError, pickle.UnpicklingError)
 
@@ -77,23 +81,32 @@ class Decoders:
             process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec, limits))
             asked.append((process, chunk))
             if len(asked) >= CHUNKS_EACH * len(self._processes):
-                yield _answered(*asked.popleft())
+                yield from _answered(*asked.popleft())
         while asked:
-            yield _answered(*asked.popleft())
+            yield from _answered(*asked.popleft())
 
     def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
         """Decode a source, with content or without, while nothing else is asked for."""
         (process, *_) = self._processes
         process.ask(([source.filename if source.content is None else source.content], spec, limits))
-        (item,) = _answered(process, [(position, source)])
+        ((item,),) = _answered(process, [(position, source)])
         return item
 
 
-def _answered(process: _Process, chunk: Chunk) -> list[Sample | Rejected]:
+def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
+    """A chunk with its answers, in the parts they come in."""
     from mlpredict.inputs.decode import as_sample
 
-    decoded = iter(process.answer())
-    return [as_sample(*item, next(decoded)) if isinstance(item, tuple) else item for item in chunk]
+    waiting = deque(chunk)
+    for part in process.answers():
+        answers = deque(part)
+        items: list[Sample | Rejected] = []
+        while waiting and (answers or not isinstance(waiting[0], tuple)):
+            item = waiting.popleft()
+            items.append(as_sample(*item, answers.popleft()) if isinstance(item, tuple) else item)
+        yield items
+    if waiting:
+        yield [item for item in waiting if not isinstance(item, tuple)]
 
 
 class _Process:
@@ -113,21 +126,25 @@ class _Process:
         self._unanswered.append(question)
         self._send(question)
 
-    def answer(self) -> list[Decoded | str]:
-        """What became of the files that were asked for first."""
+    def answers(self) -> Iterator[list[Decoded | str]]:
+        """What became of the files that were asked for first, in as many parts as it comes in."""
         files, spec, limits = self._unanswered.popleft()
-        try:
-            return self._receive()
-        except ENDED:
-            if not self._has_started:
-                # It never will, and that is no file's fault.
-                return _decoded_here(files, spec, limits)
-            self._restart()
+        left = list(files)
+        while left and (part := self._next_part()):
+            del left[: len(part)]
+            yield part
+        if not left:
+            return
+        if not self._has_started:
+            # It never will, and that is no file's fault.
+            yield from _decoded_here(left, spec, limits)
+            return
+        self._restart()
         # One of them is to blame, and the others are none the worse for it.
-        answers = [self._answer_alone(file, spec, limits) for file in files]
+        for file in left:
+            yield [self._answer_alone(file, spec, limits)]
         for question in self._unanswered:
             self._send(question)
-        return answers
 
     def end(self) -> int:
         """End the process, whatever it is doing; its exit status."""
@@ -159,6 +176,7 @@ class _Process:
                 stdout=pipe,
                 # Libraries print what is wrong with a file; the reason says it.
                 stderr=subprocess.DEVNULL,
+                env={**os.environ, **GIVING_BACK},
                 start_new_session=True,
                 pass_fds=self._inherited,
             )
@@ -182,6 +200,13 @@ class _Process:
             pickle.dump(question, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
 
+    def _next_part(self) -> list[Decoded | str] | None:
+        """Some answers; None when there will not be any more."""
+        try:
+            return self._receive()
+        except ENDED:
+            return None
+
     def _receive(self) -> list[Decoded | str]:
         if not self._has_started:
             self._has_started = self._load()
@@ -192,11 +217,13 @@ class _Process:
         return pickle.load(self._answers)  # noqa: S301 - the other end is this program
 
 
-def _decoded_here(files: Sequence[str | bytes], spec: ImageSpec, limits: Limits) -> list[Decoded | str]:
+def _decoded_here(
+    files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+) -> Iterator[list[Decoded | str]]:
     from mlpredict.inputs.decode import decode_source
 
-    sources = [Source(file) if isinstance(file, str) else Source("", file) for file in files]
-    return [decode_source(source, spec, limits) for source in sources]
+    for file in files:
+        yield [decode_source(Source(file) if isinstance(file, str) else Source("", file), spec, limits)]
 
 
 def _lock_file() -> IO[bytes] | None:
