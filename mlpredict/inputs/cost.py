@@ -13,6 +13,8 @@ from mlpredict.inputs.sizes import in_bytes, in_pixels
 
 # Whatever takes more is decoded with care: by one process at a time, and band by band.
 HEAVY_BYTES = 64 << 20
+# Hardly any memory, whatever the format.
+LIGHT_PIXELS = 1 << 20
 BYTES_BY_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}
 # Measured: these decoders hold all frames' canvas, planes or 32 bits a channel beside the image.
 BYTES_BY_FORMAT = {"WEBP": 16, "AVIF": 10}
@@ -23,13 +25,13 @@ COEFFICIENT_BYTES = 2
 START_OF_SCAN = b"\xff\xda"
 
 
-def check_size(image: Image.Image, limits: Limits) -> None:
+def check_pixels(size: tuple[int, int], limits: Limits) -> None:
     """Refuse an image of too many pixels before any of them is decoded.
 
     Raises:
         Unusable: it has more than the limit.
     """
-    width, height = image.size
+    width, height = size
     if width * height > limits.max_pixels:
         raise Unusable(
             f"too large: {width}×{height} pixels, limit {in_pixels(limits.max_pixels)} (--max-pixels)"
@@ -37,11 +39,13 @@ def check_size(image: Image.Image, limits: Limits) -> None:
 
 
 def check_memory(image: Image.Image, size: tuple[int, int], file_bytes: int, limits: Limits) -> int:
-    """Bytes that decoding takes; `size` is the image's own, which may be decoded at a part of it.
+    """About how many bytes decoding takes; `size` is the image's own, which may be decoded at a part of it.
 
     Raises:
         Unusable: together with the file's own they are more than the limit.
     """
+    if size[0] * size[1] < LIGHT_PIXELS:
+        return 0
     needed = _decoding_bytes(image, size)
     if needed + file_bytes > limits.memory:
         width, height = size

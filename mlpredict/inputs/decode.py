@@ -11,7 +11,6 @@ import logging
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
@@ -22,7 +21,6 @@ from mlpredict.inputs.large import reduced, worth_reducing
 from mlpredict.inputs.orientation import upright
 from mlpredict.inputs.pixels import match_transparency, to_channels
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read
-from mlpredict.inputs.reasons import reason
 
 RESAMPLING = {
     Resize.NEAREST: Image.Resampling.NEAREST,
@@ -111,8 +109,7 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
     return Sample(position, source, content, contenttype, sha256, width, height, array)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
+class _Job(NamedTuple):
     """One file on its way to pixels."""
 
     content: bytes
@@ -138,12 +135,14 @@ class _Job:
         except (Unusable, Heavy):
             raise
         except Exception as error:
+            from mlpredict.inputs.reasons import reason
+
             raise Unusable(reason(error, self.content, format_, self.limits)) from error
 
     def _decoded(self, image: Image.Image) -> Decoded:
-        cost.check_size(image, self.limits)
         size = image.size
         contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
+        cost.check_pixels(size, self.limits)
         _decode_at_reduced_scale(image, self.spec)
         needed = cost.check_memory(image, size, len(self.content), self.limits)
         heavy = needed > cost.HEAVY_BYTES
@@ -170,7 +169,7 @@ def open_image(content: bytes, limits: Limits = USUAL_LIMITS) -> Image.Image:
         Unusable: it is of a format that would have to be run.
         Exception: whatever Pillow raises on what it does not know.
     """
-    # Pillow's own limit would tell less of the size than `check_size` does, which comes next. But it is
+    # Pillow's own limit would tell less of the size than `check_pixels` does, which comes next. But it is
     # needed where room for the image is made while it is opened, and for images inside of others.
     Image.MAX_IMAGE_PIXELS = _pillow_limit(cost.most_webp_pixels(limits)) if _is_webp(content) else None
     image = Image.open(io.BytesIO(content))

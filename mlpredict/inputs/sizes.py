@@ -7,7 +7,7 @@ import re
 from mlpredict.errors import UsageError
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
-WRITTEN = re.compile(r"(\d+(?:\.\d+)?) ?([kmg]?)(?:b|p|px)?", re.IGNORECASE | re.ASCII)
+WRITTEN = r"(\d+(?:\.\d+)?) ?([kmg]?)(?:b|p|px)?"
 MEGA = 10**6
 
 
@@ -17,8 +17,8 @@ def parse_size(given: str, option: str) -> int:
     Raises:
         UsageError: it is none, or it is not even 1.
     """
-    match = WRITTEN.fullmatch(given.strip().replace("_", "").replace(",", ""))
-    size = round(float(match[1]) * FACTORS[match[2].lower()]) if match else 0
+    match = re.fullmatch(WRITTEN, given.strip().replace(",", "").lower(), re.ASCII)
+    size = round(float(match[1]) * FACTORS[match[2]]) if match else 0
     if size < 1:
         raise UsageError(f"{option}: {given!r} is no size", hint="100000000, 100M and 0.1G are the same one")
     return size
