@@ -28,13 +28,14 @@ HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
 # Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
 TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
 NOT_ABOUT_THE_FILE = re.compile(
-    r"object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
+    r"b'|object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
     r"|\bint\b|float|decoder error|cannot load this image|broken data stream|error code|tile cannot extend"
     r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|^bad image data$",
     re.IGNORECASE,
 )
 ENDS_EARLY = re.compile(
-    r"truncat|unexpected end|unrecognized data stream|not enough|too short", re.IGNORECASE
+    r"truncat|unexpected end|unrecognized data stream|not enough|too short|incomplete|only got|reached eof",
+    re.IGNORECASE,
 )
 UNSUPPORTED = re.compile(r"unsupported|not supported|not implemented|unknown|unimplemented", re.IGNORECASE)
 LONGEST = 100
@@ -60,8 +61,8 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
     if isinstance(error, NotImplementedError) or UNSUPPORTED.search(words):
         return _of_a_kind(words, format_)
     if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
-        return f"damaged: {words[:1].lower()}{words[1:]}"
-    return f"damaged: its {format_} data cannot be decoded" if format_ else "damaged"
+        return f"damaged: {_lower_first(words)}"
+    return f"damaged: its {format_ or 'image'} data cannot be decoded"
 
 
 def _bomb(words: str, limits: Limits) -> str:
@@ -74,16 +75,20 @@ def _bomb(words: str, limits: Limits) -> str:
 
 def _of_a_kind(words: str, format_: str | None) -> str:
     file = f"{format_} file" if format_ else "file"
-    return f"a kind of {file} that cannot be decoded" + (f" ({words})" if words else "")
+    return f"a kind of {file} that cannot be decoded" + (f" ({_lower_first(words)})" if words else "")
+
+
+def _lower_first(words: str) -> str:
+    return words[:1].lower() + words[1:]
 
 
 def _unidentified(content: bytes) -> str:
     if content[4:12] in HEIC_SIGNATURES:
         return "HEIC files cannot be decoded; convert them to JPEG"
     if name := _begun_as(content):
-        return f"damaged: it begins as a {name} file and does not go on as one"
+        return f"damaged: it begins as {name} and does not go on as such"
     if b"PNG" in content[:8].upper():
-        return "damaged: it begins almost as a PNG file, as if it had been sent as text"
+        return "damaged: it begins almost as PNG, as if it had been sent as text"
     return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
 
 
