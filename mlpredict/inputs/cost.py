@@ -61,10 +61,10 @@ def most_webp_pixels(limits: Limits) -> int:
     return min(limits.max_pixels, limits.memory // BYTES_BY_FORMAT["WEBP"])
 
 
-def passes(image: Image.Image, content: bytes) -> int:
+def passes(image: Image.Image, size: tuple[int, int], content: bytes) -> int:
     """How many pixels a decoder goes through at most: a JPEG may draw its image thousands of times."""
     scans = content.count(START_OF_SCAN) if image.format in ("JPEG", "MPO") else 1
-    return image.width * image.height * max(1, scans)
+    return size[0] * size[1] * max(1, scans)
 
 
 def _decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:

@@ -146,7 +146,7 @@ class _Job(NamedTuple):
         _decode_at_reduced_scale(image, self.spec)
         needed = cost.check_memory(image, size, len(self.content), self.limits)
         heavy = needed > cost.HEAVY_BYTES
-        if self.only_harmless and (heavy or cost.passes(image, self.content) > HARMLESS_PIXELS):
+        if self.only_harmless and (heavy or cost.passes(image, size, self.content) > HARMLESS_PIXELS):
             raise Heavy
         with self.turns() if heavy else nullcontext():
             view = _model_view(image, self.spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -10,6 +11,7 @@ from mlpredict.errors import describe_os_error
 from mlpredict.inputs.sizes import in_bytes
 
 NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
+NO_FILE = "not a regular file (image bytes from a pipe: give - as the path)"
 READ_BYTES = 1 << 20
 
 
@@ -50,13 +52,16 @@ def _read_file(filename: str, max_bytes: int | None) -> bytes:
             if stat.S_ISDIR(status.st_mode):
                 raise Unusable("is a directory")
             if not stat.S_ISREG(status.st_mode):
-                raise Unusable("not a regular file (image bytes from a pipe: give - as the path)")
+                raise Unusable(NO_FILE)
             if max_bytes is not None and status.st_size > max_bytes:
                 raise TooManyBytes(too_many_bytes(status.st_size, max_bytes))
             return _read_all(descriptor, status.st_size, max_bytes)
         finally:
             os.close(descriptor)
     except OSError as error:
+        if error.errno == errno.ENXIO:
+            # What a socket answers, and a device that is not there.
+            raise Unusable(NO_FILE) from error
         raise Unusable(describe_os_error(error)) from error
 
 

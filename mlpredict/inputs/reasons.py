@@ -49,11 +49,13 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
         case UnidentifiedImageError():
             return _unidentified(content)
         case MemoryError():
-            return f"too large: decoding it takes more than {in_bytes(limits.memory)} of memory"
+            return _takes_too_much(limits)
         case Image.DecompressionBombError():
             return _bomb(words, limits)
         case EOFError() | struct.error():
             return "truncated"
+    if "out of memory" in words.lower():
+        return _takes_too_much(limits)
     if ENDS_EARLY.search(words):
         return "truncated"
     if "MAX_TEXT" in words:
@@ -63,6 +65,10 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
     if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
         return f"damaged: {_lower_first(words)}"
     return f"damaged: its {format_ or 'image'} data cannot be decoded"
+
+
+def _takes_too_much(limits: Limits) -> str:
+    return f"too large: decoding it takes more than {in_bytes(limits.memory)} of memory (--max-pixels)"
 
 
 def _bomb(words: str, limits: Limits) -> str:
