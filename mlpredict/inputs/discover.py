@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from mlpredict.domain import USUAL_LIMITS, Limits, Rejected, Source
 from mlpredict.errors import UsageError, describe_os_error
-from mlpredict.inputs.reading import too_many_bytes
+from mlpredict.inputs.reading import READ_BYTES, too_many_bytes
 from mlpredict.inputs.walk import walk
 
 STDIN = "-"
@@ -106,8 +106,11 @@ def _sources(name: str, max_bytes: int) -> Iterator[Source | str]:
 
 
 def _standard_input(max_bytes: int) -> Source | str:
-    content = sys.stdin.buffer.read(max_bytes + 1)
-    return Source(STDIN, content) if len(content) <= max_bytes else too_many_bytes(None, max_bytes)
+    parts, length = [], 0
+    while part := sys.stdin.buffer.read(min(READ_BYTES, max_bytes + 1 - length)):
+        parts.append(part)
+        length += len(part)
+    return Source(STDIN, b"".join(parts)) if length <= max_bytes else too_many_bytes(None, max_bytes)
 
 
 def _images_in(top: str) -> Iterator[Source | str]:

@@ -30,7 +30,8 @@ TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
 NOT_ABOUT_THE_FILE = re.compile(
     r"b'|object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
     r"|\bint\b|float|decoder error|cannot load this image|broken data stream|error code|tile cannot extend"
-    r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|^bad image data$",
+    r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|recursion"
+    r"|^bad image data$",
     re.IGNORECASE,
 )
 ENDS_EARLY = re.compile(

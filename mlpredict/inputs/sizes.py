@@ -9,17 +9,18 @@ from mlpredict.errors import UsageError
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 WRITTEN = r"(\d+(?:\.\d+)?) ?([kmg]?)(?:b|p|px)?"
 MEGA = 10**6
+LARGEST = 10**15
 
 
 def parse_size(given: str, option: str) -> int:
     """A number such as 50000000, 50M or 1.5GB.
 
     Raises:
-        UsageError: it is none, or it is not even 1.
+        UsageError: it is none, or less than 1, or beyond all files.
     """
     match = re.fullmatch(WRITTEN, given.strip().replace(",", "").lower(), re.ASCII)
     size = round(float(match[1]) * FACTORS[match[2]]) if match else 0
-    if size < 1:
+    if not 1 <= size <= LARGEST:
         raise UsageError(f"{option}: {given!r} is no size", hint="100000000, 100M and 0.1G are the same one")
     return size
 

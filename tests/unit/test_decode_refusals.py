@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import zlib
 from collections.abc import Callable
@@ -114,8 +115,20 @@ def test_a_named_pipe_that_nobody_writes_to_does_not_stop_the_run(working_direct
     assert reason_of("pipe.png").startswith("not a regular file")
 
 
-def test_a_device_is_no_image() -> None:
-    assert reason_of(os.devnull).startswith("not a regular file")
+@pytest.mark.parametrize("device", [os.devnull, "/dev/zero"])
+def test_a_device_is_no_image(device: str) -> None:
+    assert reason_of(device).startswith("not a regular file")
+
+
+def test_a_socket_is_no_image(working_directory: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.png")
+        assert reason_of("socket.png").startswith("not a regular file")
+
+
+def test_a_link_that_leads_to_itself_is_no_image(working_directory: Path) -> None:
+    os.symlink("loop.png", "loop.png")
+    assert reason_of("loop.png") == "too many levels of symbolic links"
 
 
 def test_a_file_that_may_not_be_read_is_called_so(
