@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -15,8 +15,7 @@ from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import Activation, PredictionDetail, Task
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
-from mlpredict.inputs.decode import open_image
-from mlpredict.inputs.pixels import to_channels
+from mlpredict.inputs.picture import thumbnail
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
@@ -96,11 +95,9 @@ def _vector(values: object) -> list[float] | None:
 
 def _picture(detail: PredictionDetail) -> Text:
     try:
-        with open_image(load_stored(detail.image).content) as image:
-            shown = to_channels(ImageOps.exif_transpose(image), 3, "white")
-    except (MlpredictError, Unusable, OSError, ValueError, SyntaxError) as error:
+        shown = thumbnail(load_stored(detail.image).content, (PICTURE_COLUMNS, 2 * PICTURE_ROWS))
+    except (MlpredictError, Unusable) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
-    shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
     console = data_console()
     return _shades(shown) if console.no_color or not console.color_system else _half_blocks(shown)
 

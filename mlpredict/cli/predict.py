@@ -145,6 +145,7 @@ def predict(
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
             names=lambda: _names(named, files_from, null=null),
+            limits=limits,
             countable=STDIN not in named and files_from is None,
             keep=keep,
             skip_existing=skip_existing,

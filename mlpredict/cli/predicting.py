@@ -14,7 +14,7 @@ from mlpredict.cli.consoles import stderr_is_terminal, stdout_is_terminal, talk,
 from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.cli.tally import Tally
-from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
+from mlpredict.domain import Keep, Limits, PredictionRecord, Rejected, Sample
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
@@ -33,6 +33,7 @@ class Job:
     """What is to be predicted, and how."""
 
     names: Callable[[], Iterable[str]]
+    limits: Limits
     countable: bool
     """Whether the names can be gone through twice: once to know how many there are."""
     keep: Keep
@@ -81,7 +82,7 @@ def run(
 def _warn_of_little_space(job: Job, model: Model, place: Path) -> None:
     from mlpredict.storage import disk
 
-    images, file_bytes = volume_of(job.names()) if job.countable else (0, 0)
+    images, file_bytes = volume_of(job.names(), job.limits) if job.countable else (0, 0)
     spec = model.spec
     pixels = spec.height * spec.width * spec.channels if spec.height and spec.width else None
     outputs = len(model.identity.labels or ())
