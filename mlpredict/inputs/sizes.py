@@ -8,7 +8,7 @@ from mlpredict.errors import UsageError
 
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 WRITTEN = r"(\d+(?:\.\d+)?) ?([kmg]?)(?:b|p|px)?"
-MEGA = 10**6
+MEGA, GIGA = 10**6, 10**9
 LARGEST = 10**15
 
 
@@ -27,6 +27,8 @@ def parse_size(given: str, option: str) -> int:
 
 def in_bytes(size: int) -> str:
     """A file's size in words."""
+    if size >= GIGA:
+        return f"{_short(size / GIGA)} GB"
     return f"{_short(size / MEGA)} MB" if size >= MEGA else f"{size:,} bytes"
 
 

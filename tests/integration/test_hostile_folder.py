@@ -105,7 +105,7 @@ NO_FILES = {
     "zero.png": "not a regular file",
     "pipe.png": "not a regular file",
     "socket.png": "not a regular file",
-    "hole.png": "too large: 1,099,511.6 MB, limit 100 MB (--max-bytes)",
+    "hole.png": "too large: 1,099.5 GB, limit 100 MB (--max-bytes)",
 }
 
 
