@@ -46,6 +46,7 @@ HARMLESS_BYTES = {
 # These take less than a quarter of a second.
 HARMLESS_PIXELS = 16 << 20
 
+AT_ONCE = nullcontext()
 # What a heavy image waits for, where others are decoded at the same time.
 Turns = Callable[[], AbstractContextManager[None]]
 
@@ -148,7 +149,7 @@ class _Job(NamedTuple):
         heavy = needed > cost.HEAVY_BYTES
         if self.only_harmless and (heavy or cost.passes(image, size, self.content) > HARMLESS_PIXELS):
             raise Heavy
-        with self.turns() if heavy else nullcontext():
+        with self.turns() if heavy else AT_ONCE:
             view = _model_view(image, self.spec)
             pixels = view.tobytes()
         digest = hashlib.sha256(self.content).digest()
@@ -171,21 +172,13 @@ def open_image(content: bytes, limits: Limits = USUAL_LIMITS) -> Image.Image:
     """
     # Pillow's own limit would tell less of the size than `check_pixels` does, which comes next. But it is
     # needed where room for the image is made while it is opened, and for images inside of others.
-    Image.MAX_IMAGE_PIXELS = _pillow_limit(cost.most_webp_pixels(limits)) if _is_webp(content) else None
+    # It warns of more than the limit, and refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = cost.most_webp_pixels(limits) // 2 if content[8:12] == b"WEBP" else None
     image = Image.open(io.BytesIO(content))
-    Image.MAX_IMAGE_PIXELS = _pillow_limit(limits.max_pixels)
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
     if image.format in VECTOR_FORMATS:
         raise Unusable(f"{image.format} files hold drawings, not pixels")
     return image
-
-
-def _is_webp(content: bytes) -> bool:
-    return content[8:12] == b"WEBP"
-
-
-def _pillow_limit(pixels: int) -> int:
-    """Pillow warns of more than its limit, and refuses twice as many."""
-    return pixels // 2
 
 
 def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
