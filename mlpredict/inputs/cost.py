@@ -22,6 +22,7 @@ JPEG2000_BYTES = 5
 # numpy, which scales more than 8 bits a channel.
 ARRAYS_BYTES = 60_000_000
 COEFFICIENT_BYTES = 2
+JPEG_FORMATS = ("JPEG", "MPO")
 START_OF_SCAN = b"\xff\xda"
 
 
@@ -63,7 +64,7 @@ def most_webp_pixels(limits: Limits) -> int:
 
 def passes(image: Image.Image, size: tuple[int, int], content: bytes) -> int:
     """How many pixels a decoder goes through at most: a JPEG may draw its image thousands of times."""
-    scans = content.count(START_OF_SCAN) if image.format in ("JPEG", "MPO") else 1
+    scans = content.count(START_OF_SCAN) if image.format in JPEG_FORMATS else 1
     return size[0] * size[1] * max(1, scans)
 
 
@@ -74,7 +75,7 @@ def _decoding_bytes(image: Image.Image, size: tuple[int, int]) -> int:
         decoded += ARRAYS_BYTES
     if image.format == "JPEG2000":
         return decoded + pixels * JPEG2000_BYTES * len(image.getbands())
-    if "progressive" in image.info:
+    if image.format in JPEG_FORMATS and "progressive" in image.info:
         return decoded + _coefficient_bytes(image, size)
     return max(decoded, pixels * BYTES_BY_FORMAT.get(image.format or "", 0))
 

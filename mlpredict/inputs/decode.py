@@ -19,7 +19,7 @@ from mlpredict.domain import USUAL_LIMITS, Fit, ImageSpec, Limits, Rejected, Res
 from mlpredict.inputs import cost
 from mlpredict.inputs.large import reduced, worth_reducing
 from mlpredict.inputs.orientation import upright
-from mlpredict.inputs.pixels import match_transparency, to_channels
+from mlpredict.inputs.pixels import load, to_channels
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read
 
 RESAMPLING = {
@@ -188,7 +188,7 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
     pixels came out at most 3 of 255 apart from full decoding, 0.3 on average. At 1/8, which JPEG has
     as well, they came out 17 apart.
     """
-    if image.format in ("JPEG", "MPO") and spec.height is not None and spec.width is not None:
+    if image.format in cost.JPEG_FORMATS and spec.height is not None and spec.width is not None:
         # The longer side both ways: EXIF may turn the image yet.
         side = 2 * max(spec.height, spec.width)
         image.draft(
@@ -197,9 +197,7 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
 
 
 def _model_view(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    match_transparency(image)
-    # Metadata of some formats come after the pixels: only then is all of it known.
-    image.load()
+    load(image)
     if worth_reducing(image, spec):
         converted = reduced(image, spec)
     else:

@@ -8,7 +8,7 @@ from mlpredict.domain import USUAL_LIMITS
 from mlpredict.inputs import cost
 from mlpredict.inputs.decode import open_image
 from mlpredict.inputs.orientation import upright
-from mlpredict.inputs.pixels import match_transparency, to_channels
+from mlpredict.inputs.pixels import load, to_channels
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.reasons import reason
 from mlpredict.quiet import quiet_stderr
@@ -24,8 +24,7 @@ def thumbnail(content: bytes, size: tuple[int, int]) -> Image.Image:
         with quiet_stderr(), open_image(content) as image:
             cost.check_pixels(image.size, USUAL_LIMITS)
             cost.check_memory(image, image.size, len(content), USUAL_LIMITS)
-            match_transparency(image)
-            image.load()
+            load(image)
             shown = upright(to_channels(image, 3, "white"), image)
     except Unusable:
         raise

@@ -46,21 +46,32 @@ def _laid_on(image: Image.Image, background: str) -> Image.Image:
     return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
 
 
-def match_transparency(image: Image.Image) -> None:
-    """Bring the transparent colour of a PNG to the scale that Pillow decodes its pixels to.
+def load(image: Image.Image) -> None:
+    """Decode the pixels of an image, and know which of them are transparent."""
+    if "transparency" in image.info and isinstance(image, PngImageFile):
+        _match_transparency(image)
+    image.load()
+    # Metadata of some formats come after the pixels: only now is all of it known.
+    _forget_text(image)
 
-    It is to be called before the pixels are decoded.
-    """
+
+def _match_transparency(image: PngImageFile) -> None:
+    """Bring the transparent colour of a PNG to the scale that Pillow decodes its pixels to."""
+    _forget_text(image)
     clear = image.info.get("transparency")
-    if clear is None or not isinstance(image, PngImageFile):
-        return
     match image.tile[0].args:
-        case "L;2":
+        case "L;2" if clear is not None:
             image.info["transparency"] = clear * 85
-        case "L;4":
+        case "L;4" if clear is not None:
             image.info["transparency"] = clear * 17
-        case "RGB;16B":
+        case "RGB;16B" if clear is not None:
             image.info["transparency"] = tuple(value >> 8 for value in clear)
+
+
+def _forget_text(image: Image.Image) -> None:
+    """A PNG may hold a text by any name, which Pillow keeps among what it knows of the image itself."""
+    if isinstance(image.info.get("transparency"), str):
+        del image.info["transparency"]
 
 
 def white_of(image: Image.Image, rows: int) -> float | None:

@@ -249,6 +249,8 @@ def test_what_is_not_harmless_is_decoded_by_one_process(monkeypatch: pytest.Monk
     sources = [Source("-", tiff), Source("-", png()), Source("-", tiff)]
     assert [item.width for item in decode_all(iter(sources), MODEL) if isinstance(item, Sample)] == [9, 4, 9]
     assert len(started) == 1
+    with pytest.raises(ValueError, match="closed"):
+        started[0].decode_one(0, sources[0], MODEL, Limits())
 
 
 def test_the_limits_travel_with_many_files(monkeypatch: pytest.MonkeyPatch) -> None:

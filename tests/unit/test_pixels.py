@@ -248,6 +248,23 @@ def test_files_of_every_kind_come_out_right(content: bytes, rgb: Pixel, rgba: Pi
     assert tuple(decoded(content, spec(3, preprocessing=white)).pixels[-1, 0]) == on_white
 
 
+@pytest.mark.parametrize(
+    "key",
+    ["transparency", "progressive", "exif", "Raw profile type exif", "XML:com.adobe.xmp", "gamma", "dpi"],
+)
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("colours", "row"), [(0, b"d"), (2, b"ddd"), (3, b"\0")])
+def test_a_text_is_not_taken_for_what_it_is_called(key: str, before: bool, colours: int, row: bytes) -> None:
+    text = chunk(b"tEXt", key.encode() + b"\0of a person")
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 2))
+    chunks = [chunk(b"PLTE", b"ddd")] + ([text, pixels] if before else [pixels, text])
+    content = hostile.png(1, 2, *chunks[colours != 3 :], colours=colours)
+    for channels in (1, 3, 4):
+        wanted = spec(channels, preprocessing=Preprocessing(background="white"))
+        expected = [100, 100, 100, 255] if channels == 4 else [100] * channels
+        assert decoded(content, wanted).pixels[0, 0].tolist() == expected
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "I;16", "I", "F", "LA", "1"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_large_image_in_bands_is_the_whole_image_reduced(
