@@ -16,6 +16,7 @@ import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cache
 from itertools import cycle
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -49,14 +50,18 @@ class Decoders:
     def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
         """Start so many processes; they come up while this one goes on."""
         self._command = command
-        self._turns = _lock_file()
         self._processes: list[_Process] = []
         self.grow(count)
 
     def grow(self, count: int) -> None:
         """Have at least so many processes."""
         while len(self._processes) < count:
-            self._processes.append(_Process(self._command, self._turns))
+            self._processes.append(_Process(self._command, _lock_file()))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The process numbers of those that run."""
+        return [process.number for process in self._processes if process.number is not None]
 
     def __enter__(self) -> Self:
         return self
@@ -66,8 +71,6 @@ class Decoders:
     ) -> None:
         for process in self._processes:
             process.end()
-        if self._turns is not None:
-            self._turns.close()
 
     def decode(
         self, chunks: Iterator[Chunk], spec: ImageSpec, limits: Limits = USUAL_LIMITS
@@ -120,6 +123,11 @@ class _Process:
         self._requests: IO[bytes]
         self._answers: IO[bytes]
         self._start()
+
+    @property
+    def number(self) -> int | None:
+        """The number of the process that there is at the moment, if there is one."""
+        return None if self._process is None else self._process.pid
 
     def ask(self, question: Question) -> None:
         """Have files decoded; the answers come in the order of the questions."""
@@ -226,8 +234,9 @@ def _decoded_here(
         yield [decode_source(Source(file) if isinstance(file, str) else Source("", file), spec, limits)]
 
 
+@cache
 def _lock_file() -> IO[bytes] | None:
-    """A file that processes lock to take turns, where the system has such locks."""
+    """A file that all decoders of this process lock to take turns, where the system has such locks."""
     try:
         import fcntl  # noqa: F401
     except ImportError:
