@@ -119,7 +119,7 @@ class Limits:
         It is less than four bytes a pixel, which Pillow needs for colours, as nobody expects a command
         for images to take half a gigabyte. Where files may be larger, so may this.
         """
-        return max(self.max_pixels * 7 // 2, 2 * self.max_bytes, LEAST_MEMORY)
+        return max(self.max_pixels * 16 // 5, 2 * self.max_bytes, LEAST_MEMORY)
 
 
 USUAL_LIMITS = Limits()

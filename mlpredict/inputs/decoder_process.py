@@ -17,13 +17,14 @@ import pickle
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager
+from functools import partial
 
 from mlpredict.domain import ImageSpec, Limits, Source
 from mlpredict.inputs.decode import Decoded, decode_source
 
-# What Python and Pillow take themselves.
-OWN_BYTES = 20 << 20
+# What Python, Pillow and numpy take themselves, at most.
+OWN_BYTES = 70_000_000
 # What is answered at a time.
 PART_BYTES = 4 << 20
 TURNS = "--turns="
@@ -53,8 +54,11 @@ def _answer(
     """Send answers by the list, closed when it is heavy: what waits for others takes up memory."""
     part: list[Decoded | str] = []
     weight = 0
+    turns = partial(_turn, limits)
     for file in files:
-        part.append(_decoded(file, spec, limits))
+        source = Source(file) if isinstance(file, str) else Source("", file)
+        _limit_time(limits.seconds)
+        part.append(decode_source(source, spec, limits, turns))
         weight += _weight(part[-1])
         if weight >= PART_BYTES:
             _send(answers, part)
@@ -65,12 +69,6 @@ def _answer(
 
 def _weight(answer: Decoded | str) -> int:
     return len(answer.content) + len(answer.pixels) if isinstance(answer, Decoded) else 0
-
-
-def _decoded(file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
-    source = Source(file) if isinstance(file, str) else Source("", file)
-    _limit_time(limits.seconds)
-    return decode_source(source, spec, limits, _my_turn)
 
 
 if hasattr(signal, "setitimer"):
@@ -89,16 +87,20 @@ else:
 
 
 def _limit_memory(limits: Limits) -> None:
-    """Have whatever would take more memory fail, where the system knows such a limit."""
+    """Have whatever would make this process much larger fail, where there is a limit that works: on Linux."""
     try:
-        import resource
-    except ImportError:
+        with open("/proc/self/statm") as file:
+            numbers = file.read().split()
+    except OSError:
         return
+    import resource
+
+    resident, data = (int(numbers[place]) * resource.getpagesize() for place in (1, 5))
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = limits.memory + OWN_BYTES
+    # Libraries reserve more than they use; only what is used counts.
+    wanted = data + max(0, limits.memory + OWN_BYTES - resident)
     if most == resource.RLIM_INFINITY or wanted < most:
-        with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
 
 
 def _turns_from(arguments: list[str]) -> int | None:
@@ -106,19 +108,19 @@ def _turns_from(arguments: list[str]) -> int | None:
     return next((int(a.removeprefix(TURNS)) for a in arguments if a.startswith(TURNS)), None)
 
 
-def _my_turn() -> AbstractContextManager[None]:
-    """A block that one process at a time is in. A process that ends gives its turn back."""
-    descriptor = _turns_from(sys.argv)
-    return nullcontext() if descriptor is None else _locked(descriptor)
-
-
 @contextmanager
-def _locked(descriptor: int) -> Iterator[None]:
+def _turn(limits: Limits) -> Iterator[None]:
+    """A block that one process at a time is in. A process that ends gives its turn back."""
+    # What failed before may hang together in circles, and holds pixels until they are found.
+    gc.collect()
+    _limit_memory(limits)
+    descriptor = _turns_from(sys.argv)
+    if descriptor is None:
+        yield
+        return
     from fcntl import LOCK_EX, LOCK_UN, lockf
 
     lockf(descriptor, LOCK_EX)
-    # What failed before may hang together in circles, and holds pixels until they are found.
-    gc.collect()
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ from tests.unit.images import decoded, file_of, picture, png, refused, spec
 pytestmark = pytest.mark.usefixtures("working_directory")
 MODEL = spec(1, 28, 28)
 SMALL = Limits(max_pixels=1000, max_bytes=5000)
-# So much memory that an image of 30 megapixels fits in only if it is grey: 105 MB.
+# So much memory that an image of 30 megapixels fits in only if it is grey: 100 MB.
 NARROW = Limits(max_pixels=30_000_000, max_bytes=10_000_000)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="limits that only Linux keeps")
 posix_only = pytest.mark.skipif(os.name != "posix", reason="processor time")
@@ -55,7 +55,7 @@ def test_a_canvas_that_is_made_when_a_file_is_opened_is_counted_too() -> None:
         "too large: 256 megapixels, limit 100 megapixels (--max-pixels)"
     )
     assert refused(hostile.webp_of_size(9_000), MODEL) == (
-        "too large: 81 megapixels take more than 350 MB of memory (--max-pixels)"
+        "too large: 81 megapixels take more than 320 MB of memory (--max-pixels)"
     )
 
 
@@ -86,7 +86,7 @@ def test_memory_is_counted_before_it_is_taken(content: bytes, needed: str | None
     if needed is None:
         assert isinstance(item, Sample) or not item.reason.startswith("too large")
     else:
-        assert reason(item) == f"too large: {needed} of memory, limit 105 MB (--max-pixels)"
+        assert reason(item) == f"too large: {needed} of memory, limit 100 MB (--max-pixels)"
 
 
 def test_what_a_large_photo_is_reduced_to_counts() -> None:
@@ -98,7 +98,7 @@ def test_what_a_large_photo_is_reduced_to_counts() -> None:
 def test_memory_that_the_header_does_not_tell_of_is_refused_by_the_system() -> None:
     inner = hostile.png(60_000, 60_000, hostile.chunk(b"IDAT", b""))
     assert reason(decoded_apart(hostile.icon_with_png(inner), NARROW)) == (
-        "too large: decoding it takes more than 105 MB of memory (--max-pixels)"
+        "too large: decoding it takes more than 100 MB of memory (--max-pixels)"
     )
 
 

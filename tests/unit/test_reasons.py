@@ -27,7 +27,7 @@ IN_PYTHON = ("object", "None", "unpack", "buffer", "b'", "argument", "Error", "c
 CANNOT = "damaged: its PNG data cannot be decoded"
 NO_LONGER = "damaged: it begins as PNG and does not go on as such"
 KIND = "a kind of PNG file that cannot be decoded"
-TOO_MUCH = "too large: decoding it takes more than 350 MB of memory (--max-pixels)"
+TOO_MUCH = "too large: decoding it takes more than 320 MB of memory (--max-pixels)"
 
 
 # How Pillow, Python and the libraries put it, and how it is told.
