@@ -145,8 +145,7 @@ class _Job(NamedTuple):
         contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
         cost.check_pixels(size, self.limits)
         _decode_at_reduced_scale(image, self.spec)
-        needed = cost.check_memory(image, size, len(self.content), self.limits)
-        heavy = needed > cost.HEAVY_BYTES
+        heavy = cost.check_memory(image, size, len(self.content), self.limits) > cost.HEAVY_BYTES
         if self.only_harmless and (heavy or cost.passes(image, size, self.content) > HARMLESS_PIXELS):
             raise Heavy
         with self.turns() if heavy else AT_ONCE:

@@ -59,16 +59,13 @@ def _answer(
         source = Source(file) if isinstance(file, str) else Source("", file)
         _limit_time(limits.seconds)
         part.append(decode_source(source, spec, limits, turns))
-        weight += _weight(part[-1])
+        if isinstance(part[-1], Decoded):
+            weight += len(part[-1].content) + len(part[-1].pixels)
         if weight >= PART_BYTES:
             _send(answers, part)
             part, weight = [], 0
     if part:
         _send(answers, part)
-
-
-def _weight(answer: Decoded | str) -> int:
-    return len(answer.content) + len(answer.pixels) if isinstance(answer, Decoded) else 0
 
 
 if hasattr(signal, "setitimer"):

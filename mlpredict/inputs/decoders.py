@@ -39,7 +39,11 @@ CHUNKS_EACH = 3
 PIPE_BYTES = 1 << 20
 # For the C library: large pieces of memory go back to the system as soon as they are free. Scattered
 # ones would add up to a process's limit.
-GIVING_BACK = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(8 << 20)}
+GIVING_BACK = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
+}
 # What is raised on this side when a process has ended before it answered.
 ENDED = (EOFError, ConnectionError, pickle.UnpicklingError)
 
@@ -100,16 +104,16 @@ def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejecte
     """A chunk with its answers, in the parts they come in."""
     from mlpredict.inputs.decode import as_sample
 
-    waiting = deque(chunk)
+    waiting = iter(chunk)
     for part in process.answers():
-        answers = deque(part)
         items: list[Sample | Rejected] = []
-        while waiting and (answers or not isinstance(waiting[0], tuple)):
-            item = waiting.popleft()
-            items.append(as_sample(*item, answers.popleft()) if isinstance(item, tuple) else item)
+        for answer in part:
+            while not isinstance(item := next(waiting), tuple):
+                items.append(item)
+            items.append(as_sample(*item, answer))
         yield items
-    if waiting:
-        yield [item for item in waiting if not isinstance(item, tuple)]
+    if rest := [item for item in waiting if not isinstance(item, tuple)]:
+        yield rest
 
 
 class _Process:

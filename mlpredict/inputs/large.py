@@ -15,7 +15,8 @@ MARGIN = 2
 
 def worth_reducing(image: Image.Image, spec: ImageSpec) -> bool:
     """Whether an image is so large that its conversion is better done in bands."""
-    return image.width * image.height > LARGE_PIXELS and _factors(image, spec) != (1, 1)
+    width, height = image.size
+    return width * height > LARGE_PIXELS and _factors(image, spec) != (1, 1)
 
 
 def reduced(image: Image.Image, spec: ImageSpec) -> Image.Image:

@@ -52,7 +52,8 @@ def load(image: Image.Image) -> None:
         _match_transparency(image)
     image.load()
     # Metadata of some formats come after the pixels: only now is all of it known.
-    _forget_text(image)
+    if "transparency" in image.info:
+        _forget_text(image)
 
 
 def _match_transparency(image: PngImageFile) -> None:
