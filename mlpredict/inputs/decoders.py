@@ -119,8 +119,8 @@ def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejecte
 class _Process:
     """One process; another takes its place when it ends untimely."""
 
-    def __init__(self, command: Sequence[str], turns: IO[bytes] | None) -> None:
-        self._inherited = () if turns is None else (turns.fileno(),)
+    def __init__(self, command: Sequence[str], turns: int | None) -> None:
+        self._inherited = () if turns is None else (turns,)
         self._command = [*command, *(f"--turns={number}" for number in self._inherited)]
         self._unanswered: deque[Question] = deque()
         self._process: subprocess.Popen[bytes] | None
@@ -239,13 +239,17 @@ def _decoded_here(
 
 
 @cache
-def _lock_file() -> IO[bytes] | None:
-    """A file that all decoders of this process lock to take turns, where the system has such locks."""
+def _lock_file() -> int | None:
+    """The file that all decoders of this process lock to take turns, where the system has such locks.
+
+    It is open as long as this process lives.
+    """
     try:
         import fcntl  # noqa: F401
     except ImportError:
         return None
-    return tempfile.TemporaryFile()
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def _enlarge(pipe: IO[bytes]) -> None:
