@@ -14,8 +14,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.ahead import MadeAhead, mapped_ahead, never
-from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
-from mlpredict.inputs.decode import decode
+from mlpredict.domain import (
+    USUAL_LIMITS,
+    ImageSpec,
+    Limits,
+    Prediction,
+    PredictionRecord,
+    Rejected,
+    Sample,
+    Source,
+)
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.discover import STDIN, discover
 from mlpredict.recording import Recorder
@@ -71,13 +79,18 @@ Decoding = AbstractContextManager[Iterable["list[Sample | Rejected]"]]
 
 
 def decoding(
-    names: Iterable[str], spec: ImageSpec, *, batch_size: int, started: Decoders | None = None
+    names: Iterable[str],
+    spec: ImageSpec,
+    *,
+    batch_size: int,
+    started: Decoders | None = None,
+    limits: Limits = USUAL_LIMITS,
 ) -> Decoding:
     """The images that files, folders and `-` name, decoded, in batches of one shape.
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(discover(names), spec, started), batch_size)
+    batches = _batches(decode_all(discover(names, limits), spec, started, limits), batch_size)
     return MadeAhead(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 
@@ -99,7 +112,7 @@ def predict(
         yield _record(batch, answers, recorder)
 
 
-def examples(names: Iterable[str], spec: ImageSpec) -> NDArray[np.uint8]:
+def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> NDArray[np.uint8]:
     """The first few images that names lead to, as pixels of shape (images, height, width, channels).
 
     Standard input is left alone: it can be read only once.
@@ -109,7 +122,7 @@ def examples(names: Iterable[str], spec: ImageSpec) -> NDArray[np.uint8]:
     from mlpredict.inference.model import no_examples
 
     found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
-    decoded = [decode(n, item, spec) for n, item in enumerate(found) if isinstance(item, Source)]
+    decoded = decode_all(found, spec, limits=limits)
     pixels = [item.pixels for item in decoded if isinstance(item, Sample)]
     alike = [image for image in pixels if image.shape == pixels[0].shape]
     return np.stack(alike) if alike else no_examples(spec)

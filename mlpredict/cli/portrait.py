@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import orjson
-from PIL import Image, ImageOps
+from PIL import Image
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -13,9 +13,10 @@ from rich.text import Text
 from mlpredict.cli.consoles import data_console
 from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import Activation, PredictionDetail, Task
+from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
-from mlpredict.inputs.decode import MAX_PIXELS, Unusable, open_image
-from mlpredict.inputs.pixels import to_channels
+from mlpredict.inputs.picture import thumbnail
+from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.stored import load_stored
 from mlpredict.printable import printable
 
@@ -100,21 +101,11 @@ def _vector(output: str) -> list[float] | None:
 
 def _picture(detail: PredictionDetail) -> Text:
     try:
-        shown = _thumbnail(load_stored(detail.image).content)
-    except Exception as error:  # noqa: BLE001 - Pillow raises many kinds, and a picture is not worth an error
+        shown = thumbnail(load_stored(detail.image).content, (PICTURE_COLUMNS, 2 * PICTURE_ROWS))
+    except (MlpredictError, Unusable) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
     console = data_console()
     return _shades(shown) if console.no_color or not console.color_system else _half_blocks(shown)
-
-
-def _thumbnail(content: bytes) -> Image.Image:
-    with open_image(content) as image:
-        if image.width * image.height > MAX_PIXELS:
-            raise Unusable(f"too large: {image.width}×{image.height} pixels")
-        image.draft(None, (8 * PICTURE_COLUMNS, 8 * PICTURE_COLUMNS))
-        shown = to_channels(ImageOps.exif_transpose(image), 3, "white")
-    shown.thumbnail((PICTURE_COLUMNS, 2 * PICTURE_ROWS))
-    return shown
 
 
 def _half_blocks(image: Image.Image) -> Text:

@@ -24,8 +24,9 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.domain import EngineName, Keep, Task
+from mlpredict.domain import EngineName, Keep, Limits, Task
 from mlpredict.errors import UsageError
+from mlpredict.inputs.sizes import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
@@ -111,6 +112,14 @@ KeepChoice = Annotated[
     Keep,
     typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
 ]
+MaxPixels = Annotated[
+    str,
+    typer.Option("--max-pixels", metavar="N", help="Refuse larger images, before they are decoded."),
+]
+MaxBytes = Annotated[
+    str,
+    typer.Option("--max-bytes", metavar="N", help="Refuse larger files, before they are read."),
+]
 
 
 def predict(
@@ -127,6 +136,8 @@ def predict(
     skip_existing: SkipExisting = False,
     keep: KeepChoice = Keep.ORIGINAL,
     retry: Retry = RETRY_SECONDS,
+    max_pixels: MaxPixels = "100M",
+    max_bytes: MaxBytes = "100MB",
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -142,6 +153,7 @@ def predict(
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
     chosen = chosen_format(format_, as_json)
     chosen_columns(columns, COLUMNS)
+    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
 
     from mlpredict.inputs.decoding import start_decoders
 
@@ -150,10 +162,11 @@ def predict(
         from mlpredict.pipeline import decoding
         from mlpredict.quiet import quiet_stderr
 
-        loaded = _load(model, engine, named, trusted=unsafe_model)
+        loaded = _load(model, engine, named, limits, trusted=unsafe_model)
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
             names=lambda: _names(named, files_from, null=null),
+            limits=limits,
             countable=STDIN not in named and files_from is None,
             keep=keep,
             skip_existing=skip_existing,
@@ -162,7 +175,11 @@ def predict(
         )
         printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
         batches = decoding(
-            job.names(), loaded.spec, batch_size=batch_size or loaded.batch_size, started=decoders
+            job.names(),
+            loaded.spec,
+            batch_size=batch_size or loaded.batch_size,
+            started=decoders,
+            limits=limits,
         )
         with (
             talk.apart_from_descriptor_2(),
@@ -200,7 +217,7 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
         yield from names_from(files_from, separator=b"\0" if null else b"\n")
 
 
-def _load(path: Path | None, engine: EngineName, named: list[str], *, trusted: bool) -> Model:
+def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limits, *, trusted: bool) -> Model:
     from mlpredict.inference.model import load_model
     from mlpredict.pipeline import examples
 
@@ -209,7 +226,7 @@ def _load(path: Path | None, engine: EngineName, named: list[str], *, trusted: b
         engine=engine,
         cache=settings.cache_home(),
         notify=talk.notice,
-        examples=lambda spec: examples(named, spec),
+        examples=lambda spec: examples(named, spec, limits),
         trusted=trusted,
     )
 

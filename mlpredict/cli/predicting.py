@@ -15,7 +15,7 @@ from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.tally import Tally
-from mlpredict.domain import Keep, PredictionRecord, Rejected, Run, Sample
+from mlpredict.domain import Keep, Limits, PredictionRecord, Rejected, Run, Sample
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
@@ -35,6 +35,7 @@ class Job:
     """What is to be predicted, and how."""
 
     names: Callable[[], Iterable[str]]
+    limits: Limits
     countable: bool
     """Whether the names can be gone through twice: once to know how many there are."""
     keep: Keep
@@ -93,7 +94,7 @@ def run(
 def _warn_of_little_space(job: Job, model: Model, place: Path) -> None:
     from mlpredict.storage import disk
 
-    images, file_bytes = volume_of(job.names()) if job.countable else (0, 0)
+    images, file_bytes = volume_of(job.names(), job.limits) if job.countable else (0, 0)
     spec = model.spec
     pixels = spec.height * spec.width * spec.channels if spec.height and spec.width else None
     outputs = len(model.identity.labels or ())

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-import stat
+import logging
 import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from mlpredict.domain import Fit, ImageSpec, Rejected, Resize, Sample, Source
-from mlpredict.errors import describe_os_error
-from mlpredict.inputs.pixels import to_channels
+from mlpredict.domain import USUAL_LIMITS, Fit, ImageSpec, Limits, Rejected, Resize, Sample, Source
+from mlpredict.inputs import cost
+from mlpredict.inputs.large import reduced, worth_reducing
+from mlpredict.inputs.orientation import upright
+from mlpredict.inputs.pixels import load, to_channels
+from mlpredict.inputs.reading import TooManyBytes, Unusable, read
 
 RESAMPLING = {
     Resize.NEAREST: Image.Resampling.NEAREST,
@@ -26,30 +30,29 @@ RESAMPLING = {
 }
 # Programs that draw: Pillow hands them to Ghostscript or to Windows, which then run them.
 VECTOR_FORMATS = frozenset({"EPS", "WMF"})
-# Where in an image's `info` Pillow finds EXIF, or XMP that stands for it.
-ORIENTATION_KEYS = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 # Of a JPEG, as one part in so many.
 SMALLEST_SCALE = 4
-MAX_PIXELS = 100_000_000
-# Pillow's own limit would come first, and its message does not tell the size.
-Image.MAX_IMAGE_PIXELS = None
-# It warns of oddities that it copes with.
+# It warns of oddities that it copes with, and logs others.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
-READ_BYTES = 1 << 20
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 UNKNOWN_CONTENTTYPE = "application/octet-stream"
-SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
+# Formats whose decoders cannot run away with a file of so many bytes, by how it begins.
+HARMLESS_BYTES = {
+    b"\x89PNG\r\n\x1a\n": 4 << 20,
+    b"\xff\xd8\xff": 4 << 20,
+    b"GIF8": 1 << 16,
+    b"BM": 1 << 16,
 }
+# These take less than a quarter of a second.
+HARMLESS_PIXELS = 16 << 20
+
+AT_ONCE = nullcontext()
+# What a heavy image waits for, where others are decoded at the same time.
+Turns = Callable[[], AbstractContextManager[None]]
 
 
-class Unusable(Exception):
-    """The reason why a source gives no sample."""
+class Heavy(Exception):
+    """The image may take long or much memory, and is not to be decoded in this process."""
 
 
 class Decoded(NamedTuple):
@@ -64,20 +67,36 @@ class Decoded(NamedTuple):
     shape: tuple[int, int, int]
 
 
-def decode(position: int, source: Source, spec: ImageSpec) -> Sample | Rejected:
+def decode(
+    position: int, source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS
+) -> Sample | Rejected:
     """Read a source and bring its image to the size and channels of `spec`."""
-    return as_sample(position, source, decode_source(source, spec))
+    return as_sample(position, source, decode_source(source, spec, limits))
 
 
-def decode_source(source: Source, spec: ImageSpec) -> Decoded | str:
+def decode_source(
+    source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS, turns: Turns = nullcontext
+) -> Decoded | str:
     """The same without numpy; the reason where there is no image."""
     try:
-        content = read(source)
-        contenttype, (width, height), pixels, shape = _decode_bytes(content, spec)
+        content = read(source, limits.max_bytes)
+        return _Job(content, spec, limits, turns).decoded()
     except Unusable as unusable:
         return str(unusable)
-    digest = hashlib.sha256(content).digest()
-    return Decoded(content, contenttype, digest, width, height, pixels, shape)
+
+
+def decode_if_harmless(
+    position: int, source: Source, spec: ImageSpec, limits: Limits
+) -> Sample | Rejected | None:
+    """The same as `decode` for an image that takes little time and memory; None for any other."""
+    try:
+        content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
+        decoded = _Job(content, spec, limits, nullcontext, only_harmless=True).decoded()
+    except (Heavy, TooManyBytes):
+        return None
+    except Unusable as unusable:
+        return Rejected(position, source, str(unusable))
+    return as_sample(position, source, decoded)
 
 
 def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample | Rejected:
@@ -91,75 +110,74 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
     return Sample(position, source, content, contenttype, sha256, width, height, array)
 
 
-def read(source: Source) -> bytes:
-    """The bytes of a source.
+class _Job(NamedTuple):
+    """One file on its way to pixels."""
 
-    Raises:
-        Unusable: with the reason.
-    """
-    content = source.content if source.content is not None else _read_file(source.filename)
-    if not content:
-        raise Unusable("the file is empty")
-    return content
+    content: bytes
+    spec: ImageSpec
+    limits: Limits
+    turns: Turns
+    only_harmless: bool = False
 
+    def decoded(self) -> Decoded:
+        """What becomes of the file.
 
-def _read_file(filename: str) -> bytes:
-    try:
-        # Without O_NONBLOCK a named pipe that nobody writes to would stop the run for ever.
-        descriptor = os.open(filename, os.O_RDONLY | NONBLOCKING)
+        Raises:
+            Unusable: with the reason.
+            Heavy: it takes more than is allowed here.
+        """
+        format_ = None
+        if self.only_harmless and not _begins_harmless(self.content):
+            raise Heavy
         try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise Unusable("is a directory")
-            if not stat.S_ISREG(status.st_mode):
-                raise Unusable("not a regular file (image bytes from a pipe: give - as the path)")
-            return _read_all(descriptor, status.st_size)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise Unusable(describe_os_error(error)) from error
+            with open_image(self.content, self.limits) as image:
+                format_ = image.format
+                return self._decoded(image)
+        except (Unusable, Heavy):
+            raise
+        except Exception as error:
+            from mlpredict.inputs.reasons import reason
+
+            raise Unusable(reason(error, self.content, format_, self.limits)) from error
+
+    def _decoded(self, image: Image.Image) -> Decoded:
+        size = image.size
+        contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
+        cost.check_pixels(size, self.limits)
+        _decode_at_reduced_scale(image, self.spec)
+        heavy = cost.check_memory(image, size, len(self.content), self.limits) > cost.HEAVY_BYTES
+        if self.only_harmless and (heavy or cost.passes(image, size, self.content) > HARMLESS_PIXELS):
+            raise Heavy
+        with self.turns() if heavy else AT_ONCE:
+            view = _model_view(image, self.spec)
+            pixels = view.tobytes()
+        digest = hashlib.sha256(self.content).digest()
+        shape = (view.height, view.width, self.spec.channels)
+        return Decoded(self.content, contenttype, digest, *size, pixels, shape)
 
 
-def _read_all(descriptor: int, size: int) -> bytes:
-    """Everything up to the end of the file, which may have grown or shrunk meanwhile."""
-    content = os.read(descriptor, size + 1)
-    if len(content) == size:
-        return content
-    parts = [content]
-    while part := os.read(descriptor, READ_BYTES):
-        parts.append(part)
-    return b"".join(parts)
+def _begins_harmless(content: bytes) -> bool:
+    return any(
+        content.startswith(signature) and len(content) <= most for signature, most in HARMLESS_BYTES.items()
+    )
 
 
-def open_image(content: bytes) -> Image.Image:
+def open_image(content: bytes, limits: Limits = USUAL_LIMITS) -> Image.Image:
     """Identify an image without decoding it.
 
     Raises:
         Unusable: it is of a format that would have to be run.
         Exception: whatever Pillow raises on what it does not know.
     """
+    # Pillow's own limit would tell less of the size than `check_pixels` does, which comes next. But it is
+    # needed where room for the image is made while it is opened, and for images inside of others.
+    # It warns of more than the limit, and refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = cost.most_webp_pixels(limits) // 2 if content[8:12] == b"WEBP" else None
     image = Image.open(io.BytesIO(content))
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
     if image.format in VECTOR_FORMATS:
         raise Unusable(f"{image.format} files hold drawings, not pixels")
     return image
-
-
-def _decode_bytes(
-    content: bytes, spec: ImageSpec
-) -> tuple[str, tuple[int, int], bytes, tuple[int, int, int]]:
-    try:
-        with open_image(content) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Unusable(f"too large: {width}×{height} pixels, the limit is {MAX_PIXELS:,} in all")
-            contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
-            _decode_at_reduced_scale(image, spec)
-            view = _model_view(image, spec)
-            return contenttype, (width, height), view.tobytes(), (view.height, view.width, spec.channels)
-    except Unusable:
-        raise
-    except Exception as error:
-        raise Unusable(_reason(error, content)) from error
 
 
 def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
@@ -169,7 +187,7 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
     pixels came out at most 3 of 255 apart from full decoding, 0.3 on average. At 1/8, which JPEG has
     as well, they came out 17 apart.
     """
-    if image.format in ("JPEG", "MPO") and spec.height is not None and spec.width is not None:
+    if image.format in cost.JPEG_FORMATS and spec.height is not None and spec.width is not None:
         # The longer side both ways: EXIF may turn the image yet.
         side = 2 * max(spec.height, spec.width)
         image.draft(
@@ -178,15 +196,12 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
 
 
 def _model_view(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    # Metadata of some formats come after the pixels: only now is all of it known.
-    image.load()
-    upright = ImageOps.exif_transpose(image) if _may_be_turned(image) else image
-    return _fitted(to_channels(upright, spec.channels, spec.preprocessing.background), spec)
-
-
-def _may_be_turned(image: Image.Image) -> bool:
-    """Whether an orientation may be stored; asking Pillow for it takes as long as decoding a digit."""
-    return image.format == "TIFF" or not ORIENTATION_KEYS.isdisjoint(image.info)
+    load(image)
+    if worth_reducing(image, spec):
+        converted = reduced(image, spec)
+    else:
+        converted = to_channels(image, spec.channels, spec.preprocessing.background)
+    return _fitted(upright(converted, image), spec)
 
 
 def _fitted(image: Image.Image, spec: ImageSpec) -> Image.Image:
@@ -201,26 +216,3 @@ def _fitted(image: Image.Image, spec: ImageSpec) -> Image.Image:
             return ImageOps.fit(image, size, resample)
         case Fit.PAD:
             return ImageOps.pad(image, size, resample, color=spec.preprocessing.background or "black")
-
-
-def _reason(error: BaseException, content: bytes) -> str:
-    if isinstance(error, UnidentifiedImageError):
-        return _unidentified(content)
-    if isinstance(error, MemoryError):
-        return "too large to decode"
-    words = str(error).strip().partition("\n")[0]
-    if "truncated" in words.lower() or isinstance(error, EOFError):
-        return "truncated"
-    return f"damaged: {words}" if words else f"damaged ({type(error).__name__})"
-
-
-def _unidentified(content: bytes) -> str:
-    for signature, name in SIGNATURES.items():
-        if content.startswith(signature):
-            return f"damaged: it begins as a {name} file and does not go on as one"
-    return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
-
-
-def _looks_like_text(content: bytes) -> bool:
-    head = content[:1024]
-    return b"\0" not in head and all(byte >= 32 or byte in b"\t\n\r\f" for byte in head)

@@ -1,8 +1,11 @@
 """A process that decodes: requests on its standard input, answers on its standard output.
 
-It begins with a pickled True. A request is a pickled pair, file names and an `ImageSpec`; its answer
-a list with a `Decoded` or a reason for each. The end of the requests is the end of the process, also
-when whoever sent them was killed. `decoders` starts these processes and says why they are some.
+It begins with a pickled True. A request is a pickled triple: file names, or the bytes of what has none,
+an `ImageSpec` and the `Limits`. Its answer are lists that together hold a `Decoded` or a reason for each.
+The end of the requests is the end of the process, also when whoever sent them was killed. `decoders`
+starts these processes and says why they are some.
+
+Here the system keeps the limits: of memory, and of processor time, which ends the process.
 """
 
 from __future__ import annotations
@@ -11,11 +14,20 @@ import gc
 import io
 import os
 import pickle
+import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 
-from mlpredict.domain import Source
-from mlpredict.inputs.decode import decode_source
+from mlpredict.domain import ImageSpec, Limits, Source
+from mlpredict.inputs.decode import Decoded, decode_source
+
+# What Python, Pillow and numpy take themselves, at most.
+OWN_BYTES = 70_000_000
+# What is answered at a time.
+PART_BYTES = 4 << 20
+TURNS = "--turns="
 
 
 def main() -> None:
@@ -29,12 +41,92 @@ def _answer_requests() -> None:
     # What is imported by now stays: the collector need not look through it again.
     gc.freeze()
     _send(answers, True)
+    limited: Limits | None = None
     while True:
         try:
-            filenames, spec = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
+            files, spec, limits = pickle.load(sys.stdin.buffer)  # noqa: S301 - the other end is this program
         except EOFError:
             return
-        _send(answers, [decode_source(Source(filename), spec) for filename in filenames])
+        if limits != limited:
+            _limit_memory(limits)
+            limited = limits
+        _answer(answers, files, spec, limits)
+
+
+def _answer(
+    answers: io.BufferedWriter, files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+) -> None:
+    """Send answers by the list, closed when it is heavy: what waits for others takes up memory."""
+    part: list[Decoded | str] = []
+    weight = 0
+    turns = partial(_turn, limits)
+    for file in files:
+        source = Source(file) if isinstance(file, str) else Source("", file)
+        _limit_time(limits.seconds)
+        part.append(decode_source(source, spec, limits, turns))
+        if isinstance(part[-1], Decoded):
+            weight += len(part[-1].content) + len(part[-1].pixels)
+        if weight >= PART_BYTES:
+            _send(answers, part)
+            part, weight = [], 0
+    if part:
+        _send(answers, part)
+
+
+if hasattr(signal, "setitimer"):
+
+    def _limit_time(seconds: float) -> None:
+        """Let the system end this process after so much processor time from now.
+
+        Nobody stops the clock: between two images hardly any time passes, and each starts it anew.
+        """
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+else:
+
+    def _limit_time(seconds: float) -> None:
+        """Windows has no such clock."""
+
+
+def _limit_memory(limits: Limits) -> None:
+    """Have whatever would make this process much larger fail, where there is a limit that works: on Linux."""
+    try:
+        with open("/proc/self/statm") as file:
+            numbers = file.read().split()
+    except OSError:
+        return
+    import resource
+
+    resident, data = (int(numbers[place]) * resource.getpagesize() for place in (1, 5))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    # Libraries reserve more than they use; only what is used counts.
+    wanted = data + max(0, limits.memory + OWN_BYTES - resident)
+    if most == resource.RLIM_INFINITY or wanted < most:
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
+
+
+def _turns_from(arguments: list[str]) -> int | None:
+    """The descriptor of the file whose lock is the turn, where processes take turns."""
+    return next((int(a.removeprefix(TURNS)) for a in arguments if a.startswith(TURNS)), None)
+
+
+@contextmanager
+def _turn(limits: Limits) -> Iterator[None]:
+    """A block that one process at a time is in. A process that ends gives its turn back."""
+    # What failed before may hang together in circles, and holds pixels until they are found.
+    gc.collect()
+    _limit_memory(limits)
+    descriptor = _turns_from(sys.argv)
+    if descriptor is None:
+        yield
+        return
+    from fcntl import LOCK_EX, LOCK_UN, lockf
+
+    lockf(descriptor, LOCK_EX)
+    try:
+        yield
+    finally:
+        lockf(descriptor, LOCK_UN)
 
 
 def _send(answers: io.BufferedWriter, message: object) -> None:

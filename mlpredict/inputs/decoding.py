@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import USUAL_LIMITS, ImageSpec, Limits, Rejected, Sample, Source
 from mlpredict.settings import available_cores
 
 if TYPE_CHECKING:
@@ -32,31 +33,67 @@ Item = tuple[int, Source] | Sample | Rejected
 
 
 def decode_all(
-    found: Iterator[Source | Rejected], spec: ImageSpec, started: Decoders | None = None
+    found: Iterator[Source | Rejected],
+    spec: ImageSpec,
+    started: Decoders | None = None,
+    limits: Limits = USUAL_LIMITS,
 ) -> Iterator[Sample | Rejected]:
     """Decode every source; what was rejected already stays in its place.
 
     Processes that have been `started` already are used, and not ended here.
     """
-    from mlpredict.inputs.decode import decode
-
     numbered = enumerate(found)
     first = list(islice(numbered, MANY_FILES))
     first_bytes = sum(_file_size(item) for _, item in first)
-    if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
-        for position, item in first:
-            yield decode(position, item, spec) if isinstance(item, Source) else item
-        return
+    with _Here(spec, limits) as here:
+        if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
+            for position, item in first:
+                yield here.decode(position, item) if isinstance(item, Source) else item
+            return
 
-    from mlpredict.inputs.decoders import Decoders
+        from mlpredict.inputs.decoders import Decoders
 
-    processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
-    with nullcontext(started) if started else Decoders(processes) as decoders:
-        decoders.grow(processes)
-        chunks = _Chunks(_files(chain(first, numbered), spec))
-        for items in decoders.decode(chunks.of_equal_weight(), spec):
-            chunks.learn(items)
-            yield from items
+        processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
+        with nullcontext(started) if started else Decoders(processes) as decoders:
+            decoders.grow(processes)
+            chunks = _Chunks(_files(chain(first, numbered), here))
+            for items in decoders.decode(chunks.of_equal_weight(), spec, limits):
+                chunks.learn(items)
+                yield from items
+
+
+class _Here:
+    """Decodes what is harmless in this process, and anything else in one that it starts for it.
+
+    Use it in a `with` statement, which ends that process.
+    """
+
+    def __init__(self, spec: ImageSpec, limits: Limits) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._apart: Decoders | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._apart is not None:
+            self._apart.__exit__(kind, error, trace)
+
+    def decode(self, position: int, source: Source) -> Sample | Rejected:
+        """Decode a source."""
+        from mlpredict.inputs.decode import decode_if_harmless
+
+        decoded = decode_if_harmless(position, source, self._spec, self._limits)
+        if decoded is not None:
+            return decoded
+        if self._apart is None:
+            from mlpredict.inputs.decoders import Decoders
+
+            self._apart = Decoders(1)
+        return self._apart.decode_one(position, source, self._spec, self._limits)
 
 
 def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:
@@ -98,17 +135,15 @@ def _file_size(item: Source | Rejected) -> int:
         return 0
 
 
-def _files(numbered: Iterator[tuple[int, Source | Rejected]], spec: ImageSpec) -> Iterator[Item]:
-    """Files that a process can be asked for; anything else is decoded here."""
-    from mlpredict.inputs.decode import decode
-
+def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: _Here) -> Iterator[Item]:
+    """Files that a process can be asked for; anything else is decoded now."""
     for position, item in numbered:
         if isinstance(item, Rejected):
             yield item
         elif item.content is None and len(item.filename) < LONGEST_NAME:
             yield position, item
         else:
-            yield decode(position, item, spec)
+            yield here.decode(position, item)
 
 
 class _Chunks:

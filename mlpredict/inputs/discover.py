@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mlpredict.domain import Rejected, Source
+from mlpredict.domain import USUAL_LIMITS, Limits, Rejected, Source
 from mlpredict.errors import UsageError, describe_os_error
+from mlpredict.inputs.reading import READ_BYTES, too_many_bytes
+from mlpredict.inputs.walk import walk
 
 STDIN = "-"
 # What looks like an image inside a folder. A file that is named is tried whatever it is called.
@@ -42,14 +44,15 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
-def discover(names: Iterable[str]) -> Iterator[Source | Rejected]:
+def discover(names: Iterable[str], limits: Limits = USUAL_LIMITS) -> Iterator[Source | Rejected]:
     """The sources that files, folders and `-` name, numbered from 0 in the order they are found.
 
-    Folders are walked recursively in sorted order. A name that leads nowhere is a `Rejected`.
+    Folders are walked recursively in sorted order. A name that leads nowhere is a `Rejected`, and so is
+    standard input when it is larger than a file may be.
     """
     position = 0
     for name in names:
-        for found in _sources(name):
+        for found in _sources(name, limits.max_bytes):
             if isinstance(found, Source):
                 yield found
             else:
@@ -90,35 +93,40 @@ def _file_name(name: str) -> str:
     return os.path.join(os.curdir, name) if name == STDIN else name
 
 
-def _sources(name: str) -> Iterator[Source | str]:
+def _sources(name: str, max_bytes: int) -> Iterator[Source | str]:
     """Sources, or in their stead the reason why there are none."""
     if name == STDIN:
-        yield Source(STDIN, sys.stdin.buffer.read())
+        yield _standard_input(max_bytes)
     elif os.path.isdir(name):
-        yield from _walk(name)
+        yield from _images_in(name)
     elif os.path.lexists(name):
         yield Source(name)
     else:
         yield "no such file or folder"
 
 
-def _walk(folder: str) -> Iterator[Source | str]:
+def _standard_input(max_bytes: int) -> Source | str:
+    parts, length = [], 0
+    while part := sys.stdin.buffer.read(min(READ_BYTES, max_bytes + 1 - length)):
+        parts.append(part)
+        length += len(part)
+    return Source(STDIN, b"".join(parts)) if length <= max_bytes else too_many_bytes(None, max_bytes)
+
+
+def _images_in(top: str) -> Iterator[Source | str]:
     empty = True
-    unreadable: list[OSError] = []
-    for directory, subfolders, files in os.walk(folder, onerror=unreadable.append):
-        subfolders.sort()
-        for file in sorted(files):
-            if os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES:
-                empty = False
-                yield Source(os.path.join(directory, file))
-        while unreadable:
+    for folder in walk(top):
+        if folder.error is not None:
             empty = False
-            yield _unreadable(unreadable.pop(0))
-    if unreadable:
-        yield from map(_unreadable, unreadable)
-    elif empty:
+            yield f"folder {folder.path}: {describe_os_error(folder.error)}"
+        for name in folder.files:
+            if looks_like_an_image(name):
+                empty = False
+                yield Source(os.path.join(folder.path, name))
+    if empty:
         yield "no images in this folder"
 
 
-def _unreadable(error: OSError) -> str:
-    return f"folder {error.filename}: {describe_os_error(error)}"
+def looks_like_an_image(name: str) -> bool:
+    """Whether a file in a folder is predicted, by its name."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES

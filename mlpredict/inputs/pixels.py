@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PIL import Image, ImageColor
+from PIL.PngImagePlugin import PngImageFile
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+# How the modes of more than 8 bits a channel begin.
+DEEP = ("I", "F")
 
 
-def to_channels(image: Image.Image, channels: int, background: str | None) -> Image.Image:
+def to_channels(
+    image: Image.Image, channels: int, background: str | None, white: float | None = None
+) -> Image.Image:
     """Convert to grey (1 channel), RGB (3) or RGBA (4), before anything is resized.
 
-    16-bit and floating-point grey is scaled to 8 bits, as a plain conversion would clip it.
-    Transparency is laid on `background`; where that is None, or the model takes it, it is not.
+    16-bit and floating-point grey is scaled to 8 bits, as a plain conversion would clip it; `white`
+    is the value that becomes 255, else the image itself tells. Transparency is laid on `background`;
+    where that is None, or the model takes it, it is not.
     """
     mode = MODES[channels]
-    eight_bit = _to_eight_bit(image) if image.mode.startswith(("I", "F")) else image
+    eight_bit = _to_eight_bit(image, white) if image.mode.startswith(DEEP) else image
     if mode != "RGBA" and background is not None and eight_bit.has_transparency_data:
         eight_bit = _laid_on(eight_bit, background)
     return _converted(eight_bit, mode)
@@ -34,19 +46,66 @@ def _laid_on(image: Image.Image, background: str) -> Image.Image:
     return Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
 
 
-def _to_eight_bit(image: Image.Image) -> Image.Image:
+def load(image: Image.Image) -> None:
+    """Decode the pixels of an image, and know which of them are transparent."""
+    if "transparency" in image.info and isinstance(image, PngImageFile):
+        _match_transparency(image)
+    image.load()
+    # Metadata of some formats come after the pixels: only now is all of it known.
+    if "transparency" in image.info:
+        _forget_text(image)
+
+
+def _match_transparency(image: PngImageFile) -> None:
+    """Bring the transparent colour of a PNG to the scale that Pillow decodes its pixels to."""
+    _forget_text(image)
+    clear = image.info.get("transparency")
+    match image.tile[0].args:
+        case "L;2" if clear is not None:
+            image.info["transparency"] = clear * 85
+        case "L;4" if clear is not None:
+            image.info["transparency"] = clear * 17
+        case "RGB;16B" if clear is not None:
+            image.info["transparency"] = tuple(value >> 8 for value in clear)
+
+
+def _forget_text(image: Image.Image) -> None:
+    """A PNG may hold a text by any name, which Pillow keeps among what it knows of the image itself."""
+    if isinstance(image.info.get("transparency"), str):
+        del image.info["transparency"]
+
+
+def white_of(image: Image.Image, rows: int) -> float | None:
+    """What becomes 255 in an image of more than 8 bits, looked for in so many rows at a time."""
+    if not image.mode.startswith(DEEP):
+        return None
+    width, height = image.size
+    bands = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
+    return _full_scale(image.mode, max(float(_values(band).max(initial=0.0)) for band in bands))
+
+
+def _to_eight_bit(image: Image.Image, white: float | None) -> Image.Image:
+    import numpy as np
+
+    values = _values(image)
+    full_scale = white or _full_scale(image.mode, float(values.max(initial=0.0)))
+    scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
+    eight_bit = Image.fromarray(np.rint(scaled).astype(np.uint8))
+    if isinstance(clear := image.info.get("transparency"), int):
+        eight_bit.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
+    return eight_bit
+
+
+def _values(image: Image.Image) -> NDArray[np.float64]:
     import numpy as np
 
     values = np.asarray(image).astype(np.float64)
-    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
-    full_scale = _full_scale(image, float(values.max(initial=0.0)))
-    scaled = np.clip(values * (255.0 / full_scale), 0.0, 255.0)
-    return Image.fromarray(np.rint(scaled).astype(np.uint8))
+    return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _full_scale(image: Image.Image, peak: float) -> float:
+def _full_scale(mode: str, peak: float) -> float:
     """What white is: the file does not tell for 32 bits a pixel, so its brightest pixel decides."""
-    if image.mode.startswith("I;16"):
+    if mode.startswith("I;16"):
         return 65535.0
-    steps = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+    steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
     return next((step for step in steps if peak <= step), peak)

@@ -10,7 +10,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from mlpredict.domain import Source, StoredImage
 from mlpredict.errors import MlpredictError
-from mlpredict.inputs.decode import Unusable, read
+from mlpredict.inputs.reading import Unusable, read
 
 
 class ImageUnavailable(MlpredictError):

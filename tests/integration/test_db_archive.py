@@ -153,7 +153,7 @@ def test_the_2020_programs_dump_is_adopted(
     assert b"dumped 2 inputs, 5 predictions, 0 runs" in dump.stderr
     done = mlpredict("db", "restore", "-", "--dsn", elsewhere, stdin=dump.stdout)
     assert b"restored 2 inputs, 5 predictions" in done.stderr
-    assert b"applied 6 migrations" in done.stderr
+    assert f"applied {len(migrations.migrations())} migrations".encode() in done.stderr
     assert query(elsewhere, "SELECT label FROM predictions WHERE id = 1") == [("1",)]
     assert query(elsewhere, STORE_ANOTHER) == [(6,)]
 

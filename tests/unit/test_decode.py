@@ -26,6 +26,8 @@ ORIENTATIONS = {
     8: Transpose.ROTATE_270,
 }
 ORIENTATION_TAG = 0x0112
+WHITE = [255, 255, 255]
+NEAREST = spec(3, 2, 2, Preprocessing(resize=Resize.NEAREST))
 
 
 def columns(*levels: int) -> bytes:
@@ -69,15 +71,51 @@ def test_a_name_may_lie_about_the_format(kind: str, contenttype: str, name: str)
 
 
 @pytest.mark.parametrize(("orientation", "undo"), ORIENTATIONS.items())
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        pytest.param("PNG", {}, id="PNG"),
+        pytest.param("TIFF", {}, id="TIFF"),
+        pytest.param("TIFF", {"compression": "tiff_lzw"}, id="compressed TIFF"),
+        pytest.param("WEBP", {"lossless": True}, id="WebP"),
+    ],
+)
 def test_every_exif_orientation_gives_the_same_pixels(
-    orientation: int, undo: Transpose | None, kind: str
+    orientation: int, undo: Transpose | None, kind: str, options: dict[str, object]
 ) -> None:
     upright = picture(4, 3)
+    np.testing.assert_array_equal(
+        decoded(turned_file(upright, orientation, undo, kind, **options)).pixels, array(upright)
+    )
+
+
+@pytest.mark.parametrize(("orientation", "undo"), ORIENTATIONS.items())
+@pytest.mark.parametrize("large", [False, True])
+def test_every_turned_photo_shows_the_same(
+    orientation: int, undo: Transpose | None, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpredict.inputs.large.LARGE_PIXELS", 0 if large else 1 << 30)
+    corner = Image.new("RGB", (96, 64), "white")
+    corner.paste("red", (0, 0, 48, 32))
+    seen = decoded(turned_file(corner, orientation, undo, "JPEG", quality=95), NEAREST).pixels
+    assert np.abs(seen - np.array([[[254, 0, 0], WHITE], [WHITE, WHITE]], np.int64)).max() < 12
+
+
+def turned_file(
+    upright: Image.Image, orientation: int, undo: Transpose | None, kind: str, **options: object
+) -> bytes:
+    """A file that holds the picture turned, and says so."""
     exif = Image.Exif()
     exif[ORIENTATION_TAG] = orientation
     turned = upright if undo is None else upright.transpose(undo)
-    np.testing.assert_array_equal(decoded(file_of(turned, kind, exif=exif)).pixels, array(upright))
+    return file_of(turned, kind, exif=exif, **options)
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0MM\0*\0\0", b"Exif\0\0" + b"\xff" * 40, b"\0"])
+def test_damaged_metadata_do_not_matter(exif: bytes) -> None:
+    np.testing.assert_array_equal(
+        decoded(file_of(picture(), "WEBP", lossless=True, exif=exif)).pixels, array(picture())
+    )
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])

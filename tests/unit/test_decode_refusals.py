@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 import zlib
 from collections.abc import Callable
@@ -13,8 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpredict.domain import Rejected, Source
-from mlpredict.inputs.decode import MAX_PIXELS, decode
+from mlpredict.domain import USUAL_LIMITS, Rejected, Source
+from mlpredict.inputs.decode import decode
 from tests.unit.images import file_of, png, refused, spec
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))
@@ -75,7 +76,8 @@ def test_a_png_with_other_bytes_in_it_is_damaged(place: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("width", "height"), [(10_001, 10_000), (65_000, 65_000), (MAX_PIXELS + 1, 1), (2**31 - 1, 2**31 - 1)]
+    ("width", "height"),
+    [(10_001, 10_000), (65_000, 65_000), (USUAL_LIMITS.max_pixels + 1, 1), (2**31 - 1, 2**31 - 1)],
 )
 def test_too_many_pixels_are_refused_by_the_header(width: int, height: int) -> None:
     assert refused(header_alone(width, height)).startswith(f"too large: {width}×{height} pixels")
@@ -113,8 +115,20 @@ def test_a_named_pipe_that_nobody_writes_to_does_not_stop_the_run(working_direct
     assert reason_of("pipe.png").startswith("not a regular file")
 
 
-def test_a_device_is_no_image() -> None:
-    assert reason_of(os.devnull).startswith("not a regular file")
+@pytest.mark.parametrize("device", [os.devnull, "/dev/zero"])
+def test_a_device_is_no_image(device: str) -> None:
+    assert reason_of(device).startswith("not a regular file")
+
+
+def test_a_socket_is_no_image(working_directory: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("socket.png")
+        assert reason_of("socket.png").startswith("not a regular file")
+
+
+def test_a_link_that_leads_to_itself_is_no_image(working_directory: Path) -> None:
+    os.symlink("loop.png", "loop.png")
+    assert reason_of("loop.png") == "too many levels of symbolic links"
 
 
 def test_a_file_that_may_not_be_read_is_called_so(

@@ -16,7 +16,7 @@ import pytest
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decode import decode
-from mlpredict.inputs.decoders import COMMAND, Decoders
+from mlpredict.inputs.decoders import COMMAND, Chunk, Decoders
 from mlpredict.inputs.decoding import decode_all, start_decoders
 from mlpredict.inputs.discover import discover
 from tests.unit.images import file_of, picture, png, spec
@@ -28,10 +28,10 @@ MORTAL = """
 import os, signal
 from mlpredict.inputs import decode, decoder_process
 real = decode.decode_source
-def mortal(source, spec):
+def mortal(source, *others):
     if hasattr(signal, source.filename):
         os.kill(os.getpid(), getattr(signal, source.filename))
-    return real(source, spec)
+    return real(source, *others)
 decoder_process.decode_source = mortal
 decoder_process.main()
 """
@@ -92,10 +92,13 @@ def test_what_needs_no_decoding_stays_in_its_place(decoders: Decoders) -> None:
     Path("a.png").write_bytes(png())
     gone = Rejected(11, Source("gone"), "no such file or folder")
     read = decode(12, Source("-", png()), spec())
-    answers = list(decoders.decode(iter([[gone], [*chunk("a.png"), gone, read]]), spec()))
-    assert answers[0] == [gone]
-    assert isinstance(answers[1][0], Sample)
-    assert answers[1][1:] == [gone, read]
+    chunks: list[Chunk] = [[gone], [gone, *chunk("a.png"), gone, read]]
+    first, second, decoded, *others = [
+        item for items in decoders.decode(iter(chunks), spec()) for item in items
+    ]
+    assert [first, second] == [gone, gone]
+    assert isinstance(decoded, Sample)
+    assert others == [gone, read]
 
 
 def test_chunks_come_back_in_order_from_all_processes(decoders: Decoders) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import socket
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -12,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mlpredict.domain import Rejected, Source
+from mlpredict.domain import Limits, Rejected, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.discover import discover, names_from, read_names
+from mlpredict.inputs.volume import volume_of
 
 
 class Stdin:
@@ -104,6 +106,88 @@ def test_a_folder_without_images_is_rejected(files: list[str]) -> None:
     os.mkdir("in")
     make(*files)
     assert found("in") == ["in: no images in this folder"]
+
+
+def test_links_to_folders_are_followed_when_everything_else_is_through() -> None:
+    make("in/z/1.png", "out/2.png", "out/deep/3.png")
+    os.symlink("../out", "in/a")
+    assert found("in") == ["in/z/1.png", "in/a/2.png", "in/a/deep/3.png"]
+
+
+def test_a_folder_is_walked_once_and_under_its_own_name() -> None:
+    make("in/z/1.png", "out/2.png")
+    for link in ("a", "b", "z/c"):
+        os.symlink(os.path.abspath("out"), f"in/{link}")
+    os.symlink("z", "in/y")
+    assert found("in") == ["in/z/1.png", "in/a/2.png"]
+    assert found("in/y", "in/y") == ["in/y/1.png", "in/y/c/2.png"] * 2
+
+
+def test_links_in_circles_have_an_end() -> None:
+    make("in/1.png", "in/sub/2.png", "out/3.png")
+    for target, link in ((".", "in/self"), ("..", "in/sub/up"), ("../out", "in/out"), ("../in", "out/back")):
+        os.symlink(target, link)
+    assert found("in") == ["in/1.png", "in/sub/2.png", "in/out/3.png"]
+    assert volume_of(["in"])[0] == 3
+
+
+def test_links_that_lead_to_themselves_or_nowhere_are_left_to_who_reads_them() -> None:
+    make("in/1.png")
+    os.symlink("loop.png", "in/loop.png")
+    os.symlink("nowhere", "in/gone.png")
+    os.symlink("1.png", "in/link.png")
+    assert found("in") == ["in/1.png", "in/gone.png", "in/link.png", "in/loop.png"]
+    assert found("in/loop.png") == ["in/loop.png"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="named pipes and sockets")
+def test_what_is_no_file_is_left_to_who_reads_it() -> None:
+    make("in/1.png")
+    os.mkfifo("in/pipe.png")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("in/socket.png")
+        assert found("in") == ["in/1.png", "in/pipe.png", "in/socket.png"]
+
+
+def test_folders_as_deep_as_they_like_are_walked() -> None:
+    depth = 3 * sys.getrecursionlimit()
+    here = os.getcwd()
+    for _ in range(depth):
+        os.mkdir("d")
+        os.chdir("d")
+    Path("deepest.png").write_bytes(b"x")
+    os.chdir(here)
+    outcomes = found("d")
+    assert len(outcomes) == 1
+    # There are systems where no path is as long.
+    assert outcomes[0].endswith(("deepest.png", "file name too long"))
+    assert volume_of(["d"])[0] <= 1
+    remove_chain(depth)
+
+
+def remove_chain(depth: int) -> None:
+    """Whoever clears up after the tests would not get so deep."""
+    for _ in range(depth - 1):
+        os.rename("d/d", "e")
+        os.rmdir("d")
+        os.rename("e", "d")
+
+
+@pytest.mark.parametrize(
+    ("size", "taken"), [(0, True), (99, True), (100, True), (101, False), (10**6, False)]
+)
+def test_standard_input_is_read_up_to_the_limit(
+    size: int, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdin = Stdin(bytes(size))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    (item,) = discover(["-"], Limits(max_bytes=100))
+    assert item == (
+        Source("-", bytes(size))
+        if taken
+        else Rejected(0, Source("-"), "too large: more than 100 bytes, limit 100 bytes (--max-bytes)")
+    )
+    assert stdin.buffer.tell() == min(size, 101)
 
 
 def test_positions_count_sources_and_rejections_alike() -> None:

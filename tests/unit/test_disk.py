@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from mlpredict.domain import Keep
+from mlpredict.domain import Keep, Limits
 from mlpredict.errors import DatabaseError
 from mlpredict.inputs.volume import WEIGHED_ALL, volume_of
 from mlpredict.storage import disk
@@ -155,6 +155,12 @@ def test_the_volume_of_many_files_is_about_right(tmp_path: Path) -> None:
     images, size = volume_of([str(tmp_path)])
     assert images == count
     assert 12 * count < size < 14 * count
+
+
+def test_a_file_that_is_too_large_to_be_read_weighs_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"x" * 100)
+    (tmp_path / "b.png").write_bytes(b"x" * 101)
+    assert volume_of([str(tmp_path)], Limits(max_bytes=100)) == (2, 100)
 
 
 def test_nothing_has_no_volume() -> None:

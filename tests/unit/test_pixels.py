@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mlpredict.domain import Preprocessing
+from mlpredict.inputs import large
 from mlpredict.inputs.pixels import to_channels
+from tests import hostile
+from tests.hostile import chunk
 from tests.unit.images import array, decoded, file_of, spec
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -120,28 +125,175 @@ def test_the_image_itself_is_not_changed() -> None:
     assert image.getpixel((0, 0)) == (*RED, 128)
 
 
+def of_rows(*chunks: bytes, row: bytes, colours: int, depth: int) -> bytes:
+    """A PNG of two pixels, one above the other, with these bytes a row; chunks come before them."""
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 2))
+    return hostile.png(1, 2, *chunks, pixels, colours=colours, depth=depth)
+
+
+def clear(*values: int) -> bytes:
+    """The chunk that makes one grey or one colour of a PNG transparent."""
+    return chunk(b"tRNS", struct.pack(f">{len(values)}H", *values))
+
+
+GREY_PNG, RGB_PNG = 0, 2
+GREY_100, CLEAR_100 = ((100, 100, 100), (100, 100, 100, 255)), ((100, 100, 100), (100, 100, 100, 0))
+MIDDLE = ((128, 128, 128), (128, 128, 128, 255))
+# A file; what its pixels become for 3 and for 4 channels; what is seen of it on white.
+FILES = {
+    "PNG of 1 bit": (file_of(of_one("1", 1)), WHITE, (*WHITE, 255), WHITE),
+    "PNG of 1 bit, clear": (of_rows(clear(0), row=b"\0", colours=0, depth=1), BLACK, (*BLACK, 0), WHITE),
+    "PNG of 2 bits": (
+        of_rows(row=b"\x40", colours=0, depth=2),
+        (85, 85, 85),
+        (85, 85, 85, 255),
+        (85, 85, 85),
+    ),
+    "PNG of 2 bits, clear": (
+        of_rows(clear(1), row=b"\x40", colours=GREY_PNG, depth=2),
+        (85, 85, 85),
+        (85, 85, 85, 0),
+        WHITE,
+    ),
+    "PNG of 4 bits, clear": (
+        of_rows(clear(3), row=b"\x30", colours=GREY_PNG, depth=4),
+        (51, 51, 51),
+        (51, 51, 51, 0),
+        WHITE,
+    ),
+    "PNG of 8 bits": (file_of(of_one("L", 100)), *GREY_100, (100, 100, 100)),
+    "PNG of 8 bits, clear": (of_rows(clear(100), row=b"d", colours=0, depth=8), *CLEAR_100, WHITE),
+    "PNG of 8 bits, another clear": (
+        of_rows(clear(99), row=b"d", colours=GREY_PNG, depth=8),
+        *GREY_100,
+        (100, 100, 100),
+    ),
+    "PNG of 16 bits": (file_of(sixteen_bit(32768)), *MIDDLE, (128, 128, 128)),
+    "PNG of 16 bits, clear": (
+        of_rows(clear(0x8000), row=b"\x80\0", colours=GREY_PNG, depth=16),
+        (128, 128, 128),
+        (128, 128, 128, 0),
+        WHITE,
+    ),
+    "PNG of 16 bits, another clear": (
+        of_rows(clear(0x8001), row=b"\x80\0", colours=GREY_PNG, depth=16),
+        *MIDDLE,
+        (128, 128, 128),
+    ),
+    "PNG of grey and alpha": (file_of(of_one("LA", (100, 0))), *CLEAR_100, WHITE),
+    "PNG of RGB": (file_of(of_one("RGB", RED)), RED, (*RED, 255), RED),
+    "PNG of RGB, clear": (
+        of_rows(clear(255, 0, 0), row=bytes(RED), colours=RGB_PNG, depth=8),
+        RED,
+        (*RED, 0),
+        WHITE,
+    ),
+    "PNG of RGB of 16 bits": (
+        of_rows(row=b"\xff\xff\x12\x34\0\0", colours=RGB_PNG, depth=16),
+        (255, 18, 0),
+        (255, 18, 0, 255),
+        (255, 18, 0),
+    ),
+    "PNG of RGB of 16 bits, clear": (
+        of_rows(clear(0xFFFF, 0x1234, 0), row=b"\xff\xff\x12\x34\0\0", colours=RGB_PNG, depth=16),
+        (255, 18, 0),
+        (255, 18, 0, 0),
+        WHITE,
+    ),
+    "PNG of RGBA": (file_of(of_one("RGBA", (*BLACK, 128))), BLACK, (*BLACK, 128), (127, 127, 127)),
+    "PNG of a palette": (file_of(palette(transparent=False)), RED, (*RED, 255), RED),
+    "PNG of a palette, clear": (file_of(palette(transparent=True), transparency=1), RED, (*RED, 0), WHITE),
+    "PNG of a palette, half clear": (
+        file_of(palette(transparent=False), transparency=b"\xff\x80"),
+        RED,
+        (*RED, 128),
+        (255, 127, 127),
+    ),
+    "GIF": (file_of(palette(transparent=False), "GIF"), RED, (*RED, 255), RED),
+    "GIF, clear": (file_of(palette(transparent=True), "GIF", transparency=1), RED, (*RED, 0), WHITE),
+    "WebP": (file_of(of_one("RGB", RED), "WEBP", lossless=True), RED, (*RED, 255), RED),
+    "WebP of RGBA": (
+        file_of(of_one("RGBA", (*BLACK, 128)), "WEBP", lossless=True),
+        BLACK,
+        (*BLACK, 128),
+        (127, 127, 127),
+    ),
+    "TIFF of 1 bit": (file_of(of_one("1", 1), "TIFF"), WHITE, (*WHITE, 255), WHITE),
+    "TIFF of 16 bits": (file_of(sixteen_bit(32768), "TIFF"), *MIDDLE, (128, 128, 128)),
+    "TIFF of floats": (file_of(of_one("F", 0.5), "TIFF"), *MIDDLE, (128, 128, 128)),
+    "TIFF of 32 bits": (file_of(of_one("I", 32768), "TIFF"), *MIDDLE, (128, 128, 128)),
+    "TIFF of RGBA": (file_of(of_one("RGBA", (*RED, 0)), "TIFF"), RED, (*RED, 0), WHITE),
+    "TIFF of CMYK": (file_of(of_one("CMYK", (0, 255, 255, 0)), "TIFF"), RED, (*RED, 255), RED),
+    "TIFF of LAB": (
+        file_of(of_one("LAB", (255, 128, 128)), "TIFF"),
+        (254, 255, 254),
+        (254, 255, 254, 255),
+        (254, 255, 254),
+    ),
+    # Adobe's programs write them inverted, and Pillow writes them as Adobe's do.
+    "JPEG of CMYK": (file_of(of_one("CMYK", (0, 0, 0, 155)), "JPEG"), *GREY_100, (100, 100, 100)),
+    "JPEG of grey": (file_of(of_one("L", 100), "JPEG"), *GREY_100, (100, 100, 100)),
+    "BMP": (file_of(of_one("RGB", GREEN), "BMP"), GREEN, (*GREEN, 255), GREEN),
+    "PGM": (file_of(of_one("L", 100), "PPM"), *GREY_100, (100, 100, 100)),
+    "PGM of 16 bits": (b"P5 1 2 65535\n" + b"\x80\0" * 2, *MIDDLE, (128, 128, 128)),
+    "TGA of RGBA": (file_of(of_one("RGBA", (*RED, 0)), "TGA"), RED, (*RED, 0), WHITE),
+}
+
+
+@pytest.mark.parametrize(("content", "rgb", "rgba", "on_white"), FILES.values(), ids=FILES.keys())
+def test_files_of_every_kind_come_out_right(content: bytes, rgb: Pixel, rgba: Pixel, on_white: Pixel) -> None:
+    white = Preprocessing(background="white")
+    assert tuple(decoded(content, spec(3)).pixels[-1, 0]) == rgb
+    assert tuple(decoded(content, spec(4)).pixels[-1, 0]) == rgba
+    assert tuple(decoded(content, spec(3, preprocessing=white)).pixels[-1, 0]) == on_white
+
+
 @pytest.mark.parametrize(
-    ("kind", "image", "expected"),
-    [
-        pytest.param("PNG", of_one("1", 1), 255, id="PNG of 1 bit"),
-        pytest.param("PNG", sixteen_bit(32768), 128, id="PNG of 16 bits"),
-        pytest.param("TIFF", sixteen_bit(32768), 128, id="TIFF of 16 bits"),
-        pytest.param("TIFF", of_one("F", 0.5), 128, id="TIFF of floats"),
-        pytest.param("TIFF", of_one("CMYK", (0, 0, 0, 128)), 127, id="TIFF of CMYK"),
-        pytest.param("PNG", palette(transparent=True), 76, id="PNG with a palette"),
-        pytest.param("GIF", palette(transparent=False), 76, id="GIF"),
-        pytest.param("BMP", of_one("RGB", GREEN), 150, id="BMP"),
-        pytest.param("PPM", of_one("L", 100), 100, id="PGM"),
-    ],
+    "key",
+    ["transparency", "progressive", "exif", "Raw profile type exif", "XML:com.adobe.xmp", "gamma", "dpi"],
 )
-def test_files_of_every_depth_come_out_right(kind: str, image: Image.Image, expected: int) -> None:
-    sample = decoded(file_of(image, kind), spec(1))
-    assert sample.pixels[..., 0].tolist() == [[expected] * 2] * 2
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("colours", "row"), [(0, b"d"), (2, b"ddd"), (3, b"\0")])
+def test_a_text_is_not_taken_for_what_it_is_called(key: str, before: bool, colours: int, row: bytes) -> None:
+    text = chunk(b"tEXt", key.encode() + b"\0of a person")
+    pixels = chunk(b"IDAT", zlib.compress((b"\0" + row) * 2))
+    chunks = [chunk(b"PLTE", b"ddd")] + ([text, pixels] if before else [pixels, text])
+    content = hostile.png(1, 2, *chunks[colours != 3 :], colours=colours)
+    for channels in (1, 3, 4):
+        wanted = spec(channels, preprocessing=Preprocessing(background="white"))
+        expected = [100, 100, 100, 255] if channels == 4 else [100] * channels
+        assert decoded(content, wanted).pixels[0, 0].tolist() == expected
 
 
-def test_what_is_transparent_in_a_file_lies_on_the_background() -> None:
-    content = file_of(palette(transparent=True), "PNG", transparency=1)
-    on_white = decoded(content, spec(3, preprocessing=Preprocessing(background="white")))
-    without = decoded(content, spec(3))
-    assert tuple(on_white.pixels[0, 0]) == WHITE
-    assert tuple(without.pixels[0, 0]) == RED
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "I;16", "I", "F", "LA", "1"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_large_image_in_bands_is_the_whole_image_reduced(
+    mode: str, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = wide_picture(mode)
+    wanted = spec(channels, 7, 5, Preprocessing(background="blue"))
+    whole = to_channels(image, channels, "blue").reduce((image.width // 14, image.height // 14))
+    monkeypatch.setattr(large, "BAND_PIXELS", 700)
+    np.testing.assert_array_equal(array(large.reduced(image, wanted)), array(whole))
+
+
+def wide_picture(mode: str) -> Image.Image:
+    """A picture of 100×90 pixels whose brightest one is at its end."""
+    ramp = np.linspace(0, 60_000, 9000).reshape(90, 100)
+    match mode:
+        case "I;16":
+            return Image.fromarray(ramp.astype(np.uint16))
+        case "I" | "F":
+            return Image.fromarray(ramp.astype(np.int32 if mode == "I" else np.float32))
+    picture = Image.fromarray((ramp // 256).astype(np.uint8))
+    if mode in ("LA", "RGBA"):
+        picture.putalpha(picture.rotate(180))
+    return picture.convert(mode)
+
+
+def test_only_large_images_are_reduced() -> None:
+    small, wide = Image.new("1", (4096, 4096)), Image.new("1", (4097, 4097))
+    assert not large.worth_reducing(small, spec(1, 28, 28))
+    assert large.worth_reducing(wide, spec(1, 28, 28))
+    assert not large.worth_reducing(wide, spec(1, 4097, 4097))
+    assert not large.worth_reducing(wide, spec(1))
