@@ -14,18 +14,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.ahead import MadeAhead, mapped_ahead, never
-from mlpredict.domain import (
-    USUAL_LIMITS,
-    ImageSpec,
-    Limits,
-    Prediction,
-    PredictionRecord,
-    Rejected,
-    Sample,
-    Source,
-)
+from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.discover import STDIN, discover
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.recording import Recorder
 
 if TYPE_CHECKING:

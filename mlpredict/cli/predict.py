@@ -24,8 +24,9 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.domain import EngineName, Keep, Limits, Task
+from mlpredict.domain import EngineName, Keep, Task
 from mlpredict.errors import UsageError
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.sizes import parse_size
 
 if TYPE_CHECKING:

@@ -15,11 +15,12 @@ from mlpredict.cli.format_names import Format
 from mlpredict.cli.formats import encoder, prediction_fields
 from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.tally import Tally
-from mlpredict.domain import Keep, Limits, PredictionRecord, Rejected, Run, Sample
+from mlpredict.domain import Keep, PredictionRecord, Rejected, Run, Sample
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.inputs.discover import discover
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.volume import volume_of
 from mlpredict.pipeline import Outcome, predict
 from mlpredict.recording import NotStoring, Recorder, Storing

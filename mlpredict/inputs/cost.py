@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image
 
-from mlpredict.domain import Limits
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.pixels import DEEP
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.sizes import in_bytes, in_pixels

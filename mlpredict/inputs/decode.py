@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
-from mlpredict.domain import USUAL_LIMITS, Fit, ImageSpec, Limits, Rejected, Resize, Sample, Source
+from mlpredict.domain import Fit, ImageSpec, Rejected, Resize, Sample, Source
 from mlpredict.inputs import cost
 from mlpredict.inputs.large import reduced, worth_reducing
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.orientation import upright
 from mlpredict.inputs.pixels import load, to_channels
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read

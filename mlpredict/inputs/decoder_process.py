@@ -20,8 +20,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
-from mlpredict.domain import ImageSpec, Limits, Source
+from mlpredict.domain import ImageSpec, Source
 from mlpredict.inputs.decode import Decoded, decode_source
+from mlpredict.inputs.limits import Limits
 
 # What Python, Pillow and numpy take themselves, at most.
 OWN_BYTES = 70_000_000

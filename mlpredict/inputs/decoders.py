@@ -21,7 +21,8 @@ from itertools import cycle
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from mlpredict.domain import USUAL_LIMITS, ImageSpec, Limits, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 
 if TYPE_CHECKING:
     from mlpredict.inputs.decode import Decoded

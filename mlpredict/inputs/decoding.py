@@ -9,7 +9,8 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mlpredict.domain import USUAL_LIMITS, ImageSpec, Limits, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.settings import available_cores
 
 if TYPE_CHECKING:

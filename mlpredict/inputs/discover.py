@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from mlpredict.domain import USUAL_LIMITS, Limits, Rejected, Source
+from mlpredict.domain import Rejected, Source
 from mlpredict.errors import UsageError, describe_os_error
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.reading import READ_BYTES, too_many_bytes
 from mlpredict.inputs.walk import walk
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from PIL import Image
 
-from mlpredict.domain import USUAL_LIMITS
 from mlpredict.inputs import cost
 from mlpredict.inputs.decode import open_image
+from mlpredict.inputs.limits import USUAL_LIMITS
 from mlpredict.inputs.orientation import upright
 from mlpredict.inputs.pixels import load, to_channels
 from mlpredict.inputs.reading import Unusable

@@ -7,7 +7,7 @@ import struct
 
 from PIL import Image, UnidentifiedImageError
 
-from mlpredict.domain import Limits
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.sizes import in_bytes, in_pixels
 
 SIGNATURES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from mlpredict.domain import USUAL_LIMITS, Limits
 from mlpredict.inputs.discover import looks_like_an_image
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.walk import walk
 
 WEIGHED_ALL = 1000

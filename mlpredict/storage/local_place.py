@@ -25,7 +25,7 @@ from psycopg.conninfo import make_conninfo
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import disk, postmaster, service_account
-from mlpredict.storage.connection import LocalConnection
+from mlpredict.storage.local_connection import LocalConnection
 from mlpredict.storage.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.service_account import Account
 

@@ -14,8 +14,8 @@ import psycopg
 
 from mlpredict import settings
 from mlpredict.storage import cluster, lease, locks, postmaster, service_account
-from mlpredict.storage.connection import LocalConnection
 from mlpredict.storage.lease import Lease
+from mlpredict.storage.local_connection import LocalConnection
 from mlpredict.storage.local_place import NAME, LocalServer, Notify, connect, conninfo, explained, locate
 from mlpredict.storage.starting import bring_up, supervise
 from mlpredict.storage.stopping import stop_owner, stop_unless_used

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
-import orjson
 from psycopg import sql
 from psycopg.rows import class_row
 
 from mlpredict import __version__
 from mlpredict.domain import (
-    Activation,
     EngineName,
     Keep,
     ModelIdentity,
@@ -27,8 +23,6 @@ from mlpredict.domain import (
     PredictionRecord,
     Rejected,
     Run,
-    StoredImage,
-    Task,
 )
 from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
 from mlpredict.storage import disk, migrations, statements
@@ -43,29 +37,17 @@ from mlpredict.storage.connection import (
 from mlpredict.storage.numbers import bigint
 from mlpredict.storage.prediction_pieces import as_json, as_record
 from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
+from mlpredict.storage.rows import (
+    DetailRow,
+    InputKey,
+    as_detail,
+    as_json_text,
+    by_bytes,
+    ids_by_key,
+    new_record,
+    prediction_row,
+)
 from mlpredict.storage.text import encode_filename, storable
-
-# Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one.
-INSERT_BYTES = 256 << 10
-
-Word = TypeVar("Word", Task, Activation)
-
-# What tells one input from another: the SHA-256 of its file, and what was kept of it.
-InputKey = tuple[bytes, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _DetailRow:
-    """The columns of `statements.DETAIL`, by their names."""
-
-    image: str | None
-    sha256: bytes | None
-    image_contenttype: str | None
-    width: int | None
-    height: int | None
-    task: str | None
-    labels: object
-    description: object
 
 
 class Repository:
@@ -126,8 +108,8 @@ class Repository:
                     model.format,
                     storable(model.path),
                     model.task,
-                    _json(model.labels),
-                    _json(model.description),
+                    as_json_text(model.labels),
+                    as_json_text(model.description),
                 ),
             )
             values = (run_id, model_id, engine, keep, storable(os.getcwd()), __version__)
@@ -169,7 +151,7 @@ class Repository:
         known = {position: ids for position, *ids in rows}
         if not known:
             return None
-        return [_record(run, new, *known[new.position]) for new in predictions]
+        return [new_record(run, new, *known[new.position]) for new in predictions]
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
@@ -204,10 +186,10 @@ class Repository:
             rows = list(prediction_rows(self._connection, {"id": bigint(prediction_id)}))
             if not rows:
                 raise NotFound(f"there is no prediction {prediction_id}")
-            with self._connection.cursor(row_factory=class_row(_DetailRow)) as cursor:
+            with self._connection.cursor(row_factory=class_row(DetailRow)) as cursor:
                 row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
         assert row is not None
-        return _detail(as_record(rows[0]), row)
+        return as_detail(as_record(rows[0]), row)
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
         """The ids of inputs that are new and of those that were there, by what tells them apart."""
@@ -217,14 +199,14 @@ class Repository:
         # for the other in a circle.
         ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
         ids: dict[InputKey, int] = {}
-        for part in _by_bytes(ordered):
+        for part in by_bytes(ordered):
             rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
             columns = [list(column) for column in zip(*rows, strict=True)]
-            ids |= _ids(self._connection.execute(statements.INSERT_INPUTS, columns))
+            ids |= ids_by_key(self._connection.execute(statements.INSERT_INPUTS, columns))
         known = [(new.sha256, new.kept) for new in ordered if (new.sha256, new.kept) not in ids]
         if known:
             keys = [list(column) for column in zip(*known, strict=True)]
-            ids |= _ids(self._connection.execute(statements.INPUT_IDS, keys))
+            ids |= ids_by_key(self._connection.execute(statements.INPUT_IDS, keys))
         return ids
 
     def _add_predictions(
@@ -234,12 +216,12 @@ class Repository:
             return []
         ids = self._connection.execute(statements.PREDICTION_IDS, (len(predictions),)).fetchall()
         records = [
-            _record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
+            new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
             for new, (prediction_id, now) in zip(predictions, ids, strict=True)
         ]
         with self._connection.cursor() as cursor, cursor.copy(statements.COPY_PREDICTIONS) as copy:
             for new, record in zip(predictions, records, strict=True):
-                copy.write_row(_prediction_row(run, new, record))
+                copy.write_row(prediction_row(run, new, record))
         return records
 
     def _add_failures(self, run: Run, failures: Sequence[Rejected]) -> None:
@@ -288,70 +270,3 @@ def _migrate(connection: Connection) -> None:
         connection.close()
         explain(connection, error)
         raise
-
-
-def _by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
-    """The same inputs, in parts of `INSERT_BYTES` or a little more."""
-    start = size = 0
-    for end, new in enumerate(inputs, 1):
-        size += len(new.uri)
-        if size >= INSERT_BYTES or end == len(inputs):
-            yield inputs[start:end]
-            start, size = end, 0
-
-
-def _ids(rows: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:
-    return {(bytes(sha256), kept): input_id for sha256, kept, input_id in rows}
-
-
-def _record(
-    run: Run, new: NewPrediction, prediction_id: int, input_id: int, created_at: datetime
-) -> PredictionRecord:
-    return PredictionRecord.of(
-        new.prediction,
-        filename=new.filename,
-        contenttype=new.contenttype,
-        model=run.model,
-        prediction_id=prediction_id,
-        input_id=input_id,
-        run_id=run.run_id,
-        created_at=created_at,
-    )
-
-
-def _prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
-    """The columns of `statements.COPY_PREDICTIONS`."""
-    return (
-        record.prediction_id,
-        run.run_id,
-        run.model_id,
-        new.position,
-        record.input_id,
-        *encode_filename(new.filename),
-        new.contenttype,
-        record.prediction,
-        record.likely_class,
-        None if record.label is None else storable(record.label),
-        record.score,
-    )
-
-
-def _detail(record: PredictionRecord, row: _DetailRow) -> PredictionDetail:
-    image = StoredImage(record.input_id, row.image, row.sha256, row.image_contenttype, row.width, row.height)
-    description = row.description if isinstance(row.description, dict) else {}
-    return PredictionDetail(
-        record,
-        image,
-        _one_of(Task, row.task),
-        _one_of(Activation, description.get("activation")),
-        [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
-    )
-
-
-def _one_of(words: type[Word], text: object) -> Word | None:
-    """The word of ours that a column holds; None where another program has put something else there."""
-    return next((word for word in words if word == text), None)
-
-
-def _json(value: object) -> str | None:
-    return None if value is None else orjson.dumps(value).decode()

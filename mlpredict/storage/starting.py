@@ -19,7 +19,7 @@ from psycopg.conninfo import make_conninfo
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import cluster, locks, postmaster, service_account, supervisor
-from mlpredict.storage.connection import LocalConnection
+from mlpredict.storage.local_connection import LocalConnection
 from mlpredict.storage.local_place import NAME, PORT, LocalServer, Notify, connect, conninfo
 from mlpredict.storage.pg_binaries import USE_ANOTHER
 from mlpredict.storage.server_settings import settings_text

@@ -24,7 +24,7 @@ import pytest
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import destroy, local_server, pg_binaries, server_status, service_account, starting
-from mlpredict.storage.connection import LocalConnection
+from mlpredict.storage.local_connection import LocalConnection
 from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.service_account import Account

@@ -25,7 +25,8 @@ from mlpredict.domain import (
     Source,
 )
 from mlpredict.errors import DatabaseError, NotFound
-from mlpredict.storage.repository import INSERT_BYTES, Repository, open_repository
+from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.storage.rows import INSERT_BYTES
 from tests.rows import LABELS, model, new
 
 EVERYTHING = PredictionFilter()

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpredict.domain import USUAL_LIMITS, Rejected, Source
+from mlpredict.domain import Rejected, Source
 from mlpredict.inputs.decode import decode
+from mlpredict.inputs.limits import USUAL_LIMITS
 from tests.unit.images import file_of, png, refused, spec
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mlpredict.domain import Limits, Rejected, Source
+from mlpredict.domain import Rejected, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.discover import discover, names_from, read_names
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.volume import volume_of
 
 

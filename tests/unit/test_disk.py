@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import psycopg
 import pytest
 
-from mlpredict.domain import Keep, Limits
+from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.volume import WEIGHED_ALL, volume_of
 from mlpredict.storage import disk
 from mlpredict.storage.disk import Space

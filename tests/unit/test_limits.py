@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mlpredict.domain import Limits, Rejected, Sample, Source
+from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decode import decode, decode_if_harmless
 from mlpredict.inputs.decoders import Decoders
 from mlpredict.inputs.decoding import decode_all
+from mlpredict.inputs.limits import Limits
 from tests import hostile
 from tests.unit.images import decoded, file_of, picture, png, refused, spec
 

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, UnidentifiedImageError
 
-from mlpredict.domain import Limits, Rejected, Sample, Source
+from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.decode import decode, open_image
 from mlpredict.inputs.decoders import Decoders
+from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.reasons import reason
 from mlpredict.inputs.sizes import in_bytes, in_pixels, parse_size
 from tests import hostile
