@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -152,6 +153,8 @@ def predict(
     """
     named = paths or []
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
+    if math.isnan(retry):
+        raise UsageError("--retry nan: not a number of seconds")
     chosen = chosen_format(format_, as_json)
     chosen_columns(columns, COLUMNS)
     limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))

@@ -262,6 +262,8 @@ def test_a_bad_name_is_harmless_in_an_error(mlpredict: Command, dsn: str) -> Non
         (("x.png", "--no-store", "--skip-existing"), 2, "exclude each other"),
         (("x.png", "--nosuch"), 2, "no such option"),
         (("x.png", "--batch-size", "0"), 2, "--batch-size"),
+        (("x.png", "--retry", "-1"), 2, "--retry"),
+        (("x.png", "--retry", "nan"), 2, "--retry nan: not a number of seconds"),
         (("x.png", "--model", "/no/such/model"), 4, "/no/such/model: no such model"),
         (("x.png", "--model", "/"), 4, "no SavedModel"),
         (("x.png", "--dsn", "nonsense"), 3, "not one PostgreSQL understands"),
