@@ -159,7 +159,7 @@ def environment_of_command(cache_home: Path, public_directory: Path) -> dict[str
 
 
 @pytest.fixture
-def mlpredict(environment: dict[str, str]) -> Command:
+def mlpredict(environment: dict[str, str], compiled: None) -> Command:
     """The command, in a process of its own, with its output kept."""
 
     def run(
