@@ -22,6 +22,8 @@ SEED = 20261124
 AT_ONCE_SECONDS = 5.0
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 WORD = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+PATIENCE = "mlpredict: ending after the batch in flight; once more to end at once"
+"""Said on a slow machine."""
 
 pytestmark = pytest.mark.usefixtures("compiled")
 
@@ -74,7 +76,10 @@ def test_a_signal_ends_the_run_with_what_was_stored_printed(
     assert run.ids == stored.ids
     assert 0 < len(stored.ids) < IMAGES
     resume = f"go on with mlpredict predict --format jsonl {folder} --skip-existing"
-    assert said == [f"mlpredict: {WORD[number]}: {len(stored.ids):,} predicted and stored as run 1; {resume}"]
+    assert (
+        said[-1] == f"mlpredict: {WORD[number]}: {len(stored.ids):,} predicted and stored as run 1; {resume}"
+    )
+    assert said[:-1] in ([], [PATIENCE])
     with running(environment, folder, "--skip-existing") as resumed:
         assert resumed.finish() == (0, [])
     stored = stored_in(dsn)
@@ -109,7 +114,7 @@ def test_a_second_signal_ends_it_at_once(
             time.sleep(0.1)
         assert run.process.wait(AT_ONCE_SECONDS) == STATUS[number]
         _, said = run.finish()
-    assert said == []
+    assert said in ([], [PATIENCE])
     assert run.ids <= stored_in(dsn).ids
 
 
@@ -126,7 +131,7 @@ def test_a_run_that_waits_for_its_input_can_be_interrupted(
     assert time.monotonic() - start < AT_ONCE_SECONDS
     assert status == STATUS[signal.SIGINT]
     assert said[-1].startswith("mlpredict: interrupted: 0 predicted and stored as run 1; go on with ")
-    assert len(said) <= 2  # that it is ending may have been said before
+    assert said[:-1] in ([], [PATIENCE])
     os.close(reader)
     os.close(writer)
 
