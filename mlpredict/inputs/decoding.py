@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.careful import CarefulDecoder
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.settings import available_cores
 
@@ -46,7 +46,7 @@ def decode_all(
     numbered = enumerate(found)
     first = list(islice(numbered, MANY_FILES))
     first_bytes = sum(_file_size(item) for _, item in first)
-    with _Here(spec, limits) as here:
+    with CarefulDecoder(spec, limits) as here:
         if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
             for position, item in first:
                 yield here.decode(position, item) if isinstance(item, Source) else item
@@ -61,40 +61,6 @@ def decode_all(
             for items in decoders.decode(chunks.of_equal_weight(), spec, limits):
                 chunks.learn(items)
                 yield from items
-
-
-class _Here:
-    """Decodes what is harmless in this process, and anything else in one that it starts for it.
-
-    Use it in a `with` statement, which ends that process.
-    """
-
-    def __init__(self, spec: ImageSpec, limits: Limits) -> None:
-        self._spec = spec
-        self._limits = limits
-        self._apart: Decoders | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._apart is not None:
-            self._apart.__exit__(kind, error, trace)
-
-    def decode(self, position: int, source: Source) -> Sample | Rejected:
-        """Decode a source."""
-        from mlpredict.inputs.decode import decode_if_harmless
-
-        decoded = decode_if_harmless(position, source, self._spec, self._limits)
-        if decoded is not None:
-            return decoded
-        if self._apart is None:
-            from mlpredict.inputs.decoders import Decoders
-
-            self._apart = Decoders(1)
-        return self._apart.decode_one(position, source, self._spec, self._limits)
 
 
 def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:
@@ -136,7 +102,7 @@ def _file_size(item: Source | Rejected) -> int:
         return 0
 
 
-def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: _Here) -> Iterator[Item]:
+def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: CarefulDecoder) -> Iterator[Item]:
     """Files that a process can be asked for; anything else is decoded now."""
     for position, item in numbered:
         if isinstance(item, Rejected):
