@@ -1,1 +1,1 @@
-"""The HTTP API of `mlpredict serve` and its page: the optional extra `serve`."""
+"""The HTTP API: the optional extra `serve`."""

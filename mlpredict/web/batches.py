@@ -1,0 +1,120 @@
+"""Requests that arrive together become one batch."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mlpredict.domain import PredictionRecord, Rejected, Sample, Source
+from mlpredict.web.errors import Busy
+
+Outcome = PredictionRecord | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An image that is yet to be decoded."""
+
+    position: int
+    source: Source
+
+
+Item = Pending | Sample | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The images of one request, and who waits for their outcomes, which come in the same order."""
+
+    items: Sequence[Item]
+    answer: asyncio.Future[list[Outcome]]
+
+
+Work = Callable[[Sequence[Sequence[Item]]], list[list[Outcome]]]
+
+
+class Batcher:
+    """Threads that take all the jobs there are, at once, and do them as one batch.
+
+    A job that comes while nobody works is begun at once; while all threads work, jobs gather.
+    Used from one event loop.
+    """
+
+    def __init__(self, work: Work, *, threads: int, most: int, waiting: int) -> None:
+        """`most` is how many images a batch has at most, `waiting` how many wait before Busy is raised."""
+        self._work = work
+        self._most = most
+        self._limit = waiting
+        self._jobs: deque[Job] = deque()
+        self._images = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._loop = asyncio.get_running_loop()
+        self._threads = [
+            threading.Thread(target=self._run, name="batches", daemon=True) for _ in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """How many images wait."""
+        return self._images
+
+    def check_room(self) -> None:
+        """Raises Busy where too many images wait already."""
+        if self._images >= self._limit:
+            raise Busy
+
+    async def outcomes(self, items: Sequence[Item]) -> list[Outcome]:
+        """Have images predicted; raises Busy where too many wait already, and what the work raises."""
+        self.check_room()
+        job = Job(items, self._loop.create_future())
+        with self._changed:
+            self._jobs.append(job)
+            self._images += len(items)
+            self._changed.notify()
+        return await job.answer
+
+    def close(self) -> None:
+        """Let the threads do what waits, and wait for them."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            result: list[list[Outcome]] | BaseException
+            try:
+                result = self._work([job.items for job in batch])
+            except BaseException as error:  # noqa: BLE001 - those who wait raise it
+                result = error
+            self._loop.call_soon_threadsafe(_answer, batch, result)
+
+    def _take(self) -> list[Job]:
+        with self._changed:
+            while not self._jobs and not self._closed:
+                self._changed.wait()
+            batch: list[Job] = []
+            images = 0
+            while self._jobs and (not batch or images + len(self._jobs[0].items) <= self._most):
+                job = self._jobs.popleft()
+                images += len(job.items)
+                batch.append(job)
+            self._images -= images
+            return batch
+
+
+def _answer(batch: Sequence[Job], result: list[list[Outcome]] | BaseException) -> None:
+    for number, job in enumerate(batch):
+        if job.answer.done():  # whoever asked has gone
+            continue
+        if isinstance(result, BaseException):
+            job.answer.set_exception(result)
+        else:
+            job.answer.set_result(result[number])
