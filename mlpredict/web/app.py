@@ -20,6 +20,7 @@ from mlpredict.web.backend import Backend
 from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
 from mlpredict.web.guard import Guard, Rules
 from mlpredict.web.metrics import Metrics
+from mlpredict.web.page import page_router
 
 Notify = Callable[[str], None]
 
@@ -32,7 +33,8 @@ def create_app(backend: Backend, rules: Rules, notify: Notify) -> FastAPI:
         description=f"Predictions of {backend.model.identity}, kept in PostgreSQL.",
         redirect_slashes=False,
     )
-    for router in (published.router(backend), v1.router(backend), health.router(backend)):
+    page = page_router(backend.model.identity, backend.model.spec)
+    for router in (page, published.router(backend), v1.router(backend), health.router(backend)):
         app.include_router(router)
 
     @app.exception_handler(RequestError)

@@ -11,11 +11,11 @@ import jinja2
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
-from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
 from mlpredict.domain import ImageSpec, ModelIdentity
+from mlpredict.web.guard import wants_page
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -38,16 +38,11 @@ PAGE_HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
     "Vary": "Accept",
 }
 # Their address changes with their content.
-STATIC_HEADERS = {
-    "Cache-Control": "public, max-age=31536000, immutable",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
+STATIC_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +58,7 @@ class BrowserRoute(APIRoute):
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
-        if match is not Match.NONE and not wants_html(Headers(scope=scope)):
+        if match is not Match.NONE and not wants_page(scope):
             return Match.NONE, {}
         return match, child_scope
 
@@ -90,11 +85,6 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
     router.add_api_route("/", page, methods=["GET", "HEAD"], route_class_override=BrowserRoute)
     router.add_api_route(f"/static/{version}/{{name}}", static, methods=["GET", "HEAD"])
     return router
-
-
-def wants_html(headers: Headers) -> bool:
-    """Browsers name HTML among what they accept; programs ask for JSON or for anything."""
-    return "text/html" in headers.get("accept", "")
 
 
 def render_page(model: ModelIdentity, spec: ImageSpec, version: str) -> str:
