@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import Browser, Page
 
 from mlpredict.domain import ImageSpec
@@ -23,30 +24,28 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def stand_in_server() -> Iterator[tuple[Store, str]]:
-    """A server for all tests of a module, and its address."""
-    store = Store()
-    with served(stand_in(store, model(), GREY)) as address:
-        yield store, address
+def app() -> FastAPI:
+    return stand_in(Store(), model(), GREY)
+
+
+@pytest.fixture(scope="module")
+def address(app: FastAPI) -> Iterator[str]:
+    """Where a server for all tests of a module is."""
+    with served(app) as address:
+        yield address
 
 
 @pytest.fixture
-def store(stand_in_server: tuple[Store, str], digits: list[Path]) -> Store:
-    """One stored prediction of each sample digit, and nothing else."""
-    store, _address = stand_in_server
-    store.empty()
+def store(app: FastAPI, digits: list[Path]) -> Store:
+    """What is stored: one prediction of each sample digit."""
+    app.state.store = store = Store()
     for path in digits:
         store.add(path.name, path.read_bytes())
     return store
 
 
 @pytest.fixture
-def address(stand_in_server: tuple[Store, str], store: Store) -> str:
-    return stand_in_server[1]
-
-
-@pytest.fixture
-def watched(browser: Browser, address: str) -> Iterator[Watched]:
+def watched(browser: Browser, address: str, store: Store) -> Iterator[Watched]:
     """The page, opened; in the end it asked nobody else, and nothing was wrong."""
     with watched_page(browser) as watched:
         watched.page.goto(address)

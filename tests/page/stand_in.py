@@ -37,10 +37,6 @@ class Store:
     busy_answers: int = 0
     has_scores: bool = True
 
-    def empty(self) -> None:
-        """Forget everything."""
-        self.__init__()  # type: ignore[misc]
-
     def add(self, filename: str, content: bytes = b"", contenttype: str = "image/png") -> dict[str, Any]:
         """Store a prediction: the label is the name's first digit, the score goes down with its length."""
         number = len(self.records) + 1
@@ -72,15 +68,20 @@ class Store:
         return [{"label": label, "score": score} for label, score in pairs]
 
 
-def stand_in(store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
-    """The page, and behind it the store."""
+def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
+    """The page, and behind it a store, which `app.state.store` replaces."""
     app = FastAPI()
+    app.state.store = first_store
     app.include_router(page_router(identity, spec))
+
+    def store() -> Store:
+        current: Store = app.state.store
+        return current
 
     @app.middleware("http")
     async def guard(request: Request, follow: Any) -> Response:
         asked = request.url.path.startswith("/v1/")
-        if asked and store.token and request.headers.get("authorization") != f"Bearer {store.token}":
+        if asked and store().token and request.headers.get("authorization") != f"Bearer {store().token}":
             return JSONResponse({"detail": "A token is needed."}, 401)
         response: Response = await follow(request)
         return response
@@ -91,8 +92,8 @@ def stand_in(store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
 
     @app.post("/v1/predictions", status_code=201)
     def predict(file: list[UploadFile]) -> Any:
-        if store.busy_answers:
-            store.busy_answers -= 1
+        if store().busy_answers:
+            store().busy_answers -= 1
             return JSONResponse({"detail": "The queue is full."}, 503, {"Retry-After": "0.05"})
         [upload] = file
         name, contenttype = upload.filename or "", upload.content_type or ""
@@ -102,8 +103,8 @@ def stand_in(store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
         if b"broken" in content:
             entry = {"filename": name, "error": "not an image that can be read"}
             return JSONResponse({"predictions": [entry]}, 422)
-        record = store.add(name, content, contenttype)
-        top = sorted(store.answers(record) or [], key=lambda answer: -answer["score"])
+        record = store().add(name, content, contenttype)
+        top = sorted(store().answers(record) or [], key=lambda answer: -answer["score"])
         return {"predictions": [{**record, "top": top}]}
 
     @app.get("/v1/predictions")
@@ -116,7 +117,7 @@ def stand_in(store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
     ) -> dict[str, Any]:
         found = [
             record
-            for record in store.records
+            for record in store().records
             if (before is None or record["prediction_id"] < before)
             and label in (None, record["label"])
             and min_score <= (record["score"] or 0) <= max_score
@@ -130,15 +131,15 @@ def stand_in(store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
 
     @app.get("/v1/predictions/{number}")
     def prediction(number: int) -> dict[str, Any]:
-        for record in store.records:
+        for record in store().records:
             if record["prediction_id"] == number:
                 image = f"/v1/inputs/{record['input_id']}/image"
-                return {**record, "probabilities": store.answers(record), "image": image}
+                return {**record, "probabilities": store().answers(record), "image": image}
         raise HTTPException(404, f"There is no prediction {number}.")
 
     @app.get("/v1/inputs/{number}/image")
     def image(number: int) -> Response:
-        content, contenttype = store.images[number]
+        content, contenttype = store().images[number]
         if not content:
             raise HTTPException(404, f"Input {number} has no image.")
         return Response(content, media_type=contenttype)

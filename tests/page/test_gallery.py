@@ -12,7 +12,7 @@ from tests.page.stand_in import Store, model, served, stand_in
 
 def test_the_gallery_is_filtered_by_label_and_score(page: Page) -> None:
     expect(tiles(page)).to_have_count(16)
-    page.get_by_label("Label").fill("7")
+    page.get_by_label("Label", exact=True).fill("7")
     expect(tiles(page)).to_have_count(2)
     expect(tiles(page).first).to_contain_text("7-with-bar-pencil.png")
     page.get_by_label("Score from").fill("0.85")
