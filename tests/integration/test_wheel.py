@@ -25,10 +25,15 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_has_code_schema_and_model_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_code_page_schema_and_model_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     code = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "mlpredict").rglob("*.py")}
+    page = {
+        path.relative_to(PROJECT).as_posix()
+        for folder in ("static", "templates")
+        for path in (PROJECT / "mlpredict" / "web" / folder).iterdir()
+    }
     schema = {f"mlpredict/schema/{path.name}" for path in (PROJECT / "schema").iterdir()}
     model = {
         f"mlpredict/saved_model/{name}"
@@ -41,7 +46,8 @@ def test_the_wheel_has_code_schema_and_model_and_nothing_else(wheel: Path) -> No
             "variables/variables.index",
         )
     }
-    assert names == code | schema | model | {"mlpredict/py.typed"}
+    assert page
+    assert names == code | page | schema | model | {"mlpredict/py.typed"}
 
 
 def test_an_installed_wheel_predicts_from_anywhere(
