@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # As root there is no sandbox; and nothing of the browser's own goes into the network.
@@ -25,6 +25,8 @@ SWITCHES = (
 )
 WIDE = (1200, 900)
 PHONE = (360, 740)
+# A machine that does other things meanwhile takes its time.
+PATIENCE_MS = 20_000
 
 
 @dataclass
@@ -53,6 +55,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=list(SWITCHES))
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         browser.close()
 
@@ -67,10 +70,11 @@ def watched_page(
         color_scheme="dark" if dark else "light",
         reduced_motion="reduce",
         has_touch=touch,
+        is_mobile=touch,
         locale="en-GB",
         timezone_id="UTC",
     )
-    context.set_default_timeout(5000)
+    context.set_default_timeout(PATIENCE_MS)
     watched = Watched(context.new_page())
     watched.page.on("console", watched.hear)
     watched.page.on("pageerror", lambda error: watched.console.append(str(error)))

@@ -16,7 +16,7 @@ from tests.page.actions import cards, choose, draw_seven, drop_named, tiles, wid
 from tests.page.browser import artefacts, watched_page
 
 Serve = Callable[..., AbstractContextManager[str]]
-README_PICTURE = (1180, 870)
+README_PICTURE = (1180, 1010)
 
 
 @pytest.fixture
