@@ -18,8 +18,9 @@ from mlpredict.web import health, published, v1
 from mlpredict.web.answers import error_response, json_response
 from mlpredict.web.backend import Backend
 from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
-from mlpredict.web.guard import Guard, Rules
+from mlpredict.web.guard import Guard
 from mlpredict.web.metrics import Metrics
+from mlpredict.web.rules import Rules
 
 Notify = Callable[[str], None]
 
