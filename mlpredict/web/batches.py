@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from mlpredict.domain import PredictionRecord, Rejected, Sample, Source
+from mlpredict.web.errors import Busy
 
 # A batch travels to the database in one piece.
 BATCH_BYTES = 32 << 20
@@ -62,9 +63,14 @@ class Batcher:
             thread.start()
 
     async def outcomes(self, items: Sequence[Item], weight: int) -> list[Outcome]:
-        """Have images predicted that weigh so many bytes; raises what the work raises."""
+        """Have images predicted that weigh so many bytes.
+
+        Raises what the work raises, and Busy once this is closed.
+        """
         job = Job(items, weight, self._loop.create_future())
         with self._changed:
+            if self._closed:
+                raise Busy("The server is being stopped.")
             self._jobs.append(job)
             self._changed.notify()
         return await job.answer

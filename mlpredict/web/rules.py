@@ -6,7 +6,6 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from mlpredict.web.errors import Forbidden, Unauthorized
 
@@ -79,7 +78,5 @@ def _is_from_another_site(headers: Mapping[bytes, bytes]) -> bool:
     origin = headers.get(b"origin")
     if origin is None:
         return False
-    return (
-        urlsplit(origin.decode("latin-1")).netloc.lower()
-        != headers.get(b"host", b"").decode("latin-1").lower()
-    )
+    host = headers.get(b"host", b"").lower()
+    return origin.lower() not in (b"http://" + host, b"https://" + host)
