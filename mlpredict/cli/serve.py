@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -60,7 +62,7 @@ def serve(
     """
     most = parse_size(max_upload, "--max-upload")
     _require_extra()
-    from mlpredict.web.server import Options, Talk
+    from mlpredict.web.options import Options
     from mlpredict.web.server import serve as run
 
     options = Options(
@@ -70,11 +72,42 @@ def serve(
         port=port,
         workers=workers,
         max_upload=most,
-        token=token or os.environ.get("MLPREDICT_TOKEN") or None,
+        token=_token(token),
         insecure=insecure,
         verbose=verbose,
     )
-    run(options, Talk(talk.notice, talk.error), garbage.collect_from_here)
+    with _quiet_libraries():
+        status = run(options, talk, garbage.collect_from_here)
+    if status:
+        raise typer.Exit(status)
+
+
+def _token(given: str | None) -> str | None:
+    """What clients must know, where there is such a thing."""
+    token = os.environ.get("MLPREDICT_TOKEN") or None if given is None else given
+    if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
+        raise UsageError("--token: letters, digits and signs of ASCII, without spaces")
+    return token
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Nothing of what native libraries write to descriptor 2 gets to the terminal, unless with -v.
+
+    `quiet_stderr` would keep it, and a server runs for long.
+    """
+    if talk.verbose:
+        yield
+        return
+    with talk.apart_from_descriptor_2():
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _require_extra() -> None:

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from mlpredict.errors import TransientDatabaseError
 from mlpredict.storage.connection import Connection, connection_parameters, require_local_platform
 from mlpredict.storage.repository import Repository
 
 CONNECTIONS = 4
+WAITING = 32
 WAIT_SECONDS = 3.0
 STATEMENT_SECONDS = 30
 Notify = Callable[[str], None]
@@ -32,6 +33,7 @@ class ReadPool:
             min_size=1,
             max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
+            max_waiting=WAITING,
             configure=_configure,
             check=ConnectionPool.check_connection,
             open=True,
@@ -47,7 +49,7 @@ class ReadPool:
         """
         try:
             connection = self._pool.getconn()
-        except (PoolTimeout, PoolClosed, psycopg.Error) as error:
+        except psycopg.Error as error:
             raise TransientDatabaseError("the database does not answer") from error
         try:
             yield Repository(connection)
@@ -81,8 +83,9 @@ def _parameters(dsn: str | None, notify: Notify) -> Iterator[dict[str, Any]]:
         return
     require_local_platform()
     from mlpredict.storage import local_server
+    from mlpredict.storage.local_place import undisturbed
 
-    with local_server.attached(local_server.locate(), notify) as conninfo:
+    with undisturbed(), local_server.attached(local_server.locate(), notify) as conninfo:
         yield connection_parameters(conninfo)
 
 

@@ -7,7 +7,7 @@ import socket
 from dataclasses import dataclass
 
 from mlpredict.errors import UsageError, describe_os_error
-from mlpredict.web.guard import LOCAL_NAMES, Rules
+from mlpredict.web.rules import LOCAL_NAMES, Rules
 
 BACKLOG = 2048
 

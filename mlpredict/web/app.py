@@ -17,10 +17,12 @@ from mlpredict.inputs.stored import ImageUnavailable
 from mlpredict.web import health, published, v1
 from mlpredict.web.answers import error_response, json_response
 from mlpredict.web.backend import Backend
+from mlpredict.web.docs import add_docs
 from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
-from mlpredict.web.guard import Guard, Rules
+from mlpredict.web.guard import Guard
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.page import page_router
+from mlpredict.web.rules import Rules
 
 Notify = Callable[[str], None]
 
@@ -32,10 +34,14 @@ def create_app(backend: Backend, rules: Rules, notify: Notify) -> FastAPI:
         version=__version__,
         description=f"Predictions of {backend.model.identity}, kept in PostgreSQL.",
         redirect_slashes=False,
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
     )
     page = page_router(backend.model.identity, backend.model.spec)
     for router in (page, published.router(backend), v1.router(backend), health.router(backend)):
         app.include_router(router)
+    add_docs(app)
 
     @app.exception_handler(RequestError)
     async def refused(_request: Request, error: RequestError) -> Response:

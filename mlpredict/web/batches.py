@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from mlpredict.domain import PredictionRecord, Rejected, Sample, Source
 from mlpredict.web.errors import Busy
 
+# A batch travels to the database in one piece.
+BATCH_BYTES = 32 << 20
+
 Outcome = PredictionRecord | Rejected
 
 
@@ -30,6 +33,8 @@ class Job:
     """The images of one request, and who waits for their outcomes, which come in the same order."""
 
     items: Sequence[Item]
+    weight: int
+    """In bytes."""
     answer: asyncio.Future[list[Outcome]]
 
 
@@ -43,13 +48,11 @@ class Batcher:
     Used from one event loop.
     """
 
-    def __init__(self, work: Work, *, threads: int, most: int, waiting: int) -> None:
-        """`most` is how many images a batch has at most, `waiting` how many wait before Busy is raised."""
+    def __init__(self, work: Work, *, threads: int, most: int) -> None:
+        """`most` is how many images a batch has at most, unless one job has more."""
         self._work = work
         self._most = most
-        self._limit = waiting
         self._jobs: deque[Job] = deque()
-        self._images = 0
         self._closed = False
         self._changed = threading.Condition()
         self._loop = asyncio.get_running_loop()
@@ -59,23 +62,16 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    @property
-    def waiting(self) -> int:
-        """How many images wait."""
-        return self._images
+    async def outcomes(self, items: Sequence[Item], weight: int) -> list[Outcome]:
+        """Have images predicted that weigh so many bytes.
 
-    def check_room(self) -> None:
-        """Raises Busy where too many images wait already."""
-        if self._images >= self._limit:
-            raise Busy
-
-    async def outcomes(self, items: Sequence[Item]) -> list[Outcome]:
-        """Have images predicted; raises Busy where too many wait already, and what the work raises."""
-        self.check_room()
-        job = Job(items, self._loop.create_future())
+        Raises what the work raises, and Busy once this is closed.
+        """
+        job = Job(items, weight, self._loop.create_future())
         with self._changed:
+            if self._closed:
+                raise Busy("The server is being stopped.")
             self._jobs.append(job)
-            self._images += len(items)
             self._changed.notify()
         return await job.answer
 
@@ -101,12 +97,13 @@ class Batcher:
             while not self._jobs and not self._closed:
                 self._changed.wait()
             batch: list[Job] = []
-            images = 0
-            while self._jobs and (not batch or images + len(self._jobs[0].items) <= self._most):
-                job = self._jobs.popleft()
-                images += len(job.items)
-                batch.append(job)
-            self._images -= images
+            images = weight = 0
+            while self._jobs:
+                images += len(self._jobs[0].items)
+                weight += self._jobs[0].weight
+                if batch and (images > self._most or weight > BATCH_BYTES):
+                    break
+                batch.append(self._jobs.popleft())
             return batch
 
 

@@ -9,9 +9,7 @@ from mlpredict.errors import DatabaseError
 from mlpredict.web.answers import json_response
 from mlpredict.web.backend import Backend
 from mlpredict.web.documents import failures
-
-ALIVE = "/healthz"
-READY = "/readyz"
+from mlpredict.web.rules import ALIVE, READY
 
 
 def router(backend: Backend) -> APIRouter:

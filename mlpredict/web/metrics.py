@@ -15,8 +15,7 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""Where several workers put their numbers together: prometheus-client's own variable."""
+from mlpredict.web.workers import METRICS
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -39,12 +38,13 @@ class Metrics:
         )
         self._predictions = Counter("mlpredict_predictions", "Predictions stored.", ("label",), registry=own)
         self._failures = Counter("mlpredict_failures", "Images that gave no prediction.", registry=own)
-        self._waiting = Gauge(
-            "mlpredict_waiting_images",
-            "Images that wait for the model.",
+        self._images = Gauge(
+            "mlpredict_images_in_work",
+            "Images that are accepted and not yet answered.",
             registry=own,
             multiprocess_mode="livesum",
         )
+        self._images_now: Callable[[], int] = lambda: 0
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered."""
@@ -59,15 +59,15 @@ class Metrics:
         if failures:
             self._failures.inc(failures)
 
-    def watch_waiting(self, waiting: Callable[[], int]) -> None:
-        """Where the number of waiting images comes from."""
-        self._waiting_now = waiting
+    def watch_images(self, images: Callable[[], int]) -> None:
+        """Where the number of images in work comes from."""
+        self._images_now = images
 
     def text(self) -> tuple[bytes, str]:
         """What is scraped, and its content type."""
-        self._waiting.set(self._waiting_now())
+        self._images.set(self._images_now())
         registry = self._own
-        if DIRECTORY in os.environ:
+        if METRICS in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry), CONTENT_TYPE_LATEST

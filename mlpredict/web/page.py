@@ -15,7 +15,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from mlpredict.domain import ImageSpec, ModelIdentity
-from mlpredict.web.guard import wants_page
+from mlpredict.web.rules import wants_page
 
 HERE = Path(__file__).parent
 STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -7,14 +7,18 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 15.0
+READ_SECONDS = 60.0
+"""For so long a client may leave unread what was sent to it."""
+
 HEAD_BYTES = 64 << 10
 
 
 class PatientOnlySoLong(HttpToolsProtocol):
-    """Hangs up when a request's head is too long, or takes too long to arrive."""
+    """Hangs up when a request's head is too long or too slow, or an answer is not read."""
 
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -22,7 +26,16 @@ class PatientOnlySoLong(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
+        self._forget_answer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._read_timer = self.loop.call_later(READ_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._forget_answer()
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -54,6 +67,11 @@ class PatientOnlySoLong(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _forget_answer(self) -> None:
+        if self._read_timer is not None:
+            self._read_timer.cancel()
+            self._read_timer = None
 
     def _hang_up(self) -> None:
         self.transport.close()

@@ -65,13 +65,14 @@ def router(backend: Backend) -> APIRouter:
     )
     async def predictions(
         limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
-        before: Annotated[int, Query(ge=1, le=LAST_ID)] = LAST_ID,
+        before: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
     ) -> Response:
-        following = await backend.read(lambda repository: repository.next_before(before, limit))
+        end = LAST_ID if before is None else before
+        following = await backend.read(lambda repository: repository.next_before(end, limit))
         headers = {}
         if following is not None:
             headers["Link"] = f'</predictions/?limit={limit}&before={following}>; rel="next"'
-        first = await _block(backend, before, limit)
+        first = await _block(backend, end, limit)
         return StreamingResponse(_streamed(backend, first, limit), headers=headers, media_type=JSON)
 
     @routes.get("/prediction/{prediction_id}/", include_in_schema=False)

@@ -15,11 +15,13 @@ from mlpredict.inputs.decode import decode
 from mlpredict.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
-from mlpredict.web.errors import DatabaseAway
+from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
 
 Notify = Callable[[str], None]
-WAITING_BATCHES = 8
+IMAGES_IN_BATCHES = 8
+"""So many batches' images are accepted at a time."""
+
 SMALL_BYTES = 64 << 10
 """A file of so many bytes is decoded sooner than another thread could be asked to."""
 
@@ -47,32 +49,38 @@ class Service:
             self._outcomes,
             threads=model.workers,
             most=model.batch_size,
-            waiting=WAITING_BATCHES * model.batch_size,
         )
-        metrics.watch_waiting(lambda: self._batcher.waiting)
+        self._most_images = IMAGES_IN_BATCHES * model.batch_size
+        self._images = 0
+        metrics.watch_images(lambda: self._images)
 
-    async def predict(self, sources: Iterable[Source]) -> list[Outcome]:
+    async def predict(self, sources: Sequence[Source]) -> list[Outcome]:
         """What became of images, in their order, once it has been recorded.
 
         Raises:
-            Busy: too many wait already.
+            Busy: too many are being predicted already.
             DatabaseAway: they cannot be recorded.
         """
-        self._batcher.check_room()
-        items = [await self._item(Pending(next(self._positions), source)) for source in sources]
-        return await self._batcher.outcomes(items)
+        if self._images >= self._most_images:
+            raise Busy
+        self._images += len(sources)
+        try:
+            items = await asyncio.gather(*map(self._item, sources))
+            return await self._batcher.outcomes(items, sum(len(source.content or b"") for source in sources))
+        finally:
+            self._images -= len(sources)
 
     def close(self) -> None:
         """Do what waits."""
         self._batcher.close()
         self._decoders.shutdown()
 
-    async def _item(self, pending: Pending) -> Item:
-        if len(pending.source.content or b"") <= SMALL_BYTES:
-            return pending
+    async def _item(self, source: Source) -> Item:
+        position = next(self._positions)
+        if len(source.content or b"") <= SMALL_BYTES:
+            return Pending(position, source)
         loop = asyncio.get_running_loop()
-        arguments = (pending.position, pending.source, self.model.spec)
-        return await loop.run_in_executor(self._decoders, decode_upload, *arguments)
+        return await loop.run_in_executor(self._decoders, decode_upload, position, source, self.model.spec)
 
     def _outcomes(self, jobs: Sequence[Sequence[Item]]) -> list[list[Outcome]]:
         decoded = [self._decoded(item) for job in jobs for item in job]
@@ -85,7 +93,7 @@ class Service:
             else:
                 answered.append((sample, answer))
         outcomes = self._recorded(answered, failures)
-        return [[outcomes[_position(item)] for item in job] for job in jobs]
+        return [[outcomes[item.position] for item in job] for job in jobs]
 
     def _decoded(self, item: Item) -> Sample | Rejected:
         if isinstance(item, Pending):
@@ -126,7 +134,3 @@ class Service:
         outcomes: dict[int, Outcome] = {failure.position: failure for failure in failures}
         outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
         return outcomes
-
-
-def _position(item: Item) -> int:
-    return item.position

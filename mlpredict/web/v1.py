@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from mlpredict.domain import PredictionFilter, PredictionRecord, Rejected
@@ -84,8 +86,8 @@ def router(backend: Backend) -> APIRouter:
             labels=tuple(label or ()),
             model=model,
             run_id=run,
-            min_score=min_score,
-            max_score=max_score,
+            min_score=_stored(min_score),
+            max_score=_stored(max_score),
             since=None if since is None else _time(since, "since"),
             until=None if until is None else _time(until, "until"),
             filename=filename,
@@ -119,9 +121,8 @@ def router(backend: Backend) -> APIRouter:
         responses=failures(404, 422, 503),
     )
     async def image(request: Request, input_id: Id) -> Response:
-        return await backend.read(
-            lambda repository: image_response(repository.image(input_id), request.headers)
-        )
+        stored = await backend.read(lambda repository: repository.image(input_id))
+        return await run_in_threadpool(image_response, stored, request.headers)
 
     return routes
 
@@ -139,6 +140,11 @@ def _entry(backend: Backend, file: UploadedFile, outcomes: Iterator[Outcome]) ->
     if isinstance(outcome, Rejected):
         return {"filename": file.filename, "error": outcome.reason}
     return record_fields(outcome) | {"top": top(backend.model.reader, outcome)}
+
+
+def _stored(score: float | None) -> float | None:
+    """A score as the database has it, in float32: it refuses numbers that are too small for that."""
+    return None if score is None else float(struct.unpack("f", struct.pack("f", score))[0])
 
 
 def _time(text: str, name: str) -> datetime:
