@@ -57,6 +57,7 @@ def test_a_click_opens_a_prediction_whole(page: Page) -> None:
 
 
 def test_the_keyboard_opens_walks_and_closes(page: Page) -> None:
+    expect(tiles(page)).to_have_count(16)
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the stored predictions")).to_be_focused()
     page.keyboard.press("Enter")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import COMMAND
 from tests.page.actions import cards, choose, draw_seven, drop_named, tiles, width_of_picture
 from tests.page.browser import artefacts, watched_page
+from tests.serving import serving
 
 Serve = Callable[..., AbstractContextManager[str]]
 README_PICTURE = (1180, 1010)
@@ -21,25 +20,13 @@ README_PICTURE = (1180, 1010)
 
 @pytest.fixture
 def serve(environment: dict[str, str], dsn: str, compiled: None) -> Serve:
-    """Runs `mlpredict serve` and gives its address."""
+    """Runs `mlpredict serve` and gives its address; it has nothing to complain of."""
 
     @contextmanager
     def run(**variables: str) -> Iterator[str]:
-        command = [*COMMAND, "serve", "--port", "0", "--dsn", dsn]
-        server = subprocess.Popen(
-            command, env={**environment, **variables}, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-        )
-        try:
-            assert server.stderr is not None
-            said = server.stderr.readline()
-            found = re.search(r"http://\S+", said)
-            assert found, said
-            yield found.group().rstrip("/") + "/"
-        finally:
-            server.terminate()
-            _, said_since = server.communicate(timeout=20)
-        assert said_since == ""
-        assert server.returncode in (0, 143)
+        with serving({**environment, **variables}, "--dsn", dsn) as served:
+            yield f"{served.url}/"
+            assert (served.stop(), served.said) == (0, [])
 
     return run
 
@@ -100,10 +87,10 @@ def test_files_and_drawings_are_predicted_stored_and_looked_at(
 def test_what_the_server_refuses_is_shown_in_its_words(
     browser: Browser, serve: Serve, digits: list[Path]
 ) -> None:
-    with serve(MLPREDICT_TOKEN="open sesame") as address, watched_page(browser) as watched:
+    with serve(MLPREDICT_TOKEN="open-sesame") as address, watched_page(browser) as watched:
         page = watched.page
         page.goto(address)
-        page.fill("#token-value", "open sesame")
+        page.fill("#token-value", "open-sesame")
         page.keyboard.press("Enter")
         expect(page.locator("#gallery-status")).to_have_text(re.compile("^Nothing is stored yet"))
         choose(page, "notes.txt", b"hello", "text/plain")

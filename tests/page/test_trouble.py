@@ -65,13 +65,16 @@ def test_a_busy_server_is_waited_for(page: Page, store: Store, digits: list[Path
 
 
 def test_a_token_is_asked_for_and_kept(page: Page, store: Store, watched: Watched) -> None:
-    store.token = "open sesame"
+    store.token = "open-sesame"
     page.reload()
     prompt = page.get_by_role("dialog", name="This server asks for a token")
+    prompt.get_by_label("Token").fill("öffne dich")
+    page.keyboard.press("Enter")
+    expect(prompt.get_by_label("Token")).to_be_focused()
     prompt.get_by_label("Token").fill("wrong")
     page.keyboard.press("Enter")
     expect(prompt.get_by_role("alert")).to_have_text("The server does not know this token.")
-    prompt.get_by_label("Token").fill("open sesame")
+    prompt.get_by_label("Token").fill("open-sesame")
     page.keyboard.press("Enter")
     expect(tiles(page)).to_have_count(16)
     expect(prompt).to_be_hidden()
@@ -85,7 +88,7 @@ def test_a_token_is_asked_for_and_kept(page: Page, store: Store, watched: Watche
 
 
 def test_without_a_token_the_page_says_what_it_waits_for(page: Page, store: Store) -> None:
-    store.token = "open sesame"
+    store.token = "open-sesame"
     page.reload()
     page.get_by_role("button", name="Not now").click()
     expect(page.locator("#gallery-status")).to_have_text("The server asks for a token.")
