@@ -59,7 +59,7 @@ def test_files_and_drawings_are_predicted_stored_and_looked_at(
         page.click("#board-predict")
         expect(tiles(page)).to_have_count(20)
         page.evaluate("scrollTo(0, 0)")
-        page.wait_for_function("[...document.images].every((image) => image.complete)")
+        assert all(width_of_picture(tiles(page).nth(number).locator("img")) > 28 for number in range(6))
         page.screenshot(path=artefacts(tmp_path) / "page.png")
 
         page.get_by_label("Label", exact=True).fill("7")
