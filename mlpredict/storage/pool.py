@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from mlpredict.errors import TransientDatabaseError
+from mlpredict.errors import DatabaseError, TransientDatabaseError
 from mlpredict.storage.connection import Connection, connection_parameters, require_local_platform
 from mlpredict.storage.repository import Repository
 
+if TYPE_CHECKING:
+    from mlpredict.storage.local_server import LocalServer
+
 CONNECTIONS = 4
 WAITING = 32
-WAIT_SECONDS = 3.0
+WAIT_SECONDS = 2.0
+RECONNECT_SECONDS = 0.2
+"""After which a pool does not go on trying by itself: who asks next has it try again at once."""
+
 STATEMENT_SECONDS = 30
 Notify = Callable[[str], None]
 
@@ -24,16 +30,18 @@ Notify = Callable[[str], None]
 class ReadPool:
     """Repositories to read from, each used by one thread at a time; close it, or use `open_reads`."""
 
-    def __init__(self, parameters: dict[str, Any]) -> None:
+    def __init__(self, parameters: dict[str, Any], kind: type[Connection] = psycopg.Connection) -> None:
         # It says on standard error what every request that waits is told anyway.
         logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
         logging.getLogger("psycopg.pool").propagate = False
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             kwargs=parameters,
+            connection_class=kind,
             min_size=1,
             max_size=CONNECTIONS,
             timeout=WAIT_SECONDS,
             max_waiting=WAITING,
+            reconnect_timeout=RECONNECT_SECONDS,
             configure=_configure,
             check=ConnectionPool.check_connection,
             open=True,
@@ -68,25 +76,39 @@ def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
     Raises:
         DatabaseError: the DSN is not one, or there is no local PostgreSQL.
     """
-    with _parameters(dsn, notify) as parameters:
-        pool = ReadPool(parameters)
-        try:
-            yield pool
-        finally:
-            pool.close()
-
-
-@contextmanager
-def _parameters(dsn: str | None, notify: Notify) -> Iterator[dict[str, Any]]:
     if dsn is not None:
-        yield connection_parameters(dsn)
+        pool = ReadPool(connection_parameters(dsn))
+        with closing(pool):
+            yield pool
         return
     require_local_platform()
     from mlpredict.storage import local_server
     from mlpredict.storage.local_place import undisturbed
 
-    with undisturbed(), local_server.attached(local_server.locate(), notify) as conninfo:
-        yield connection_parameters(conninfo)
+    server = local_server.locate()
+    with undisturbed(), local_server.attached(server, notify) as conninfo:
+        pool = ReadPool(connection_parameters(conninfo), _reviving(server, notify))
+        with closing(pool):
+            yield pool
+
+
+def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
+    """Connections to a local server that is started again where it was killed."""
+    from mlpredict.storage import local_server
+
+    class RevivingConnection(psycopg.Connection[tuple[Any, ...]]):
+        @classmethod
+        def connect(cls, *arguments: Any, **options: Any) -> Self:
+            try:
+                return super().connect(*arguments, **options)
+            except psycopg.OperationalError:
+                try:
+                    local_server.ensure_running(server, notify)
+                except DatabaseError as error:
+                    raise psycopg.OperationalError(error.message) from error
+            return super().connect(*arguments, **options)
+
+    return RevivingConnection
 
 
 def _configure(connection: Connection) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from mlpredict.errors import DatabaseError
 from mlpredict.web.answers import json_response
@@ -30,7 +30,7 @@ def router(backend: Backend) -> APIRouter:
             return json_response({"detail": "the database does not answer"}, 503, {"Retry-After": "2"})
         return json_response({"status": "ready", "model": str(backend.model.identity)})
 
-    @routes.get("/metrics", summary="Numbers for Prometheus")
+    @routes.get("/metrics", summary="Numbers for Prometheus", response_class=PlainTextResponse)
     async def metrics() -> Response:
         text, contenttype = backend.metrics.text()
         return Response(text, headers={"Content-Type": contenttype})

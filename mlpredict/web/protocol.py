@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_SECONDS = 15.0
 READ_SECONDS = 60.0
-"""For so long a client may leave unread what was sent to it."""
+"""For so long a client may read nothing of what is there for it."""
 
 HEAD_BYTES = 64 << 10
 
@@ -31,7 +31,7 @@ class PatientOnlySoLong(HttpToolsProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._read_timer = self.loop.call_later(READ_SECONDS, self.transport.abort)
+        self._await_reading(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
         self._forget_answer()
@@ -67,6 +67,16 @@ class PatientOnlySoLong(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _await_reading(self, left: int) -> None:
+        self._read_timer = self.loop.call_later(READ_SECONDS, self._look_whether_read, left)
+
+    def _look_whether_read(self, before: int) -> None:
+        left = self.transport.get_write_buffer_size()
+        if left < before:
+            self._await_reading(left)
+        else:
+            self.transport.abort()
 
     def _forget_answer(self) -> None:
         if self._read_timer is not None:

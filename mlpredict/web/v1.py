@@ -18,12 +18,22 @@ from mlpredict.times import point_in_time
 from mlpredict.web.answers import json_response, record_fields
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
-from mlpredict.web.documents import FORM_OF_MANY, failures
+from mlpredict.web.documents import (
+    FORM_OF_MANY,
+    IMAGE,
+    LISTED,
+    MADE,
+    MODEL,
+    WHOLE,
+    answers,
+    failures,
+)
 from mlpredict.web.errors import NotAnImage, Unprocessable
 from mlpredict.web.forms import UploadedFile
 from mlpredict.web.images import image_response
 from mlpredict.web.probabilities import probabilities, top
 
+NONE_PREDICTED = "None of the files could be predicted."
 PAGE = 50
 LARGEST_PAGE = 1000
 LAST_ID = 2**63 - 1
@@ -34,7 +44,7 @@ def router(backend: Backend) -> APIRouter:
     """The routes below /v1."""
     routes = APIRouter(prefix="/v1", tags=["v1"])
 
-    @routes.get("/model", summary="The model that predicts")
+    @routes.get("/model", summary="The model that predicts", responses=answers(MODEL))
     async def model() -> Response:
         identity, spec = backend.model.identity, backend.model.spec
         return json_response(
@@ -55,7 +65,7 @@ def router(backend: Backend) -> APIRouter:
         status_code=201,
         summary="Predict images and store them with their predictions, in one transaction",
         openapi_extra=FORM_OF_MANY,
-        responses=failures(400, 413, 415, 422, 503),
+        responses=answers(MADE, 201) | failures(400, 413, 415, 422, 503),
     )
     async def create(request: Request) -> Response:
         with backend.memory.room() as room:
@@ -65,10 +75,15 @@ def router(backend: Backend) -> APIRouter:
                 raise NotAnImage
             outcomes = iter(await backend.predict(images))
             entries = [_entry(backend, file, outcomes) for file in files]
-            failed = all("error" in entry for entry in entries)
-            return json_response({"predictions": entries}, 422 if failed else 201)
+            if all("error" in entry for entry in entries):
+                return json_response({"detail": NONE_PREDICTED, "predictions": entries}, 422)
+            return json_response({"predictions": entries}, 201)
 
-    @routes.get("/predictions", summary="Stored predictions, newest first", responses=failures(422, 503))
+    @routes.get(
+        "/predictions",
+        summary="Stored predictions, newest first",
+        responses=answers(LISTED) | failures(422, 503),
+    )
     async def predictions(
         request: Request,
         limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
@@ -102,7 +117,7 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/predictions/{prediction_id}",
         summary="A stored prediction with all its probabilities",
-        responses=failures(404, 422, 503),
+        responses=answers(WHOLE) | failures(404, 422, 503),
     )
     async def prediction(prediction_id: Id) -> Response:
         detail = await backend.read(lambda repository: repository.detail(prediction_id))
@@ -118,7 +133,8 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/inputs/{input_id}/image",
         summary="A stored image",
-        responses=failures(404, 422, 503),
+        response_class=Response,
+        responses=IMAGE | failures(404, 422, 503),
     )
     async def image(request: Request, input_id: Id) -> Response:
         stored = await backend.read(lambda repository: repository.image(input_id))
