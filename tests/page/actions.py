@@ -39,6 +39,14 @@ def bring_files(page: Page, kind: str, *paths: Path) -> None:
     page.evaluate(FILES_EVENT, [kind, for_page])
 
 
+def drop_from_outside(page: Page, *paths: Path) -> None:
+    """Drop files or folders as a file manager does."""
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+
+
 def drop_named(page: Page, name: str, mimetype: str, content: bytes) -> None:
     """Drop one file that no file system would take."""
     page.evaluate(FILES_EVENT, ["drop", [(name, mimetype, base64.b64encode(content).decode())]])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.page.actions import bring_files, cards, tiles
+from tests.page.actions import bring_files, cards, drop_from_outside, tiles
 
 
 def test_chosen_files_are_predicted_and_join_the_gallery(page: Page, digits: list[Path]) -> None:
@@ -35,6 +35,18 @@ def test_dropped_and_pasted_files_are_predicted(page: Page, digits: list[Path], 
     expect(cards(page, "done")).to_have_count(2)
     expect(cards(page).first).to_contain_text(digits[3].name)
     expect(page.locator("#drop")).not_to_have_class(re.compile("is-over"))
+
+
+def test_a_dropped_folder_gives_its_images(page: Page, digits: list[Path], tmp_path: Path) -> None:
+    inner = tmp_path / "scans" / "monday"
+    inner.mkdir(parents=True)
+    for path in digits[3:5]:
+        (inner / path.name).write_bytes(path.read_bytes())
+    (inner / "notes.txt").write_text("hello")
+    drop_from_outside(page, tmp_path / "scans", digits[0])
+    expect(cards(page, "done")).to_have_count(3)
+    names = [*(path.name for path in digits[3:5]), digits[0].name]
+    expect(cards(page).locator(".filename")).to_have_text(names)
 
 
 def test_many_files_are_told_in_one_sentence(page: Page, digits: list[Path]) -> None:

@@ -57,6 +57,21 @@ def test_a_server_that_is_away_can_be_tried_again(page: Page, digits: list[Path]
     expect(tiles(page)).to_have_count(17)
 
 
+def test_a_file_that_is_gone_is_not_blamed_on_the_server(
+    page: Page, digits: list[Path], tmp_path: Path
+) -> None:
+    moved = tmp_path / "moved.png"
+    moved.write_bytes(digits[0].read_bytes())
+    page.context.set_offline(True)
+    page.set_input_files("#files", moved)
+    expect(cards(page, "failed")).to_have_count(1)
+    page.context.set_offline(False)
+    moved.unlink()
+    cards(page).get_by_role("button", name="Try again").click()
+    expect(cards(page).locator(".card-reason")).to_have_text("This file cannot be read any more.")
+    expect(cards(page).get_by_role("button", name="Try again")).to_be_hidden()
+
+
 def test_a_busy_server_is_waited_for(page: Page, store: Store, digits: list[Path]) -> None:
     store.busy_answers = 2
     page.set_input_files("#files", digits[0])

@@ -29,6 +29,7 @@ export async function getJson(path, { signal } = {}) {
 
 /** Send one image to be predicted and stored; waits while the server is busy; throws a Refusal. */
 export async function predict(file, onWait) {
+  await checkReadable(file);
   const body = new FormData();
   body.append("file", file, file.name);
   for (let waits = 0; ; waits += 1) {
@@ -52,6 +53,15 @@ export async function imageAddress(inputId) {
   if (!response.ok) throw await refusal(response);
   const address = URL.createObjectURL(await response.blob());
   return { address, release: () => URL.revokeObjectURL(address) };
+}
+
+/** A file that is gone would look like a server that is. */
+async function checkReadable(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Refusal("This file cannot be read any more.", { status: 400 });
+  }
 }
 
 async function call(path, options) {
