@@ -56,6 +56,14 @@ def test_a_click_opens_a_prediction_whole(page: Page) -> None:
     expect(dialog).to_be_hidden()
 
 
+def test_a_path_is_shown_by_its_last_part_and_whole_when_opened(page: Page, store: Store) -> None:
+    store.add("scans/monday/3.png")
+    page.reload()
+    expect(tiles(page).first.locator(".filename")).to_have_text("3.png")
+    tiles(page).first.click()
+    expect(page.get_by_role("dialog", name="scans/monday/3.png")).to_be_visible()
+
+
 def test_the_keyboard_opens_walks_and_closes(page: Page) -> None:
     expect(tiles(page)).to_have_count(16)
     page.keyboard.press("Tab")

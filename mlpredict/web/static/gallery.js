@@ -76,7 +76,7 @@ export function startGallery({ open }) {
     const item = copyOf("tile");
     showAnswer(item, record);
     showShare(item, record.score);
-    slot(item, "filename").textContent = nameOf(record);
+    slot(item, "filename").textContent = nameOf(record).split("/").pop();
     slot(item, "filename").title = nameOf(record);
     showStored(slot(item, "picture"), record.input_id);
     item.firstElementChild.addEventListener("click", () => open(record, records));

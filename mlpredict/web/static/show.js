@@ -3,6 +3,7 @@
 import { imageAddress } from "./api.js";
 
 const MOST_NUMBERS = 200;
+const LONG_LABEL = 12;
 const SHORT_ESCAPES = { "\t": "\\t", "\n": "\\n", "\r": "\\r" };
 // Control characters, marks that reorder or hide text, halves of characters, line ends in disguise;
 // emoji of several people are held together by joiners.
@@ -46,7 +47,10 @@ export function answerOf(record) {
 
 /** Label and score in their places; the numbers themselves where the task has no labels. */
 export function showAnswer(element, record) {
-  slot(element, "label").textContent = answerOf(record);
+  const label = slot(element, "label");
+  label.textContent = answerOf(record);
+  label.title = label.textContent;
+  label.classList.toggle("is-long", label.textContent.length > LONG_LABEL);
   slot(element, "score").textContent = score(record.score);
   const numbers = slot(element, "numbers");
   if (!numbers) return;
@@ -104,6 +108,7 @@ function showNothing(image) {
 function bar(answer) {
   const item = copyOf("bar");
   slot(item, "label").textContent = printable(answer.label);
+  slot(item, "label").title = printable(answer.label);
   slot(item, "score").textContent = score(answer.score);
   showShare(item, answer.score);
   return item;
