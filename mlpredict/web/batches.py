@@ -44,8 +44,9 @@ Work = Callable[[Sequence[Sequence[Item]]], list[list[Outcome]]]
 class Batcher:
     """Threads that take all the jobs there are, at once, and do them as one batch.
 
-    A job that comes while nobody works is begun at once; while all threads work, jobs gather.
-    Used from one event loop.
+    A job that comes while nobody works is begun at once. While a thread works, jobs gather, and
+    another begins when they fill a batch: small batches of several threads take longer than a larger
+    one of one. Used from one event loop.
     """
 
     def __init__(self, work: Work, *, threads: int, most: int) -> None:
@@ -53,6 +54,7 @@ class Batcher:
         self._work = work
         self._most = most
         self._jobs: deque[Job] = deque()
+        self._images = self._working = 0
         self._closed = False
         self._changed = threading.Condition()
         self._loop = asyncio.get_running_loop()
@@ -72,6 +74,7 @@ class Batcher:
             if self._closed:
                 raise Busy("The server is being stopped.")
             self._jobs.append(job)
+            self._images += len(items)
             self._changed.notify()
         return await job.answer
 
@@ -91,11 +94,12 @@ class Batcher:
             except BaseException as error:  # noqa: BLE001 - those who wait raise it
                 result = error
             self._loop.call_soon_threadsafe(_answer, batch, result)
+            with self._changed:
+                self._working -= 1
 
     def _take(self) -> list[Job]:
         with self._changed:
-            while not self._jobs and not self._closed:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._is_due or self._closed)
             batch: list[Job] = []
             images = weight = 0
             while self._jobs:
@@ -104,7 +108,14 @@ class Batcher:
                 if batch and (images > self._most or weight > BATCH_BYTES):
                     break
                 batch.append(self._jobs.popleft())
+            self._images -= sum(len(job.items) for job in batch)
+            self._working += bool(batch)
             return batch
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether a batch is to be begun."""
+        return self._images > 0 and (not self._working or self._images >= self._most)
 
 
 def _answer(batch: Sequence[Job], result: list[list[Outcome]] | BaseException) -> None:
