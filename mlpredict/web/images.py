@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mlpredict.domain import StoredImage
-from mlpredict.inputs.stored import ImageUnavailable, load_stored
+from mlpredict.inputs.stored import ImageFile, ImageUnavailable, load_stored
 from mlpredict.web.errors import Missing
 
 CONTENT_TYPE = re.compile(r"image/[\w.+-]{1,100}", re.ASCII)
@@ -17,8 +17,8 @@ UNKNOWN = "application/octet-stream"
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
 
-def image_response(image: StoredImage, asked: Headers) -> Response:
-    """The bytes that are stored, or that nothing has changed since the client asked last.
+def stored_file(image: StoredImage) -> ImageFile:
+    """The bytes of a stored image.
 
     Raises:
         Missing: they cannot be had.
@@ -27,9 +27,18 @@ def image_response(image: StoredImage, asked: Headers) -> Response:
         # Whoever can write a row could otherwise have any file of this machine sent.
         raise Missing(f"input {image.input_id}: nothing tells whether the file is the one it was")
     try:
-        file = load_stored(image)
+        return load_stored(image)
     except ImageUnavailable as error:
         raise Missing(f"input {image.input_id}: the image cannot be had") from error
+
+
+def image_response(image: StoredImage, asked: Headers) -> Response:
+    """The bytes that are stored, or that nothing has changed since the client asked last.
+
+    Raises:
+        Missing: they cannot be had.
+    """
+    file = stored_file(image)
     etag = f'"{hashlib.sha256(file.content).hexdigest()}"'
     headers = {
         "ETag": etag,

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from mlpredict.domain import PredictionDetail, Rejected
 from mlpredict.errors import NotFound
 from mlpredict.inputs.keep import data_uri
-from mlpredict.inputs.stored import load_stored
 from mlpredict.web.answers import JSON, json_response, record_fields
 from mlpredict.web.backend import Backend
 from mlpredict.web.documents import FORM_OF_ONE, PAIR, RECORD, ROWS, answers, failures
-from mlpredict.web.errors import RequestError, Unprocessable
+from mlpredict.web.errors import Missing, RequestError, Unprocessable
+from mlpredict.web.images import stored_file
 
 PAGE = 1000
 LARGEST_PAGE = 100_000
@@ -88,7 +89,8 @@ def router(backend: Backend) -> APIRouter:
             detail = await backend.read(lambda repository: repository.detail(prediction_id))
         except NotFound:
             return json_response({"message": f"No prediction with id {prediction_id} could be found"})
-        return json_response([orjson.Fragment(detail.record.prediction), _image(detail)])
+        image = await run_in_threadpool(_image, detail)
+        return json_response([orjson.Fragment(detail.record.prediction), image])
 
     return routes
 
@@ -113,8 +115,11 @@ async def _streamed(backend: Backend, block: list[tuple[int, str]], limit: int) 
 
 
 def _image(detail: PredictionDetail) -> str | None:
-    uri = detail.image.uri
-    if uri is None or uri.startswith("data:"):
-        return uri
-    file = load_stored(detail.image)
+    """The image as a `data:` URI; None where it cannot be had."""
+    if (detail.image.uri or "").startswith("data:"):
+        return detail.image.uri
+    try:
+        file = stored_file(detail.image)
+    except Missing:
+        return None
     return data_uri(file.contenttype, file.content)

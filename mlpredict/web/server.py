@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 
+from mlpredict.errors import UsageError
 from mlpredict.web.address import Address, listen, resolve, rules_for, url_of
 from mlpredict.web.options import Options, Talk
 
@@ -18,6 +20,8 @@ def serve(options: Options, talk: Talk, loaded: Callable[[], None]) -> int:
         UsageError: the address cannot be had, or is open to other machines without a token.
         ModelError, DatabaseError: there is nothing to serve.
     """
+    if options.workers > 1 and not hasattr(os, "fork"):
+        raise UsageError("--workers: this platform has one process alone")
     address = resolve(options.host, options.port)
     rules = rules_for(address, options.token, insecure=options.insecure)
     with listen(address) as listener:

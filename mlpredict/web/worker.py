@@ -29,13 +29,14 @@ from mlpredict.web.protocol import PatientOnlySoLong
 from mlpredict.web.room import Memory
 from mlpredict.web.rules import Rules
 from mlpredict.web.service import Service
+from mlpredict.web.sparing import Sparing
 
 RETRY_SECONDS = 3.0
 """For so long a batch waits for a database that is away."""
 
 STOP_SECONDS = 30
 IDLE_SECONDS = 20
-CONNECTIONS = 1000
+CONNECTIONS = 500
 UPLOADS_IN_MEMORY = 4
 """So many requests of the largest size have room."""
 
@@ -83,11 +84,12 @@ class Worker:
         run = store.start_run(model.identity, engine=model.engine.name, keep=Keep.ORIGINAL)
         recorder = Storing(store, run, Keep.ORIGINAL, model.spec.preprocessing)
         metrics = Metrics()
-        service = Service(model, recorder, metrics, self.talk.error)
+        trouble = Sparing(self.talk.error)
+        service = Service(model, recorder, metrics, trouble)
         most = self.options.max_upload
         backend = Backend(service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * most))
         config = uvicorn.Config(
-            create_app(backend, self.rules, self.talk.error),
+            create_app(backend, self.rules, trouble),
             http=PatientOnlySoLong,
             ws="none",
             lifespan="off",

@@ -114,6 +114,15 @@ def test_rows_of_the_2020_program_are_given_as_they_are(served: Served, dsn_of_m
     assert served.ask(f"/prediction/{lonely}").json == [None, None]
 
 
+def test_a_row_does_not_make_the_server_send_files(served: Served, dsn_of_module: str) -> None:
+    with psycopg.connect(dsn_of_module, autocommit=True) as connection:
+        number = connection.execute(
+            "WITH i AS (INSERT INTO inputs (image) VALUES ('file:///etc/passwd') RETURNING id)"
+            " INSERT INTO predictions (inputid, predictions) SELECT id, '[1]' FROM i RETURNING id"
+        ).fetchall()[0][0]
+    assert served.ask(f"/prediction/{number}").json == [[1], None]
+
+
 def test_forms_without_one_file_are_refused(served: Served, seven: bytes) -> None:
     for body in (form(), form(File(seven), field_name="picture"), form(File(seven), File(seven))):
         answer = served.ask("/prediction/", method="POST", body=body, headers=FORM)

@@ -18,9 +18,11 @@ from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, 
 from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.recording import NotStoring
 from mlpredict.web import service as service_module
+from mlpredict.web import sparing
 from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.service import Service
+from mlpredict.web.sparing import Sparing
 
 
 def png(shade: int, size: tuple[int, int] = (2, 2)) -> bytes:
@@ -242,3 +244,15 @@ def test_what_waits_at_the_end_is_done() -> None:
         return labels(await first) + labels(await second)
 
     assert asyncio.run(asyncio.wait_for(main(), 10)) == ["1.0", "2.0"]
+
+
+def test_trouble_is_not_repeated_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    trouble = Sparing(said.append)
+    for _ in range(3):
+        trouble("gone")
+        trouble("full")
+    assert said == ["gone", "full"]
+    monkeypatch.setattr(sparing, "SECONDS", 0.0)
+    trouble("gone")
+    assert said == ["gone", "full", "gone"]
