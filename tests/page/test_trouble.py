@@ -80,6 +80,7 @@ def test_a_busy_server_is_waited_for(page: Page, store: Store, digits: list[Path
 
 
 def test_a_token_is_asked_for_and_kept(page: Page, store: Store, watched: Watched) -> None:
+    expect(page.get_by_role("contentinfo")).to_be_visible()
     store.token = "open-sesame"
     page.reload()
     prompt = page.get_by_role("dialog", name="This server asks for a token")
@@ -93,6 +94,7 @@ def test_a_token_is_asked_for_and_kept(page: Page, store: Store, watched: Watche
     page.keyboard.press("Enter")
     expect(tiles(page)).to_have_count(16)
     expect(prompt).to_be_hidden()
+    expect(page.get_by_role("contentinfo")).to_be_hidden()
     first = tiles(page).first.locator("img")
     expect(first).to_have_attribute("src", re.compile("^blob:"))
     assert width_of_picture(first) > 0
