@@ -96,6 +96,7 @@ class Worker:
             log_config=None,
             access_log=self.options.verbose,
             server_header=False,
+            proxy_headers=False,
             limit_concurrency=CONNECTIONS,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
