@@ -114,6 +114,14 @@ def dsn(
     yield from _database(administrator, running_server, template)
 
 
+@pytest.fixture(scope="module")
+def dsn_of_module(
+    administrator: psycopg.Connection[tuple[object, ...]], running_server: LocalServer, template: str
+) -> Iterator[str]:
+    """A database with the schema that all the tests of a module share."""
+    yield from _database(administrator, running_server, template)
+
+
 @pytest.fixture
 def connection(dsn: str) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """A connection of the test's own to `dsn`."""

@@ -12,6 +12,7 @@ from mlpredict.cli.consoles import PROGRAM, talk, write_data
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.predict import predict
+from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
 from mlpredict.errors import UsageError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 app.command("predict")(predict)
 app.command("list")(list_predictions)
 app.command("show")(show)
+app.command("serve")(serve)
 app.command("init-db")(init_db)
 app.add_typer(db.app, name="db")
 

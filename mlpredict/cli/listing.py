@@ -22,9 +22,9 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.cli.times import point_in_time
 from mlpredict.domain import PredictionFilter
 from mlpredict.errors import UsageError
+from mlpredict.times import point_in_time
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 DEFAULT_LIMIT = 20

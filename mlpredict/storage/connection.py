@@ -125,11 +125,19 @@ def _is_transient(error: psycopg.Error) -> bool:
     return error.sqlstate in TRANSIENT_STATES or error.sqlstate.startswith(CONNECTION_EXCEPTIONS)
 
 
-def _connect(dsn: str) -> Connection:
+def connection_parameters(dsn: str) -> dict[str, Any]:
+    """What connects to `dsn`, and notices when the network is gone.
+
+    Raises DatabaseError when it is no DSN.
+    """
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
-    parameters = {**KEEPALIVE, **parameters}
+    return {**KEEPALIVE, **parameters}
+
+
+def _connect(dsn: str) -> Connection:
+    parameters = connection_parameters(dsn)
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:

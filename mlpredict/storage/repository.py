@@ -89,6 +89,11 @@ class Repository:
         """The database as a DSN without its password."""
         return describe(self._connection)
 
+    def ping(self) -> None:
+        """Have the database answer."""
+        with translated():
+            self._connection.execute("SELECT")
+
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""
         with translated():
@@ -190,6 +195,29 @@ class Repository:
                 row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
         assert row is not None
         return as_detail(as_record(rows[0]), row)
+
+    def image(self, input_id: int) -> StoredImage:
+        """An input.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with translated():
+            row = self._connection.execute(statements.IMAGE, (input_id,)).fetchone()
+        if row is None:
+            raise NotFound(f"there is no input {input_id}")
+        return StoredImage(*row)
+
+    def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
+        """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""
+        with translated():
+            return self._connection.execute(statements.PUBLISHED_ROWS, (before, limit)).fetchall()
+
+    def next_before(self, before: int, limit: int) -> int | None:
+        """Where the page behind the one of `limit` predictions begins; None where there is none."""
+        with translated():
+            rows = self._connection.execute(statements.PAGE_END, (before, limit - 1)).fetchall()
+        return int(rows[0][0]) if len(rows) == 2 else None
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
         """The ids of inputs that are new and of those that were there, by what tells them apart."""

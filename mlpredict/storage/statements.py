@@ -138,3 +138,20 @@ DETAIL = SQL("""
     LEFT JOIN models AS m ON m.id = p.model_id
     WHERE p.id = %s
 """)
+
+# As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON.
+PUBLISHED_ROWS = SQL("""
+    SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
+                   || coalesce(predictions::text, 'null') || ']'
+    FROM predictions
+    WHERE id < %s::bigint
+    ORDER BY id DESC
+    LIMIT %s
+""")
+
+# The last prediction of a page, and the one behind it.
+PAGE_END = SQL("""
+    SELECT id FROM predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
+""")
+
+IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")

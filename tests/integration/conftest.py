@@ -11,7 +11,9 @@ import pytest
 
 from mlpredict.storage import local_server, service_account
 from mlpredict.storage.local_server import LocalServer
+from tests.conftest import environment_of_command
 from tests.local_servers import LONG, make_home, silent
+from tests.serving import Served, serving
 
 
 @pytest.fixture
@@ -52,3 +54,11 @@ def shared() -> Iterator[LocalServer]:
     yield server
     local_server.stop(server)
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def served(dsn_of_module: str, cache_home: Path, public_directory: Path, compiled: None) -> Iterator[Served]:
+    """A server that all the tests of a module ask."""
+    environment = environment_of_command(cache_home, public_directory)
+    with serving(environment, "--dsn", dsn_of_module) as server:
+        yield server

@@ -10,7 +10,10 @@ import pytest
 
 from tests.conftest import Command
 
-HEAVY = ("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert")
+HEAVY = (
+    *("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert"),
+    *("fastapi", "starlette", "uvicorn", "pydantic", "psycopg_pool", "prometheus_client"),
+)
 REPORT = f"""
 import atexit, sys
 atexit.register(lambda: print(*sorted(set({HEAVY!r}) & set(sys.modules)), file=sys.stderr))

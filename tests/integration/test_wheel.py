@@ -28,7 +28,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_code_schema_and_model_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    code = {path.relative_to(PROJECT).as_posix() for path in (PROJECT / "mlpredict").rglob("*.py")}
+    package = (path for path in (PROJECT / "mlpredict").rglob("*") if path.is_file())
+    code = {path.relative_to(PROJECT).as_posix() for path in package if "__pycache__" not in path.parts}
     schema = {f"mlpredict/schema/{path.name}" for path in (PROJECT / "schema").iterdir()}
     model = {
         f"mlpredict/saved_model/{name}"
@@ -41,7 +42,7 @@ def test_the_wheel_has_code_schema_and_model_and_nothing_else(wheel: Path) -> No
             "variables/variables.index",
         )
     }
-    assert names == code | schema | model | {"mlpredict/py.typed"}
+    assert names == code | schema | model
 
 
 def test_an_installed_wheel_predicts_from_anywhere(

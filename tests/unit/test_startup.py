@@ -8,7 +8,10 @@ import sys
 
 import pytest
 
-HEAVY = ("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert")
+HEAVY = (
+    *("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert"),
+    *("fastapi", "starlette", "uvicorn", "pydantic", "jinja2", "prometheus_client"),
+)
 
 
 def imported_by(code: str) -> set[str]:
@@ -38,6 +41,8 @@ def test_the_measure_sees_what_is_imported() -> None:
         ["list", "--help"],
         ["show", "--help"],
         ["init-db", "--help"],
+        ["serve", "--help"],
+        ["serve", "--max-upload", "much"],
         ["db", "--help"],
         ["db", "status", "--help"],
         ["db", "stop", "--dsn", "dbname=x"],
@@ -59,6 +64,7 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
         pytest.param("import mlpredict.storage.repository", {"numpy", "PIL", "rich"}, id="storage"),
         pytest.param("import mlpredict.storage.local_server", {"numpy", "PIL", "rich"}, id="local server"),
         pytest.param("import mlpredict.storage.supervisor", set(HEAVY), id="supervisor"),
+        pytest.param("import mlpredict.cli.serve, mlpredict.web.options", set(HEAVY), id="serve"),
         pytest.param("import mlpredict.inputs.discover", set(HEAVY), id="discovery"),
         pytest.param(
             "import mlpredict.domain, mlpredict.errors, mlpredict.settings", set(HEAVY), id="domain"

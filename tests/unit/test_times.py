@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 import pytest
 
-from mlpredict.cli import times
-from mlpredict.cli.times import point_in_time
+from mlpredict import times
 from mlpredict.errors import UsageError
+from mlpredict.times import point_in_time
 
 CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 NOON_OF_THE_CHANGE = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)

@@ -5,6 +5,7 @@ from tests.benchmarks.cases.folders import digits, photos
 from tests.benchmarks.cases.pages import pages
 from tests.benchmarks.cases.reading import list_, show
 from tests.benchmarks.cases.scaling import scaling
+from tests.benchmarks.cases.serve import serve
 from tests.benchmarks.cases.settings import settings
 from tests.benchmarks.cases.single import one
 from tests.benchmarks.cases.starting import help_, version
@@ -21,5 +22,6 @@ CASES: dict[str, Case] = {
     "scaling": scaling,
     "pages": pages,
     "stream": stream,
+    "serve": serve,
     "settings": settings,
 }

@@ -1,0 +1,118 @@
+"""`mlpredict serve`: the HTTP API."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from mlpredict import settings
+from mlpredict.cli import garbage
+from mlpredict.cli.consoles import talk
+from mlpredict.cli.options import Dsn, ModelPath, Quiet, Verbose
+from mlpredict.errors import UsageError
+from mlpredict.inputs.sizes import parse_size
+
+HOST = "127.0.0.1"
+PORT = 8000
+MAX_UPLOAD = "64MB"
+EXTRA = ("fastapi", "httptools", "jinja2", "prometheus_client", "psycopg_pool", "python_multipart", "uvicorn")
+
+Host = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
+Port = Annotated[
+    int, typer.Option("--port", min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")
+]
+Workers = Annotated[
+    int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes that share the port.")
+]
+MaxUpload = Annotated[str, typer.Option("--max-upload", metavar="SIZE", help="Refuse larger requests.")]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        metavar="TOKEN",
+        help="What clients must send as a bearer token; better $MLPREDICT_TOKEN, which others cannot see.",
+        show_default=False,
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option("--insecure", help="Listen on a public address without a token.", show_default=False),
+]
+
+
+def serve(
+    host: Host = HOST,
+    port: Port = PORT,
+    model: ModelPath = None,
+    workers: Workers = 1,
+    max_upload: MaxUpload = MAX_UPLOAD,
+    token: Token = None,
+    insecure: Insecure = False,
+    dsn: Dsn = None,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Serve predictions over HTTP: the API of 2020, one with names, and a page.
+
+    Ends on Ctrl-C and SIGTERM, with everything answered that was accepted.
+    """
+    most = parse_size(max_upload, "--max-upload")
+    _require_extra()
+    from mlpredict.web.options import Options
+    from mlpredict.web.server import serve as run
+
+    options = Options(
+        model=model or settings.model_path(),
+        dsn=dsn or settings.dsn(),
+        host=host,
+        port=port,
+        workers=workers,
+        max_upload=most,
+        token=_token(token),
+        insecure=insecure,
+        verbose=verbose,
+    )
+    with _quiet_libraries():
+        status = run(options, talk, garbage.collect_from_here)
+    if status:
+        raise typer.Exit(status)
+
+
+def _token(given: str | None) -> str | None:
+    """What clients must know, where there is such a thing."""
+    token = os.environ.get("MLPREDICT_TOKEN") or None if given is None else given
+    if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
+        raise UsageError("--token: letters, digits and signs of ASCII, without spaces")
+    return token
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Nothing of what native libraries write to descriptor 2 gets to the terminal, unless with -v.
+
+    `quiet_stderr` would keep it, and a server runs for long.
+    """
+    if talk.verbose:
+        yield
+        return
+    with talk.apart_from_descriptor_2():
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def _require_extra() -> None:
+    """Raises UsageError where the web server's packages are not installed."""
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in EXTRA):
+        raise UsageError("serve needs more packages", hint="pip install 'mlpredict[serve]'")

@@ -1,0 +1,117 @@
+"""Connections for reading, shared by many requests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg_pool import ConnectionPool
+
+from mlpredict.errors import DatabaseError, TransientDatabaseError
+from mlpredict.storage.connection import Connection, connection_parameters, require_local_platform
+from mlpredict.storage.repository import Repository
+
+if TYPE_CHECKING:
+    from mlpredict.storage.local_server import LocalServer
+
+CONNECTIONS = 4
+WAITING = 32
+WAIT_SECONDS = 2.0
+RECONNECT_SECONDS = 0.2
+"""After which a pool does not go on trying by itself: who asks next has it try again at once."""
+
+STATEMENT_SECONDS = 30
+Notify = Callable[[str], None]
+
+
+class ReadPool:
+    """Repositories to read from, each used by one thread at a time; close it, or use `open_reads`."""
+
+    def __init__(self, parameters: dict[str, Any], kind: type[Connection] = psycopg.Connection) -> None:
+        # It says on standard error what every request that waits is told anyway.
+        logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+        logging.getLogger("psycopg.pool").propagate = False
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            kwargs=parameters,
+            connection_class=kind,
+            min_size=1,
+            max_size=CONNECTIONS,
+            timeout=WAIT_SECONDS,
+            max_waiting=WAITING,
+            reconnect_timeout=RECONNECT_SECONDS,
+            configure=_configure,
+            check=ConnectionPool.check_connection,
+            open=True,
+            name="reads",
+        )
+
+    @contextmanager
+    def repository(self) -> Iterator[Repository]:
+        """A repository for the time of a `with` block, which does not close it.
+
+        Raises:
+            TransientDatabaseError: no connection is to be had.
+        """
+        try:
+            connection = self._pool.getconn()
+        except psycopg.Error as error:
+            raise TransientDatabaseError("the database does not answer") from error
+        try:
+            yield Repository(connection)
+        finally:
+            self._pool.putconn(connection)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._pool.close()
+
+
+@contextmanager
+def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
+    """Connections to `dsn`, or to the local PostgreSQL, which is not stopped for idleness meanwhile.
+
+    Raises:
+        DatabaseError: the DSN is not one, or there is no local PostgreSQL.
+    """
+    if dsn is not None:
+        pool = ReadPool(connection_parameters(dsn))
+        with closing(pool):
+            yield pool
+        return
+    require_local_platform()
+    from mlpredict.storage import local_server
+    from mlpredict.storage.local_place import undisturbed
+
+    server = local_server.locate()
+    with undisturbed(), local_server.attached(server, notify) as conninfo:
+        pool = ReadPool(connection_parameters(conninfo), _reviving(server, notify))
+        with closing(pool):
+            yield pool
+
+
+def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
+    """Connections to a local server that is started again where it was killed."""
+    from mlpredict.storage import local_server
+
+    class RevivingConnection(psycopg.Connection[tuple[Any, ...]]):
+        @classmethod
+        def connect(cls, *arguments: Any, **options: Any) -> Self:
+            try:
+                return super().connect(*arguments, **options)
+            except psycopg.OperationalError:
+                try:
+                    local_server.ensure_running(server, notify)
+                except DatabaseError as error:
+                    raise psycopg.OperationalError(error.message) from error
+            return super().connect(*arguments, **options)
+
+    return RevivingConnection
+
+
+def _configure(connection: Connection) -> None:
+    connection.autocommit = True
+    connection.execute("SET default_transaction_read_only = on")
+    connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())

@@ -1,0 +1,1 @@
+"""The HTTP API: the optional extra `serve`."""

@@ -1,0 +1,107 @@
+"""The application: its routes, and what becomes of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mlpredict import __version__
+from mlpredict.errors import DatabaseError, NotFound, UsageError
+from mlpredict.inputs.stored import ImageUnavailable
+from mlpredict.web import health, published, v1
+from mlpredict.web.answers import error_response, json_response
+from mlpredict.web.backend import Backend
+from mlpredict.web.docs import add_docs
+from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
+from mlpredict.web.guard import Guard
+from mlpredict.web.metrics import Metrics
+from mlpredict.web.page import page_router
+from mlpredict.web.rules import Rules
+
+Notify = Callable[[str], None]
+
+
+def create_app(backend: Backend, rules: Rules, notify: Notify) -> FastAPI:
+    """Everything the server answers; `notify` is told of errors that are not the client's."""
+    app = FastAPI(
+        title="mlpredict",
+        version=__version__,
+        description=f"Predictions of {backend.model.identity}, kept in PostgreSQL.",
+        redirect_slashes=False,
+        # FastAPI's own pages load their scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+    )
+    page = page_router(backend.model.identity, backend.model.spec)
+    for router in (page, published.router(backend), v1.router(backend), health.router(backend)):
+        app.include_router(router)
+    add_docs(app)
+
+    @app.exception_handler(RequestError)
+    async def refused(_request: Request, error: RequestError) -> Response:
+        return error_response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_request: Request, error: RequestValidationError) -> Response:
+        return error_response(Unprocessable(_in_words(error)))
+
+    @app.exception_handler(HTTPException)
+    async def unknown(_request: Request, error: HTTPException) -> Response:
+        return json_response({"detail": error.detail}, error.status_code, error.headers)
+
+    @app.exception_handler(NotFound)
+    @app.exception_handler(ImageUnavailable)
+    async def missing(_request: Request, error: NotFound | ImageUnavailable) -> Response:
+        return error_response(Missing(error.message))
+
+    @app.exception_handler(UsageError)
+    async def senseless(_request: Request, error: UsageError) -> Response:
+        return error_response(Unprocessable(error.message))
+
+    @app.exception_handler(DatabaseError)
+    async def away(_request: Request, error: DatabaseError) -> Response:
+        notify(error.message)
+        return error_response(DatabaseAway())
+
+    app.add_middleware(Guard, rules=rules)
+    app.add_middleware(Measured, metrics=backend.metrics)
+    return app
+
+
+class Measured:
+    """Counts the requests, and takes their time."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = perf_counter()
+        status = 500
+
+        async def send_and_look(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_look)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self._metrics.request(scope["method"], route, status, perf_counter() - began)
+
+
+def _in_words(error: RequestValidationError) -> str:
+    """The first thing that is wrong."""
+    first = error.errors()[0]
+    return f"{first['loc'][-1]}: {first['msg']}"

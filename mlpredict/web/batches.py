@@ -1,0 +1,128 @@
+"""Requests that arrive together become one batch."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mlpredict.domain import PredictionRecord, Rejected, Sample, Source
+from mlpredict.web.errors import Busy
+
+# A batch travels to the database in one piece.
+BATCH_BYTES = 32 << 20
+
+Outcome = PredictionRecord | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """An image that is yet to be decoded."""
+
+    position: int
+    source: Source
+
+
+Item = Pending | Sample | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """The images of one request, and who waits for their outcomes, which come in the same order."""
+
+    items: Sequence[Item]
+    weight: int
+    """In bytes."""
+    answer: asyncio.Future[list[Outcome]]
+
+
+Work = Callable[[Sequence[Sequence[Item]]], list[list[Outcome]]]
+
+
+class Batcher:
+    """Threads that take all the jobs there are, at once, and do them as one batch.
+
+    A job that comes while nobody works is begun at once. While a thread works, jobs gather, and
+    another begins when they fill a batch: small batches of several threads take longer than a larger
+    one of one. Used from one event loop.
+    """
+
+    def __init__(self, work: Work, *, threads: int, most: int) -> None:
+        """`most` is how many images a batch has at most, unless one job has more."""
+        self._work = work
+        self._most = most
+        self._jobs: deque[Job] = deque()
+        self._images = self._working = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._loop = asyncio.get_running_loop()
+        self._threads = [
+            threading.Thread(target=self._run, name="batches", daemon=True) for _ in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    async def outcomes(self, items: Sequence[Item], weight: int) -> list[Outcome]:
+        """Have images predicted that weigh so many bytes.
+
+        Raises what the work raises, and Busy once this is closed.
+        """
+        job = Job(items, weight, self._loop.create_future())
+        with self._changed:
+            if self._closed:
+                raise Busy("The server is being stopped.")
+            self._jobs.append(job)
+            self._images += len(items)
+            self._changed.notify()
+        return await job.answer
+
+    def close(self) -> None:
+        """Let the threads do what waits, and wait for them."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            result: list[list[Outcome]] | BaseException
+            try:
+                result = self._work([job.items for job in batch])
+            except BaseException as error:  # noqa: BLE001 - those who wait raise it
+                result = error
+            self._loop.call_soon_threadsafe(_answer, batch, result)
+            with self._changed:
+                self._working -= 1
+
+    def _take(self) -> list[Job]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_due or self._closed)
+            batch: list[Job] = []
+            images = weight = 0
+            while self._jobs:
+                images += len(self._jobs[0].items)
+                weight += self._jobs[0].weight
+                if batch and (images > self._most or weight > BATCH_BYTES):
+                    break
+                batch.append(self._jobs.popleft())
+            self._images -= sum(len(job.items) for job in batch)
+            self._working += bool(batch)
+            return batch
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether a batch is to be begun."""
+        return self._images > 0 and (not self._working or self._images >= self._most)
+
+
+def _answer(batch: Sequence[Job], result: list[list[Outcome]] | BaseException) -> None:
+    for number, job in enumerate(batch):
+        if job.answer.done():  # whoever asked has gone
+            continue
+        if isinstance(result, BaseException):
+            job.answer.set_exception(result)
+        else:
+            job.answer.set_result(result[number])

@@ -1,0 +1,83 @@
+"""What goes wrong with a request, each with the status that says so."""
+
+from __future__ import annotations
+
+import inspect
+from http import HTTPStatus
+from typing import ClassVar
+
+
+class RequestError(Exception):
+    """The request cannot be answered; the docstring of a kind is what the client is told."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.BAD_REQUEST
+    retry_after: ClassVar[int | None] = None
+    """In seconds, where the same may succeed later."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0]
+        super().__init__(self.detail)
+
+
+class MalformedForm(RequestError):
+    """The body is no multipart form."""
+
+
+class ClientGone(RequestError):
+    """The client has hung up."""
+
+
+class TooSlow(RequestError):
+    """The request took too long to arrive."""
+
+    status = HTTPStatus.REQUEST_TIMEOUT
+
+
+class TooLarge(RequestError):
+    """The request is too large."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class NotAnImage(RequestError):
+    """None of the files is an image."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+class Unprocessable(RequestError):
+    """The form has no file in a field named file."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class Missing(RequestError):
+    """There is no such thing."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class Unauthorized(RequestError):
+    """This server asks for a token: Authorization: Bearer TOKEN."""
+
+    status = HTTPStatus.UNAUTHORIZED
+
+
+class Forbidden(RequestError):
+    """This is not for other sites."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class Busy(RequestError):
+    """Too many images are waiting already; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 1
+
+
+class DatabaseAway(RequestError):
+    """The database does not answer at the moment; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 2

@@ -1,0 +1,32 @@
+"""What the server is told by who starts it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+class Talk(Protocol):
+    """Where the server says what it has to say."""
+
+    def notice(self, text: str) -> None: ...
+
+    def error(self, text: str) -> None: ...
+
+    def detail(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `mlpredict serve` was asked for."""
+
+    model: Path
+    dsn: str | None
+    host: str
+    port: int
+    workers: int
+    max_upload: int
+    token: str | None = field(repr=False)
+    insecure: bool
+    verbose: bool

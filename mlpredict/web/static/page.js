@@ -1,0 +1,17 @@
+// Wires the parts of the page together.
+
+import { startBoard } from "./board.js";
+import { startDetail } from "./detail.js";
+import { startDrops } from "./drops.js";
+import { startGallery } from "./gallery.js";
+import { startUploads } from "./uploads.js";
+
+const detail = startDetail();
+const gallery = startGallery({ open: detail.open });
+const uploads = startUploads({
+  open: (record) => detail.open(record, gallery.records),
+  onRoundEnd: gallery.refresh,
+});
+
+startDrops(uploads.add);
+startBoard((file) => uploads.add([file]));

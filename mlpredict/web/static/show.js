@@ -1,0 +1,119 @@
+// Predictions as a person sees them. Text from files and rows enters the page as text alone.
+
+import { imageAddress } from "./api.js";
+
+const MOST_NUMBERS = 200;
+const LONG_LABEL = 12;
+const SHORT_ESCAPES = { "\t": "\\t", "\n": "\\n", "\r": "\\r" };
+// Control characters, marks that reorder or hide text, halves of characters, line ends in disguise;
+// emoji of several people are held together by joiners.
+const UNSAFE = /(?!\u200d)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** The text with whatever could hide or reorder it written as an escape sequence, as on the terminal. */
+export function printable(text) {
+  return text.replace(UNSAFE, (character) => {
+    const digits = character.codePointAt(0).toString(16);
+    if (SHORT_ESCAPES[character]) return SHORT_ESCAPES[character];
+    if (digits.length <= 2) return `\\x${digits.padStart(2, "0")}`;
+    return digits.length <= 4 ? `\\u${digits.padStart(4, "0")}` : `\\U${digits.padStart(8, "0")}`;
+  });
+}
+
+/** A copy of the first element of a <template>. */
+export function copyOf(template) {
+  return document.getElementById(template).content.firstElementChild.cloneNode(true);
+}
+
+/** The element of a copy that shows one thing. */
+export function slot(element, name) {
+  return element.querySelector(`[data-slot="${name}"]`);
+}
+
+export function score(value) {
+  return value === null || value === undefined ? "" : value.toFixed(4);
+}
+
+export function nameOf(record) {
+  return printable(record.filename ?? `prediction ${record.prediction_id}`);
+}
+
+/** The label, or what there is instead of one. */
+export function answerOf(record) {
+  if (record.label !== null && record.label !== undefined) return printable(record.label);
+  if (record.likely_class !== null && record.likely_class !== undefined) return `class ${record.likely_class}`;
+  const numbers = [record.prediction].flat(Infinity);
+  return numbers.length === 1 ? shortNumber(numbers[0]) : `${numbers.length.toLocaleString("en")} numbers`;
+}
+
+/** Label and score in their places; the numbers themselves where the task has no labels. */
+export function showAnswer(element, record) {
+  const label = slot(element, "label");
+  label.textContent = answerOf(record);
+  label.title = label.textContent;
+  label.classList.toggle("is-long", label.textContent.length > LONG_LABEL);
+  slot(element, "score").textContent = score(record.score);
+  const numbers = slot(element, "numbers");
+  if (!numbers) return;
+  const text = JSON.stringify(record.prediction);
+  numbers.hidden = record.score !== null && record.score !== undefined;
+  numbers.textContent = text.length > MOST_NUMBERS ? `${text.slice(0, MOST_NUMBERS)}…` : text;
+}
+
+/** Labels with their scores as bars, the likeliest first. */
+export function showBars(list, answers) {
+  const ranked = [...(answers ?? [])].sort((a, b) => b.score - a.score);
+  list.hidden = ranked.length === 0;
+  list.replaceChildren(...ranked.map(bar));
+}
+
+export function showShare(element, share) {
+  element.querySelector(".bar-fill").style.setProperty("--share", String(share ?? 0));
+}
+
+/** The picture of an input that the server has; what cannot be shown says so. */
+export async function showStored(image, inputId) {
+  image.dataset.input = inputId ?? "";
+  if (inputId === null || inputId === undefined) return showNothing(image);
+  try {
+    const { address, release } = await imageAddress(inputId);
+    // Another picture may have been asked for meanwhile.
+    if (image.dataset.input !== String(inputId)) return release();
+    showPicture(image, address, release);
+  } catch {
+    showNothing(image);
+  }
+}
+
+/** A picture by its address; small ones keep their pixels. */
+export function showPicture(image, address, release = () => {}) {
+  image.parentElement.classList.remove("is-missing");
+  image.hidden = false;
+  image.onload = () => {
+    image.classList.toggle("is-small", image.naturalWidth <= 64);
+    release();
+  };
+  image.onerror = () => {
+    showNothing(image);
+    release();
+  };
+  image.src = address;
+}
+
+function showNothing(image) {
+  image.hidden = true;
+  image.removeAttribute("src");
+  image.parentElement.classList.add("is-missing");
+}
+
+function bar(answer) {
+  const item = copyOf("bar");
+  slot(item, "label").textContent = printable(answer.label);
+  slot(item, "label").title = printable(answer.label);
+  slot(item, "score").textContent = score(answer.score);
+  showShare(item, answer.score);
+  return item;
+}
+
+function shortNumber(value) {
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
+}

@@ -1,0 +1,159 @@
+"""A stand-in for the server behind the page: the calls that the page makes, answered from memory."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request, UploadFile
+from fastapi.responses import JSONResponse, Response
+
+from mlpredict.domain import ImageSpec, ModelIdentity, Task
+from mlpredict.web.page import page_router
+
+DIGITS = tuple("0123456789")
+FIRST_TIME = datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+def model(labels: tuple[str, ...] | None = DIGITS, name: str = "mnist-convnet") -> ModelIdentity:
+    """A model to name on the page."""
+    task = Task.CLASSIFICATION if labels else Task.RAW
+    return ModelIdentity(name, "285f0e48" + "0" * 56, "savedmodel", "saved_model", task, labels, {})
+
+
+@dataclass
+class Store:
+    """What the stand-in has stored, and how it is to behave."""
+
+    records: list[dict[str, Any]] = field(default_factory=list)
+    images: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    token: str | None = None
+    busy_answers: int = 0
+    has_scores: bool = True
+
+    def add(self, filename: str, content: bytes = b"", contenttype: str = "image/png") -> dict[str, Any]:
+        """Store a prediction: the label is the name's first digit, the score goes down with its length."""
+        number = len(self.records) + 1
+        label = next((character for character in filename if character.isdigit()), "7")
+        score = round(0.999 - 0.01 * len(filename), 4)
+        probabilities = [score if digit == label else (1 - score) / 9 for digit in DIGITS]
+        self.images[number] = (content, contenttype)
+        record = {
+            "prediction_id": number,
+            "input_id": number,
+            "run_id": 1,
+            "filename": filename,
+            "contenttype": contenttype,
+            "prediction": probabilities,
+            "likely_class": int(label) if self.has_scores else None,
+            "label": label if self.has_scores else None,
+            "score": score if self.has_scores else None,
+            "model": str(model()),
+            "created_at": (FIRST_TIME + timedelta(seconds=37 * number)).isoformat(),
+        }
+        self.records.insert(0, record)
+        return record
+
+    def answers(self, record: dict[str, Any]) -> list[dict[str, Any]] | None:
+        """Every label with its score, or None where there are none."""
+        if record["label"] is None:
+            return None
+        pairs = zip(DIGITS, record["prediction"], strict=True)
+        return [{"label": label, "score": score} for label, score in pairs]
+
+
+def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> FastAPI:
+    """The page, and behind it a store, which `app.state.store` replaces."""
+    app = FastAPI()
+    app.state.store = first_store
+    app.include_router(page_router(identity, spec))
+
+    def store() -> Store:
+        current: Store = app.state.store
+        return current
+
+    @app.middleware("http")
+    async def guard(request: Request, follow: Any) -> Response:
+        asked = request.url.path.startswith("/v1/")
+        if asked and store().token and request.headers.get("authorization") != f"Bearer {store().token}":
+            return JSONResponse({"detail": "A token is needed."}, 401)
+        response: Response = await follow(request)
+        return response
+
+    @app.get("/")
+    def root() -> dict[str, str]:
+        return {"error": "Use GET /prediction instead of the root route!"}
+
+    @app.post("/v1/predictions", status_code=201)
+    def predict(file: list[UploadFile]) -> Any:
+        if store().busy_answers:
+            store().busy_answers -= 1
+            return JSONResponse({"detail": "The queue is full."}, 503, {"Retry-After": "0.05"})
+        [upload] = file
+        name, contenttype = upload.filename or "", upload.content_type or ""
+        if not contenttype.startswith("image/"):
+            raise HTTPException(415, f"File '{name}' is not an image.")
+        content = upload.file.read()
+        if b"broken" in content:
+            entry = {"filename": name, "error": "not an image that can be read"}
+            return JSONResponse({"predictions": [entry]}, 422)
+        record = store().add(name, content, contenttype)
+        top = sorted(store().answers(record) or [], key=lambda answer: -answer["score"])
+        return {"predictions": [{**record, "top": top}]}
+
+    @app.get("/v1/predictions")
+    def predictions(
+        limit: int = 20,
+        before: int | None = None,
+        label: str | None = None,
+        min_score: float = 0,
+        max_score: float = 1,
+    ) -> dict[str, Any]:
+        found = [
+            record
+            for record in store().records
+            if (before is None or record["prediction_id"] < before)
+            and label in (None, record["label"])
+            and min_score <= (record["score"] or 0) <= max_score
+        ]
+        page = found[:limit]
+        filters = f"&label={label}" if label else ""
+        following = (
+            f"/v1/predictions?limit={limit}&before={page[-1]['prediction_id']}{filters}" if page else None
+        )
+        return {"predictions": page, "next": following if len(found) > limit else None}
+
+    @app.get("/v1/predictions/{number}")
+    def prediction(number: int) -> dict[str, Any]:
+        for record in store().records:
+            if record["prediction_id"] == number:
+                image = f"/v1/inputs/{record['input_id']}/image"
+                return {**record, "probabilities": store().answers(record), "image": image}
+        raise HTTPException(404, f"There is no prediction {number}.")
+
+    @app.get("/v1/inputs/{number}/image")
+    def image(number: int) -> Response:
+        content, contenttype = store().images[number]
+        if not content:
+            raise HTTPException(404, f"Input {number} has no image.")
+        return Response(content, media_type=contenttype)
+
+    return app
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The application on a port of its own, in a thread: its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        server.should_exit = True
+        thread.join()
