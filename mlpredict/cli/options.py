@@ -54,6 +54,14 @@ ModelPath = Annotated[
         show_default=False,
     ),
 ]
+UnsafeModel = Annotated[
+    bool,
+    typer.Option(
+        "--unsafe-model",
+        help="Use a model even if it runs code from its file or touches other files.",
+        show_default=False,
+    ),
+]
 FormatChoice = Annotated[
     Format | None,
     typer.Option(

@@ -21,6 +21,7 @@ from mlpredict.cli.options import (
     FormatChoice,
     ModelPath,
     Quiet,
+    UnsafeModel,
     Verbose,
     chosen_columns,
     chosen_format,
@@ -62,14 +63,6 @@ NulSeparated = Annotated[
 EngineChoice = Annotated[
     EngineName,
     typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
-]
-UnsafeModel = Annotated[
-    bool,
-    typer.Option(
-        "--unsafe-model",
-        help="Use a model even if it runs code from its file or touches other files.",
-        show_default=False,
-    ),
 ]
 BatchSize = Annotated[
     int | None,

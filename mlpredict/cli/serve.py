@@ -12,7 +12,7 @@ import typer
 from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.consoles import talk
-from mlpredict.cli.options import Dsn, ModelPath, Quiet, Verbose
+from mlpredict.cli.options import Dsn, ModelPath, Quiet, UnsafeModel, Verbose
 from mlpredict.errors import UsageError
 from mlpredict.inputs.sizes import parse_size
 
@@ -48,6 +48,7 @@ def serve(
     host: Host = HOST,
     port: Port = PORT,
     model: ModelPath = None,
+    unsafe_model: UnsafeModel = False,
     workers: Workers = 1,
     max_upload: MaxUpload = MAX_UPLOAD,
     token: Token = None,
@@ -67,6 +68,7 @@ def serve(
 
     options = Options(
         model=model or settings.model_path(),
+        trusted=unsafe_model,
         dsn=dsn or settings.dsn(),
         host=host,
         port=port,

@@ -23,6 +23,7 @@ from mlpredict.domain import (
     PredictionRecord,
     Rejected,
     Run,
+    StoredImage,
 )
 from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
 from mlpredict.storage import disk, migrations, statements

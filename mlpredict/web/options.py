@@ -22,6 +22,8 @@ class Options:
     """What `mlpredict serve` was asked for."""
 
     model: Path
+    trusted: bool
+    """Whether the model may do more than compute."""
     dsn: str | None
     host: str
     port: int

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
-from mlpredict.domain import ImageSpec, Prediction, Rejected, Sample, Source
+from mlpredict.domain import Prediction, Rejected, Sample, Source
 from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.inference.model import Model
-from mlpredict.inputs.decode import decode
+from mlpredict.inputs.careful import CarefulDecoder
 from mlpredict.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
@@ -23,15 +23,15 @@ IMAGES_IN_BATCHES = 8
 """So many batches' images are accepted at a time."""
 
 SMALL_BYTES = 64 << 10
-"""A file of so many bytes is decoded sooner than another thread could be asked to."""
+"""A PNG of so many bytes is decoded sooner than another thread could be asked to."""
 
 AWAY_SECONDS = 1.0
 """After the database has failed a batch, others fail at once for so long."""
 
-
-def decode_upload(position: int, source: Source, spec: ImageSpec) -> Sample | Rejected:
-    """The one place where uploads are decoded."""
-    return decode(position, source, spec)
+LIGHT_PIXELS = 1 << 20
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+WIDTH, HEIGHT = slice(16, 20), slice(20, 24)
+"""Where a PNG has its size, as 32 bits each with the highest first (PNG specification, 11.2.1)."""
 
 
 class Service:
@@ -44,6 +44,7 @@ class Service:
         self._recorder = recorder
         self._positions = count()
         self._away_until = 0.0
+        self._decoder = CarefulDecoder(model.spec)
         self._decoders = ThreadPoolExecutor(available_cores(), thread_name_prefix="decode")
         self._batcher = Batcher(
             self._outcomes,
@@ -74,13 +75,14 @@ class Service:
         """Do what waits."""
         self._batcher.close()
         self._decoders.shutdown()
+        self._decoder.close()
 
     async def _item(self, source: Source) -> Item:
         position = next(self._positions)
-        if len(source.content or b"") <= SMALL_BYTES:
+        if _is_light(source.content or b""):
             return Pending(position, source)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, decode_upload, position, source, self.model.spec)
+        return await loop.run_in_executor(self._decoders, self._decoder.decode, position, source)
 
     def _outcomes(self, jobs: Sequence[Sequence[Item]]) -> list[list[Outcome]]:
         decoded = [self._decoded(item) for job in jobs for item in job]
@@ -97,7 +99,7 @@ class Service:
 
     def _decoded(self, item: Item) -> Sample | Rejected:
         if isinstance(item, Pending):
-            return decode_upload(item.position, item.source, self.model.spec)
+            return self._decoder.decode(item.position, item.source)
         return item
 
     def _predicted(self, samples: Sequence[Sample]) -> Iterable[tuple[Sample, Prediction | str]]:
@@ -134,3 +136,10 @@ class Service:
         outcomes: dict[int, Outcome] = {failure.position: failure for failure in failures}
         outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
         return outcomes
+
+
+def _is_light(content: bytes) -> bool:
+    """Whether decoding an image holds up no batch; any other is decoded beforehand."""
+    if len(content) > SMALL_BYTES or not content.startswith(PNG_SIGNATURE):
+        return False
+    return int.from_bytes(content[WIDTH]) * int.from_bytes(content[HEIGHT]) <= LIGHT_PIXELS

@@ -76,6 +76,7 @@ class Worker:
             engine=EngineName.AUTO,
             cache=settings.cache_home(),
             notify=self.talk.notice,
+            trusted=self.options.trusted,
         )
 
     async def _answer(

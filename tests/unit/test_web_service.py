@@ -19,6 +19,7 @@ from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.recording import NotStoring
 from mlpredict.web import service as service_module
 from mlpredict.web import sparing
+from mlpredict.web.batches import Pending
 from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.service import Service
@@ -162,6 +163,23 @@ def test_images_of_several_shapes_and_damaged_ones_are_one_batch(recorder: type[
     answers = run(model, lambda service: service.predict(sources))
     assert labels(answers) == ["1.0", "2.0", "not an image", "3.0", "no number"]
     assert recorder.batches == (5,)
+
+
+@pytest.mark.parametrize(
+    ("format_", "size", "light"),
+    [("PNG", (9, 9), True), ("PNG", (1100, 1100), False), ("TIFF", (9, 9), False), ("JPEG", (9, 9), False)],
+)
+def test_what_could_hold_up_a_batch_is_decoded_beforehand(
+    format_: str, size: tuple[int, int], light: bool
+) -> None:
+    target = io.BytesIO()
+    Image.new("L", size, 7).save(target, format_)
+    model = Model(ImageSpec(2, 2, 1))
+    model.gate.set()
+    source = Source("x", target.getvalue())
+    item = run(model, lambda service: service._item(source))
+    assert isinstance(item, Pending if light else Sample)
+    assert labels(run(model, lambda service: service.predict([source]))) == ["7.0"]
 
 
 def test_one_image_that_the_model_fails_on_fails_alone() -> None:
