@@ -57,7 +57,8 @@ class Workers:
         try:
             return self._supervise(announce, os.pipe())
         finally:
-            if os.getpid() == supervisor:
+            # Left to the supervisor, unless that was killed: then to whoever ends.
+            if os.getppid() != supervisor:
                 shutil.rmtree(numbers, ignore_errors=True)
 
     def _supervise(self, announce: Up, life: tuple[int, int]) -> int:

@@ -256,14 +256,19 @@ def test_workers_share_the_port_and_are_started_again(
     assert len(stored_in(dsn).ids) == IMAGES + 1
 
 
-def test_no_worker_outlives_the_process_above(environment: dict[str, str], dsn: str) -> None:
+def test_no_worker_and_no_file_outlives_the_process_above(
+    environment: dict[str, str], dsn: str, tmp_path: Path
+) -> None:
+    environment = {**environment, "TMPDIR": str(tmp_path)}
     with serving(environment, "--dsn", dsn, "--workers", "2") as served:
         workers = children_of(served.process.pid)
+        assert list(tmp_path.iterdir())  # their numbers, which they share
         served.process.kill()
         deadline = time.monotonic() + 10
         while any(map(is_alive, workers)):
             assert time.monotonic() < deadline
             time.sleep(0.05)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workers_that_cannot_begin_end_all_with_their_reason(
