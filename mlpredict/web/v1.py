@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -101,8 +100,8 @@ def router(backend: Backend) -> APIRouter:
             labels=tuple(label or ()),
             model=model,
             run_id=run,
-            min_score=_stored(min_score),
-            max_score=_stored(max_score),
+            min_score=min_score,
+            max_score=max_score,
             since=None if since is None else _time(since, "since"),
             until=None if until is None else _time(until, "until"),
             filename=filename,
@@ -156,11 +155,6 @@ def _entry(backend: Backend, file: UploadedFile, outcomes: Iterator[Outcome]) ->
     if isinstance(outcome, Rejected):
         return {"filename": file.filename, "error": outcome.reason}
     return record_fields(outcome) | {"top": top(backend.model.reader, outcome)}
-
-
-def _stored(score: float | None) -> float | None:
-    """A score as the database has it, in float32: it refuses numbers that are too small for that."""
-    return None if score is None else float(struct.unpack("f", struct.pack("f", score))[0])
 
 
 def _time(text: str, name: str) -> datetime:

@@ -1,4 +1,4 @@
-"""Local servers in homes of their own, for tests of a server's life."""
+"""What tests of the local server's life, of storing and of lost connections share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from mlpredict.domain import EngineName, Keep, Run
 from mlpredict.storage import local_server, service_account
 from mlpredict.storage.local_server import LocalServer
-from tests.conftest import environment_of_command
+from mlpredict.storage.repository import Repository, open_repository
+from tests.conftest import Command, environment_of_command
 from tests.local_servers import LONG, make_home, silent
+from tests.proxy import Proxy, proxy_to
+from tests.rows import model
 from tests.serving import Served, serving
+from tests.tcp_server import TcpServer
 
 
 @pytest.fixture
@@ -62,3 +68,27 @@ def served(dsn_of_module: str, cache_home: Path, public_directory: Path, compile
     environment = environment_of_command(cache_home, public_directory)
     with serving(environment, "--dsn", dsn_of_module) as server:
         yield server
+
+
+@pytest.fixture
+def proxy(tcp_server: TcpServer, mlpredict: Command) -> Iterator[Proxy]:
+    """A way to an empty database of ours that can be cut."""
+    with psycopg.connect(tcp_server.dsn, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    assert mlpredict("init-db", "--dsn", tcp_server.dsn).returncode == 0
+    with proxy_to(tcp_server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def repository(dsn: str) -> Iterator[Repository]:
+    """The repository of `dsn`."""
+    with open_repository(dsn, lambda _text: None) as repository:
+        yield repository
+
+
+@pytest.fixture
+def run(repository: Repository) -> Run:
+    """A run that has started."""
+    return repository.start_run(model(), engine=EngineName.LITERT, keep=Keep.ORIGINAL)

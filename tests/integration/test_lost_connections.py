@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from mlpredict.storage import local_server
 from tests.benchmarks.inputs import write_digits
 from tests.conftest import Command
-from tests.proxy import Proxy, proxy_to
+from tests.proxy import Proxy
 from tests.runs import running, stored_in
 from tests.tcp_server import TcpServer
 
@@ -30,17 +29,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("images")
     write_digits(directory, IMAGES, None)
     return directory
-
-
-@pytest.fixture
-def proxy(tcp_server: TcpServer, mlpredict: Command) -> Iterator[Proxy]:
-    """A way to an empty database of ours that can be cut."""
-    with psycopg.connect(tcp_server.dsn, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    assert mlpredict("init-db", "--dsn", tcp_server.dsn).returncode == 0
-    with proxy_to(tcp_server.port) as proxy:
-        yield proxy
 
 
 def test_a_terminated_backend_is_no_end(environment: dict[str, str], dsn: str, folder: Path) -> None:

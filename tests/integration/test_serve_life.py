@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
@@ -21,7 +21,7 @@ from mlpredict.storage import lease, local_server
 from mlpredict.storage.local_server import LocalServer
 from tests.benchmarks.inputs import write_digits
 from tests.conftest import COMMAND, Command
-from tests.proxy import Proxy, proxy_to
+from tests.proxy import Proxy
 from tests.runs import stored_in
 from tests.serving import Answer, File, Served, serving
 from tests.tcp_server import TcpServer
@@ -149,17 +149,6 @@ def test_a_database_that_is_killed_is_started_again_and_nothing_is_stored_twice(
     assert crowd.ids <= stored.ids
     assert len(stored.ids) <= IMAGES + 1
     assert stored.doubled <= 1  # the one that was posted once more at the end
-
-
-@pytest.fixture
-def proxy(tcp_server: TcpServer, mlpredict: Command) -> Iterator[Proxy]:
-    """A way to an empty database of ours that can be cut."""
-    with psycopg.connect(tcp_server.dsn, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE")
-        connection.execute("CREATE SCHEMA public")
-    assert mlpredict("init-db", "--dsn", tcp_server.dsn).returncode == 0
-    with proxy_to(tcp_server.port) as proxy:
-        yield proxy
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(

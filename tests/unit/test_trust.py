@@ -166,7 +166,7 @@ def test_an_operation_that_computes_is_none(operation: str) -> None:
 
 def test_printing_to_a_file_is_writing_one() -> None:
     assert danger_in_graphs([graph(node("PrintV2", text=b"stderr"))]) is None
-    assert danger_in_graphs([graph(node("PrintV2", text=b"file:///tmp/x"))]) is not None
+    assert danger_in_graphs([graph(node("PrintV2", text=b"file:///x"))]) is not None
 
 
 SAVER: dict[str, Any] = {"save": [node("SaveV2"), node("MergeV2Checkpoints")], "restore": [node("RestoreV2")]}
