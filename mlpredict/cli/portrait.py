@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import orjson
 from PIL import Image
 from rich.console import Group
 from rich.table import Table
@@ -12,9 +11,9 @@ from rich.text import Text
 
 from mlpredict.cli.consoles import data_console
 from mlpredict.cli.tables import bar, cell, print_renderable
-from mlpredict.domain import Activation, PredictionDetail, Task
+from mlpredict.domain import PredictionDetail
 from mlpredict.errors import MlpredictError
-from mlpredict.inference.outputs import SUM_TOLERANCE, top_classes
+from mlpredict.inference.outputs import stored_classes
 from mlpredict.inputs.picture import thumbnail
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.stored import load_stored
@@ -28,8 +27,6 @@ PICTURE_ROWS = 14
 SHADES = " .:-=+*#%@"
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
-# The largest float32.
-LARGEST_NUMBER = 3.4e38
 
 
 def print_portrait(detail: PredictionDetail) -> None:
@@ -67,36 +64,19 @@ def _facts(detail: PredictionDetail) -> Table:
 
 
 def _answer(detail: PredictionDetail) -> RenderableType:
-    vector = _vector(detail.record.prediction)
-    task, activation = detail.task, detail.activation
-    if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
-        task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
-    if vector is None or task not in (Task.CLASSIFICATION, Task.BINARY):
-        text = printable(detail.record.prediction)
+    output = detail.record.prediction
+    ranked = stored_classes(output, detail.task, detail.activation, detail.labels)
+    if ranked is None:
+        text = printable(output)
         return Text(
             text if len(text) <= MOST_NUMBERS else f"{text[:MOST_NUMBERS]}… ({len(text):,} characters)"
         )
-    ranked = top_classes(vector, task, activation or Activation.SOFTMAX, tuple(detail.labels or ()) or None)
     bars = Table.grid(padding=(0, 1))
     for label, score in ranked[:MOST_CLASSES]:
         bars.add_row(Text(printable(label)), Text(f"{score:.4f}", style="dim"), bar(score))
     if len(ranked) > MOST_CLASSES:
         bars.add_row(Text("…"), Text(f"{len(ranked) - MOST_CLASSES} more", style="dim"), Text())
     return bars
-
-
-def _vector(output: str) -> list[float] | None:
-    """A flat list of numbers; the 2020 program may have stored a list around it, others anything."""
-    try:
-        values = orjson.loads(output)
-    except orjson.JSONDecodeError:
-        # Deeper, or with larger numbers, than anything that is shown as bars.
-        return None
-    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
-        values = values[0]
-    if isinstance(values, list) and values and all(type(value) in (int, float) for value in values):
-        return values if max(map(abs, values)) <= LARGEST_NUMBER else None
-    return None
 
 
 def _picture(detail: PredictionDetail) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 SUM_TOLERANCE = 1e-3
 # The kinds of numpy's dtypes that can be stored: no complex numbers, no strings.
 NUMBERS = "biuf"
+LARGEST_FLOAT32 = 3.4e38
 NOT_FINITE = "the model answered NaN or infinity"
 
 
@@ -123,3 +125,32 @@ def top_classes(
     )
     order = np.argsort(-probabilities, kind="stable")
     return [(names[index], score) for index, score in zip(order, shortest(probabilities[order]), strict=True)]
+
+
+def stored_classes(
+    output: str, task: Task | None, activation: Activation | None, labels: Sequence[str] | None
+) -> list[tuple[str, float]] | None:
+    """The same of an output as any program may have stored it; None where it has no classes.
+
+    Without a task, as the 2020 program left it, a vector that sums to one is a classification.
+    """
+    vector = _stored_vector(output)
+    if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
+        task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
+    if vector is None or task not in (Task.CLASSIFICATION, Task.BINARY):
+        return None
+    return top_classes(vector, task, activation or Activation.SOFTMAX, tuple(labels or ()) or None)
+
+
+def _stored_vector(output: str) -> list[float] | None:
+    """A flat list of numbers; the 2020 program may have stored a list around it, others anything."""
+    try:
+        values = orjson.loads(output)
+    except orjson.JSONDecodeError:
+        # Deeper, or with larger numbers, than any model's output.
+        return None
+    if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
+        values = values[0]
+    if isinstance(values, list) and values and all(type(value) in (int, float) for value in values):
+        return values if max(map(abs, values)) <= LARGEST_FLOAT32 else None
+    return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mlpredict.inputs.decode import open_image
+from PIL import Image
+
+from mlpredict.inputs.decode import UNKNOWN_CONTENTTYPE, open_image
 
 
 def image_format(content: bytes) -> str | None:
@@ -12,3 +14,8 @@ def image_format(content: bytes) -> str | None:
             return image.format
     except Exception:  # noqa: BLE001 - Pillow raises many kinds on what it does not know
         return None
+
+
+def contenttype_of(content: bytes) -> str:
+    """The content type of bytes, whatever they are called."""
+    return Image.MIME.get(image_format(content) or "", UNKNOWN_CONTENTTYPE)
