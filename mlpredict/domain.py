@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -256,6 +256,10 @@ class PredictionRecord:
         )
 
 
+FIELDS = tuple(one.name for one in fields(PredictionRecord))
+"""The public names of what is printed of a prediction, in their order."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredImage:
     """An input as it stands in the database: a `data:` or `file:` URI and what is known of it."""
@@ -296,3 +300,13 @@ class PredictionFilter:
     since: datetime | None = None
     until: datetime | None = None
     filename: str | None = None
+
+
+class Format(StrEnum):
+    """How records are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"

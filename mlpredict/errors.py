@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import ClassVar
 
 
@@ -15,7 +14,7 @@ class MlpredictError(Exception):
     exit_status: ClassVar[int] = 1
 
     def __init__(self, message: str | None = None, *, hint: str | None = None) -> None:
-        self.message = message or inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0]
+        self.message = message or first_line(type(self))
         self.hint = hint
         super().__init__(self.message)
 
@@ -70,6 +69,11 @@ class Terminated(Interrupted):
     """Ended by SIGTERM before everything was done."""
 
     exit_status = 143
+
+
+def first_line(kind: type) -> str:
+    """The first line of a docstring, which is the default message of an error."""
+    return (kind.__doc__ or "").strip().partition("\n")[0]
 
 
 def describe_os_error(error: OSError) -> str:

@@ -17,9 +17,9 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from mlpredict.storage import local_server
-from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
+from mlpredict.storage.server import lifecycle, local_server
+from mlpredict.storage.server.local_server import LocalServer
 from tests.tcp_server import TcpServer
 
 DIGITS = Path(__file__).parent / "digits"
@@ -75,9 +75,9 @@ def public_directory() -> Iterator[Path]:
 def running_server(public_directory: Path) -> Iterator[LocalServer]:
     """The local PostgreSQL of all tests that do not look into its own life."""
     server = local_server.locate(public_directory / "home")
-    local_server.ensure_running(server, lambda _text: None)
+    lifecycle.ensure_running(server, lambda _text: None)
     yield server
-    local_server.stop(server)
+    lifecycle.stop(server)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from mlpredict.storage import postmaster
-from mlpredict.storage.local_server import LocalServer
+from mlpredict.storage.server import postmaster
+from mlpredict.storage.server.local_server import LocalServer
 
 LONG = "long" * 30
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import psycopg
 
-from mlpredict.storage import service_account
-from mlpredict.storage.pg_binaries import find_binaries
+from mlpredict.storage.server import service_account
+from mlpredict.storage.server.pg_binaries import find_binaries
 
 PASSWORD = "s3cret pass'word"
 START_SECONDS = 20

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Sequence
 
 from mlpredict.cli import garbage
-from mlpredict.cli.consoles import PROGRAM, OutputClosed, abandon_stdout, close_stdout, talk
-from mlpredict.cli.problems import report
+from mlpredict.cli.stdout import OutputClosed, abandon_stdout, close_stdout
+from mlpredict.cli.talk import PROGRAM, report, talk
 from mlpredict.errors import Interrupted, MlpredictError, OutputError
 
 

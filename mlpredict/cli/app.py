@@ -8,12 +8,13 @@ import typer
 
 from mlpredict import __version__
 from mlpredict.cli import db
-from mlpredict.cli.consoles import PROGRAM, talk, write_data
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.predict import predict
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
+from mlpredict.cli.stdout import write_data
+from mlpredict.cli.talk import PROGRAM, talk
 from mlpredict.errors import UsageError
 
 app = typer.Typer(

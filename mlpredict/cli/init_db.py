@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from mlpredict import settings
-from mlpredict.cli.consoles import talk
-from mlpredict.cli.options import (
-    AsJson,
-    Dsn,
-    FormatChoice,
-    Quiet,
-    Verbose,
-    chosen_format,
-)
+from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
+from mlpredict.cli.talk import talk
 
 COLUMNS = ("version", "name", "state")
 

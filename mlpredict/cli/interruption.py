@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
 
-from mlpredict.cli.consoles import PROGRAM, talk
+from mlpredict.cli.talk import PROGRAM, talk
 from mlpredict.errors import Interrupted, Terminated
 
 HEARD = (signal.SIGINT, signal.SIGTERM)

@@ -10,8 +10,6 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
-from mlpredict.cli.consoles import stderr_is_terminal, talk
-from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
     AsJson,
     Columns,
@@ -22,9 +20,10 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.domain import PredictionFilter
+from mlpredict.cli.talk import stderr_is_terminal, talk
+from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
-from mlpredict.times import point_in_time
+from mlpredict.support.units import point_in_time
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 DEFAULT_LIMIT = 20
@@ -119,8 +118,8 @@ def list_predictions(
         until=None if until is None else point_in_time(until, "--until"),
         filename=filename,
     )
-    from mlpredict.cli.formats import prediction_fields
     from mlpredict.cli.output import write_records, write_stored
+    from mlpredict.records import prediction_fields
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mlpredict.cli.consoles import stdout_is_terminal, talk
-from mlpredict.cli.format_names import FIELDS, Format
+from mlpredict.cli.stdout import stdout_is_terminal
+from mlpredict.cli.talk import talk
+from mlpredict.domain import FIELDS, Format
 from mlpredict.errors import UsageError
 
 

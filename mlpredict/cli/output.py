@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from mlpredict.cli.consoles import stdout_is_terminal, write_data
-from mlpredict.cli.format_names import Format
-from mlpredict.cli.formats import Record, Stored, encoder, stored_encoder
+from mlpredict.cli.stdout import stdout_is_terminal, write_data
+from mlpredict.domain import Format
+from mlpredict.records import Record, Stored, encoder, stored_encoder
 
 # Few enough that the first lines appear at once, enough that a write is not felt.
 RECORDS_AT_ONCE = 1000

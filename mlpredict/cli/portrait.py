@@ -9,15 +9,15 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mlpredict.cli.consoles import data_console
+from mlpredict.cli.stdout import data_console
 from mlpredict.cli.tables import bar, cell, print_renderable
 from mlpredict.domain import PredictionDetail
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import stored_classes
-from mlpredict.inputs.picture import thumbnail
+from mlpredict.inputs.kept import load_stored
 from mlpredict.inputs.reading import Unusable
-from mlpredict.inputs.stored import load_stored
-from mlpredict.printable import printable
+from mlpredict.inputs.thumbnail import thumbnail
+from mlpredict.support.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

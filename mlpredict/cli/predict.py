@@ -12,8 +12,6 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
-from mlpredict.cli.consoles import stdin_is_terminal, talk
-from mlpredict.cli.format_names import Format
 from mlpredict.cli.options import (
     AsJson,
     Columns,
@@ -26,14 +24,16 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.domain import EngineName, Keep, Task
+from mlpredict.cli.stdout import stdin_is_terminal
+from mlpredict.cli.talk import talk
+from mlpredict.domain import EngineName, Format, Keep, Task
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
-from mlpredict.inputs.sizes import parse_size
+from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
-    from mlpredict.storage.persistence import PersistentStore
+    from mlpredict.storage.retrying import PersistentStore
 
 STDIN = "-"
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
@@ -155,9 +155,10 @@ def predict(
     from mlpredict.inputs.decoding import start_decoders
 
     with start_decoders(named) as decoders:
-        from mlpredict.cli.predicting import Job, answers, run
-        from mlpredict.pipeline import decoding
-        from mlpredict.quiet import quiet_stderr
+        from mlpredict.cli.answers import answers
+        from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.pipeline.predicting import decoding
+        from mlpredict.support.quiet import quiet_stderr
 
         loaded = _load(model, engine, named, limits, trusted=unsafe_model)
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
@@ -207,7 +208,7 @@ def _check_usage(
 
 
 def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[str]:
-    from mlpredict.inputs.discover import names_from
+    from mlpredict.inputs.sources import names_from
 
     yield from named
     if files_from is not None:
@@ -216,7 +217,7 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
 
 def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limits, *, trusted: bool) -> Model:
     from mlpredict.inference.model import load_model
-    from mlpredict.pipeline import examples
+    from mlpredict.pipeline.predicting import examples
 
     return load_model(
         path or settings.model_path(),
@@ -231,6 +232,6 @@ def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limit
 def _store(dsn: str | None, no_store: bool, retry: float) -> AbstractContextManager[PersistentStore | None]:
     if no_store:
         return nullcontext()
-    from mlpredict.storage.persistence import open_store
+    from mlpredict.storage.retrying import open_store
 
     return open_store(dsn or settings.dsn(), talk.notice, retry=retry)

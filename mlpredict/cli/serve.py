@@ -11,10 +11,10 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
-from mlpredict.cli.consoles import talk
 from mlpredict.cli.options import Dsn, ModelPath, Quiet, UnsafeModel, Verbose
+from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
-from mlpredict.inputs.sizes import parse_size
+from mlpredict.support.units import parse_size
 
 HOST = "127.0.0.1"
 PORT = 8000
@@ -63,8 +63,8 @@ def serve(
     """
     most = parse_size(max_upload, "--max-upload")
     _require_extra()
-    from mlpredict.web.options import Options
-    from mlpredict.web.server import serve as run
+    from mlpredict.web.server.options import Options
+    from mlpredict.web.server.serve import serve as run
 
     options = Options(
         model=model or settings.model_path(),

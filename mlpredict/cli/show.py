@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli.consoles import stdout_is_terminal, talk
-from mlpredict.cli.format_names import FIELDS, Format
 from mlpredict.cli.options import (
     AsJson,
     Columns,
@@ -19,7 +17,9 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.cli.problems import Problems
+from mlpredict.cli.stdout import stdout_is_terminal
+from mlpredict.cli.talk import Problems, talk
+from mlpredict.domain import FIELDS, Format
 from mlpredict.errors import NotFound, UsageError
 
 STDOUT = "-"
@@ -75,8 +75,8 @@ def show(
             with problems.told(NotFound):
                 details.append(repository.detail(prediction_id))
     if export_image:
-        from mlpredict.cli.export import FileNotWritten, require_folder, write_image
-        from mlpredict.inputs.stored import ImageUnavailable
+        from mlpredict.cli.saved_image import FileNotWritten, require_folder, write_image
+        from mlpredict.inputs.kept import ImageUnavailable
 
         if len(ids) > 1:
             require_folder(output)
@@ -89,8 +89,8 @@ def show(
         for detail in details:
             print_portrait(detail)
     elif details:
-        from mlpredict.cli.formats import prediction_fields
         from mlpredict.cli.output import write_records
+        from mlpredict.records import prediction_fields
 
         write_records((prediction_fields(detail.record) for detail in details), chosen, shown)
     if problems.status:

@@ -10,14 +10,14 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mlpredict.cli.consoles import data_console, output_errors
-from mlpredict.cli.formats import plain
-from mlpredict.printable import printable
+from mlpredict.cli.stdout import data_console, output_errors
+from mlpredict.records import plain
+from mlpredict.support.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mlpredict.cli.tally import Tally
+    from mlpredict.pipeline.tally import Tally
 
 NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "version"})
 BAR_WIDTH = 30

@@ -12,8 +12,8 @@ import numpy as np
 from mlpredict.domain import EngineName
 from mlpredict.errors import ModelError
 from mlpredict.inference.signature import Signature, TensorSpec, natural_order
-from mlpredict.quiet import quiet_stderr
 from mlpredict.settings import available_cores
+from mlpredict.support.quiet import quiet_stderr
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,7 +188,7 @@ class TensorFlowEngine:
         Raises:
             ModelError: TensorFlow cannot load it, or it would do more than compute and is not trusted.
         """
-        from mlpredict.inference.reference import load_reference
+        from mlpredict.inference.tensorflow_model import load_reference
 
         with quiet_stderr():
             self._reference = load_reference(path, where, trusted=trusted)

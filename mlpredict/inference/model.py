@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.ahead import interruptible
 from mlpredict.domain import (
     Activation,
     EngineName,
@@ -24,13 +23,13 @@ from mlpredict.domain import (
     Task,
 )
 from mlpredict.errors import ModelError
-from mlpredict.inference.compile import compiled_model
+from mlpredict.inference.compilation import compiled_model
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
-from mlpredict.inference.files import ModelFiles, ModelFormat, open_model
+from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
-from mlpredict.inference.signature import Signature, image_spec, output_index
-from mlpredict.inference.tensors import random_pixels, to_tensor
+from mlpredict.inference.signature import Signature, image_spec, output_index, random_pixels, to_tensor
+from mlpredict.support.ahead import interruptible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from mlpredict.domain import Activation, Fit, Preprocessing, Resize, Scaling, Task
 from mlpredict.errors import ModelError
-from mlpredict.inference.files import ModelFiles
+from mlpredict.inference.model_files import ModelFiles
 
 NAMED_SCALES = {
     "0..1": Scaling(255.0),

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlpredict.domain import ImageSpec, Preprocessing, Scaling
 from mlpredict.errors import ModelError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 CHANNELS = (1, 3, 4)
 # A quarter of a gigabyte of float32, and a few images are needed at once.
 MAX_VALUES = 1 << 26
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
+
+UNIT_INTERVAL = Scaling(255.0)
+AS_THEY_ARE = Scaling(1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +113,32 @@ def natural_order(names: Sequence[str]) -> list[str]:
 def _check_scaling(scaling: Scaling | None, channels: int, where: str) -> None:
     if scaling is not None and len(scaling.mean) not in (1, channels):
         raise ModelError(f"{where}: scale has {len(scaling.mean)} means for {channels} channels")
+
+
+def to_tensor(pixels: NDArray[np.uint8], spec: TensorSpec, scaling: Scaling | None) -> NDArray[Any]:
+    """Scale pixels of shape (batch, height, width, channels) to the dtype and rank of an input.
+
+    Floats are `(pixel / divisor - mean) / std` in float32; without a scaling they are 0..1 for an
+    input of floats and 0..255 for one of integers.
+    """
+    dtype = np.dtype(spec.dtype)
+    if scaling is None:
+        scaling = UNIT_INTERVAL if dtype.kind == "f" else AS_THEY_ARE
+    tensor: NDArray[Any] = pixels if scaling == AS_THEY_ARE else _scaled(pixels, scaling)
+    if len(spec.shape) == 3:
+        tensor = tensor[..., 0]
+    return np.ascontiguousarray(tensor, dtype=dtype)
+
+
+def _scaled(pixels: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
+    tensor = np.divide(pixels, np.float32(scaling.divisor), dtype=np.float32)
+    if any(scaling.mean):
+        tensor -= np.asarray(scaling.mean, np.float32)
+    if any(std != 1 for std in scaling.std):
+        tensor /= np.asarray(scaling.std, np.float32)
+    return tensor
+
+
+def random_pixels(shape: tuple[int, int, int, int], seed: int = 0) -> NDArray[np.uint8]:
+    """Noise to try a model on: uint8 of shape (batch, height, width, channels)."""
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)

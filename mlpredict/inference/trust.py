@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpredict.errors import ModelError
-from mlpredict.inference.files import DAMAGED_ARCHIVE
+from mlpredict.inference.model_files import DAMAGED_ARCHIVE
 
 HINT = "--unsafe-model runs it all the same"
 EXPORT = "export it as a SavedModel: model.export(…)"

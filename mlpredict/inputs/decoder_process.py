@@ -21,7 +21,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 
 from mlpredict.domain import ImageSpec, Source
-from mlpredict.inputs.decode import Decoded, decode_source
+from mlpredict.inputs.image import Decoded, decode_source
 from mlpredict.inputs.limits import Limits
 
 # What Python, Pillow and numpy take themselves, at most.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
-from mlpredict.inputs.careful import CarefulDecoder
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.settings import available_cores
 
 if TYPE_CHECKING:
-    from mlpredict.inputs.decoders import Decoders
+    from mlpredict.inputs.decoder_pool import Decoders
+
 
 # With so many files, or so many bytes of them, decoding takes longer than starting a process for it.
 MANY_FILES = 64
@@ -52,7 +54,7 @@ def decode_all(
                 yield here.decode(position, item) if isinstance(item, Source) else item
             return
 
-        from mlpredict.inputs.decoders import Decoders
+        from mlpredict.inputs.decoder_pool import Decoders
 
         processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
         with nullcontext(started) if started else Decoders(processes) as decoders:
@@ -67,7 +69,7 @@ def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | No
     """A process that decodes, where names promise many files: it comes up while a model is loaded."""
     if not _promise_many(names):
         return nullcontext()
-    from mlpredict.inputs.decoders import Decoders
+    from mlpredict.inputs.decoder_pool import Decoders
 
     return Decoders(1)
 
@@ -136,3 +138,44 @@ class _Chunks:
         """How large files are, from a chunk of them."""
         mean = sum(map(weight, decoded)) // len(decoded)
         self._size = max(1, min(CHUNK_FILES, CHUNK_BYTES // (1 + mean)))
+
+
+class CarefulDecoder:
+    """Decodes what is harmless in this process, and anything else in one that it starts for it.
+
+    Any thread may use it; what is not harmless is decoded one at a time. Use it in a `with` statement,
+    or close it: that ends the process.
+    """
+
+    def __init__(self, spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._apart: Decoders | None = None
+        self._turn = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process that was started."""
+        if self._apart is not None:
+            self._apart.close()
+
+    def decode(self, position: int, source: Source) -> Sample | Rejected:
+        """Decode a source."""
+        from mlpredict.inputs.image import decode_if_harmless
+
+        decoded = decode_if_harmless(position, source, self._spec, self._limits)
+        if decoded is not None:
+            return decoded
+        with self._turn:
+            if self._apart is None:
+                from mlpredict.inputs.decoder_pool import Decoders
+
+                self._apart = Decoders(1)
+            return self._apart.decode_one(position, source, self._spec, self._limits)

@@ -7,13 +7,36 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageColor
 from PIL.PngImagePlugin import PngImageFile
 
+from mlpredict.domain import ImageSpec
+from mlpredict.inputs.limits import DEEP
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-# How the modes of more than 8 bits a channel begin.
-DEEP = ("I", "F")
+
+LARGE_PIXELS = 16 << 20
+BAND_PIXELS = 1 << 20
+# What is left is still so many times as large as the model's input: the filter has something to choose from.
+MARGIN = 2
+
+ORIENTATION = 0x0112
+UPRIGHT = 1
+Transpose = Image.Transpose
+# What brings an image upright, by its EXIF orientation.
+TURNS = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+# Where in an image's `info` Pillow finds EXIF, or XMP that stands for it.
+ORIENTATION_KEYS = frozenset({"exif", "Raw profile type exif", "XML:com.adobe.xmp", "xmp"})
 
 
 def to_channels(
@@ -109,3 +132,47 @@ def _full_scale(mode: str, peak: float) -> float:
         return 65535.0
     steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
     return next((step for step in steps if peak <= step), peak)
+
+
+def worth_reducing(image: Image.Image, spec: ImageSpec) -> bool:
+    """Whether an image is so large that its conversion is better done in bands."""
+    width, height = image.size
+    return width * height > LARGE_PIXELS and _factors(image, spec) != (1, 1)
+
+
+def reduced(image: Image.Image, spec: ImageSpec) -> Image.Image:
+    """The image with the channels of `spec`, its sides divided by whole numbers."""
+    across, down = _factors(image, spec)
+    width, height = image.size
+    small = Image.new(MODES[spec.channels], (-(-width // across), -(-height // down)))
+    rows = max(1, BAND_PIXELS // (width * down)) * down
+    white = white_of(image, rows)
+    for top in range(0, height, rows):
+        band = image.crop((0, top, width, min(top + rows, height)))
+        converted = to_channels(band, spec.channels, spec.preprocessing.background, white)
+        small.paste(converted.reduce((across, down)), (0, top // down))
+    return small
+
+
+def _factors(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
+    if spec.height is None or spec.width is None:
+        return 1, 1
+    # The longer side both ways: EXIF may turn the image yet.
+    side = MARGIN * max(spec.height, spec.width)
+    return max(1, image.width // side), max(1, image.height // side)
+
+
+def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
+    """The pixels of an image, turned as the image's metadata say. A TIFF has been turned by Pillow."""
+    # Asking Pillow takes as long as decoding a digit.
+    if ORIENTATION_KEYS.isdisjoint(image.info) or image.format == "TIFF":
+        return pixels
+    turn = TURNS.get(_orientation(image))
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ORIENTATION, UPRIGHT))
+    except Exception:  # noqa: BLE001 - whatever is wrong with the metadata, the pixels are there
+        return UPRIGHT

@@ -8,7 +8,7 @@ import stat
 
 from mlpredict.domain import Source
 from mlpredict.errors import describe_os_error
-from mlpredict.inputs.sizes import in_bytes
+from mlpredict.support.units import in_bytes
 
 NONBLOCKING = getattr(os, "O_NONBLOCK", 0)
 NO_FILE = "not a regular file (image bytes from a pipe: give - as the path)"

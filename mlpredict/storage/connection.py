@@ -12,7 +12,7 @@ import psycopg
 from psycopg import conninfo
 
 from mlpredict.errors import DatabaseError, SchemaOutdated, TransientDatabaseError, UsageError
-from mlpredict.storage.local_connection import LocalConnection
+from mlpredict.storage.server.local_server import LocalConnection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -55,9 +55,9 @@ def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connectio
     """
     if dsn is None:
         require_local_platform()
-        from mlpredict.storage import local_server
+        from mlpredict.storage.server import lifecycle, local_server
 
-        connection: Connection = local_server.open_connection(local_server.locate(), notify)
+        connection: Connection = lifecycle.open_connection(local_server.locate(), notify)
     else:
         connection = _connect(dsn)
     connection.autocommit = True

@@ -15,7 +15,7 @@ from mlpredict.storage.connection import Connection, connection_parameters, requ
 from mlpredict.storage.repository import Repository
 
 if TYPE_CHECKING:
-    from mlpredict.storage.local_server import LocalServer
+    from mlpredict.storage.server.local_server import LocalServer
 
 CONNECTIONS = 4
 WAITING = 32
@@ -82,11 +82,11 @@ def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
             yield pool
         return
     require_local_platform()
-    from mlpredict.storage import local_server
-    from mlpredict.storage.local_place import undisturbed
+    from mlpredict.storage.server import lifecycle, local_server
+    from mlpredict.storage.server.local_server import undisturbed
 
     server = local_server.locate()
-    with undisturbed(), local_server.attached(server, notify) as conninfo:
+    with undisturbed(), lifecycle.attached(server, notify) as conninfo:
         pool = ReadPool(connection_parameters(conninfo), _reviving(server, notify))
         with closing(pool):
             yield pool
@@ -94,7 +94,7 @@ def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
 
 def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
     """Connections to a local server that is started again where it was killed."""
-    from mlpredict.storage import local_server
+    from mlpredict.storage.server import lifecycle
 
     class RevivingConnection(psycopg.Connection[tuple[Any, ...]]):
         @classmethod
@@ -103,7 +103,7 @@ def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
                 return super().connect(*arguments, **options)
             except psycopg.OperationalError:
                 try:
-                    local_server.ensure_running(server, notify)
+                    lifecycle.ensure_running(server, notify)
                 except DatabaseError as error:
                     raise psycopg.OperationalError(error.message) from error
             return super().connect(*arguments, **options)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import orjson
 from psycopg import sql
 from psycopg.rows import class_row
+from psycopg.sql import SQL
 
 from mlpredict import __version__
 from mlpredict.domain import (
+    Activation,
     EngineName,
     Keep,
     ModelIdentity,
@@ -24,31 +28,43 @@ from mlpredict.domain import (
     Rejected,
     Run,
     StoredImage,
+    Task,
 )
 from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
-from mlpredict.storage import disk, migrations, statements
-from mlpredict.storage.connection import (
-    Connection,
-    describe,
-    explain,
-    open_connection,
-    place_of,
-    translated,
-)
-from mlpredict.storage.numbers import bigint
-from mlpredict.storage.prediction_pieces import as_json, as_record
-from mlpredict.storage.reading import in_blocks, prediction_rows, values_of
-from mlpredict.storage.rows import (
-    DetailRow,
-    InputKey,
-    as_detail,
-    as_json_text,
-    by_bytes,
-    ids_by_key,
-    new_record,
-    prediction_row,
-)
-from mlpredict.storage.text import encode_filename, storable
+from mlpredict.storage import migrations, writing
+from mlpredict.storage.connection import Connection, describe, explain, open_connection, place_of, translated
+from mlpredict.storage.listing import as_json, as_record, in_blocks, prediction_rows, values_of
+from mlpredict.storage.server import disk
+from mlpredict.storage.values import bigint, encode_filename, storable
+from mlpredict.storage.writing import InputKey, by_bytes, ids_by_key, new_record, prediction_row
+
+Word = TypeVar("Word", Task, Activation)
+
+DETAIL = SQL("""
+    SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
+           m.task, m.labels, m.description
+    FROM predictions AS p
+    LEFT JOIN inputs AS i ON i.id = p.inputid
+    LEFT JOIN models AS m ON m.id = p.model_id
+    WHERE p.id = %s
+""")
+
+# As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON.
+PUBLISHED_ROWS = SQL("""
+    SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
+                   || coalesce(predictions::text, 'null') || ']'
+    FROM predictions
+    WHERE id < %s::bigint
+    ORDER BY id DESC
+    LIMIT %s
+""")
+
+# The last prediction of a page, and the one behind it.
+PAGE_END = SQL("""
+    SELECT id FROM predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
+""")
+
+IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")
 
 
 class Repository:
@@ -98,7 +114,7 @@ class Repository:
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""
         with translated():
-            return self._one(statements.RUN_ID, ())
+            return self._one(writing.RUN_ID, ())
 
     def start_run(
         self, model: ModelIdentity, *, engine: EngineName, keep: Keep, run_id: int | None = None
@@ -107,7 +123,7 @@ class Repository:
         run_id = self.reserve_run() if run_id is None else run_id
         with translated(), self._connection.transaction():
             model_id = self._one(
-                statements.UPSERT_MODEL,
+                writing.UPSERT_MODEL,
                 (
                     model.fingerprint,
                     storable(model.name),
@@ -119,13 +135,13 @@ class Repository:
                 ),
             )
             values = (run_id, model_id, engine, keep, storable(os.getcwd()), __version__)
-            self._connection.execute(statements.INSERT_RUN, values)
+            self._connection.execute(writing.INSERT_RUN, values)
         return Run(run_id, model_id, str(model))
 
     def finish_run(self, run: Run) -> None:
         """Record that a run came to its end."""
         with translated():
-            self._connection.execute(statements.FINISH_RUN, (run.run_id,))
+            self._connection.execute(writing.FINISH_RUN, (run.run_id,))
 
     def add(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
@@ -149,10 +165,10 @@ class Repository:
         """What `add` has stored of this batch before its answer was lost; None where it has not."""
         positions = [new.position for new in predictions]
         with translated():
-            rows = self._connection.execute(statements.STORED, (run.run_id, positions)).fetchall()
+            rows = self._connection.execute(writing.STORED, (run.run_id, positions)).fetchall()
             if not predictions:
                 failed = [failure.position for failure in failures]
-                found = self._connection.execute(statements.FAILED, (run.run_id, failed)).fetchone()
+                found = self._connection.execute(writing.FAILED, (run.run_id, failed)).fetchone()
                 return None if found is None else []
         known = {position: ids for position, *ids in rows}
         if not known:
@@ -162,7 +178,7 @@ class Repository:
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
         with translated():
-            rows = self._connection.execute(statements.PREDICTED, (fingerprint, list(digests)))
+            rows = self._connection.execute(writing.PREDICTED, (fingerprint, list(digests)))
             return {bytes(digest) for (digest,) in rows}
 
     def predictions(
@@ -193,7 +209,7 @@ class Repository:
             if not rows:
                 raise NotFound(f"there is no prediction {prediction_id}")
             with self._connection.cursor(row_factory=class_row(DetailRow)) as cursor:
-                row = cursor.execute(statements.DETAIL, (prediction_id,)).fetchone()
+                row = cursor.execute(DETAIL, (prediction_id,)).fetchone()
         assert row is not None
         return as_detail(as_record(rows[0]), row)
 
@@ -204,7 +220,7 @@ class Repository:
             NotFound: there is none of this id.
         """
         with translated():
-            row = self._connection.execute(statements.IMAGE, (input_id,)).fetchone()
+            row = self._connection.execute(IMAGE, (input_id,)).fetchone()
         if row is None:
             raise NotFound(f"there is no input {input_id}")
         return StoredImage(*row)
@@ -212,12 +228,12 @@ class Repository:
     def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
         """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""
         with translated():
-            return self._connection.execute(statements.PUBLISHED_ROWS, (before, limit)).fetchall()
+            return self._connection.execute(PUBLISHED_ROWS, (before, limit)).fetchall()
 
     def next_before(self, before: int, limit: int) -> int | None:
         """Where the page behind the one of `limit` predictions begins; None where there is none."""
         with translated():
-            rows = self._connection.execute(statements.PAGE_END, (before, limit - 1)).fetchall()
+            rows = self._connection.execute(PAGE_END, (before, limit - 1)).fetchall()
         return int(rows[0][0]) if len(rows) == 2 else None
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
@@ -231,11 +247,11 @@ class Repository:
         for part in by_bytes(ordered):
             rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
             columns = [list(column) for column in zip(*rows, strict=True)]
-            ids |= ids_by_key(self._connection.execute(statements.INSERT_INPUTS, columns))
+            ids |= ids_by_key(self._connection.execute(writing.INSERT_INPUTS, columns))
         known = [(new.sha256, new.kept) for new in ordered if (new.sha256, new.kept) not in ids]
         if known:
             keys = [list(column) for column in zip(*known, strict=True)]
-            ids |= ids_by_key(self._connection.execute(statements.INPUT_IDS, keys))
+            ids |= ids_by_key(self._connection.execute(writing.INPUT_IDS, keys))
         return ids
 
     def _add_predictions(
@@ -243,12 +259,12 @@ class Repository:
     ) -> list[PredictionRecord]:
         if not predictions:
             return []
-        ids = self._connection.execute(statements.PREDICTION_IDS, (len(predictions),)).fetchall()
+        ids = self._connection.execute(writing.PREDICTION_IDS, (len(predictions),)).fetchall()
         records = [
             new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
             for new, (prediction_id, now) in zip(predictions, ids, strict=True)
         ]
-        with self._connection.cursor() as cursor, cursor.copy(statements.COPY_PREDICTIONS) as copy:
+        with self._connection.cursor() as cursor, cursor.copy(writing.COPY_PREDICTIONS) as copy:
             for new, record in zip(predictions, records, strict=True):
                 copy.write_row(prediction_row(run, new, record))
         return records
@@ -264,7 +280,7 @@ class Repository:
                 for failure in failures
             ]
             columns = [list(column) for column in zip(*rows, strict=True)]
-            self._connection.execute(statements.INSERT_FAILURES, [run.run_id, *columns])
+            self._connection.execute(writing.INSERT_FAILURES, [run.run_id, *columns])
 
     def _one(self, query: sql.SQL, parameters: Sequence[Any]) -> int:
         row = self._connection.execute(query, parameters).fetchone()
@@ -299,3 +315,40 @@ def _migrate(connection: Connection) -> None:
         connection.close()
         explain(connection, error)
         raise
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRow:
+    """The columns of `statements.DETAIL`, by their names."""
+
+    image: str | None
+    sha256: bytes | None
+    image_contenttype: str | None
+    width: int | None
+    height: int | None
+    task: str | None
+    labels: object
+    description: object
+
+
+def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
+    """A prediction with its image; what another program has put into its columns is left out."""
+    image = StoredImage(record.input_id, row.image, row.sha256, row.image_contenttype, row.width, row.height)
+    description = row.description if isinstance(row.description, dict) else {}
+    return PredictionDetail(
+        record,
+        image,
+        _one_of(Task, row.task),
+        _one_of(Activation, description.get("activation")),
+        [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
+    )
+
+
+def as_json_text(value: object) -> str | None:
+    """A value for a column of JSON."""
+    return None if value is None else orjson.dumps(value).decode()
+
+
+def _one_of(words: type[Word], text: object) -> Word | None:
+    """The word of ours that a column holds; None where another program has put something else there."""
+    return next((word for word in words if word == text), None)

@@ -13,16 +13,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
-from mlpredict.inputs.stored import ImageUnavailable
-from mlpredict.web import health, published, v1
-from mlpredict.web.answers import error_response, json_response
+from mlpredict.inputs.kept import ImageUnavailable
+from mlpredict.web.access import Guard, Rules
 from mlpredict.web.backend import Backend
-from mlpredict.web.docs import add_docs
 from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
-from mlpredict.web.guard import Guard
 from mlpredict.web.metrics import Metrics
-from mlpredict.web.page import page_router
-from mlpredict.web.rules import Rules
+from mlpredict.web.responses import error_response, json_response
+from mlpredict.web.routes import health, published, v1
+from mlpredict.web.routes.docs import add_docs
+from mlpredict.web.routes.page import page_router
 
 Notify = Callable[[str], None]
 

@@ -14,10 +14,9 @@ from mlpredict.inference.model import Model
 from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
 from mlpredict.web.batches import Outcome
-from mlpredict.web.forms import UploadedFile, receive_files
 from mlpredict.web.metrics import Metrics
-from mlpredict.web.room import Memory, Room
 from mlpredict.web.service import Service
+from mlpredict.web.uploads import Memory, Room, UploadedFile, receive_files
 
 Result = TypeVar("Result")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from http import HTTPStatus
 from typing import ClassVar
+
+from mlpredict.errors import first_line
 
 
 class RequestError(Exception):
@@ -15,7 +16,7 @@ class RequestError(Exception):
     """In seconds, where the same may succeed later."""
 
     def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "").partition("\n")[0]
+        self.detail = detail or first_line(type(self))
         super().__init__(self.detail)
 
 

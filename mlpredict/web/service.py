@@ -11,8 +11,8 @@ from itertools import count
 from mlpredict.domain import Prediction, Rejected, Sample, Source
 from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.inference.model import Model
-from mlpredict.inputs.careful import CarefulDecoder
-from mlpredict.recording import Recorder
+from mlpredict.inputs.decoding import CarefulDecoder
+from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
 from mlpredict.web.errors import Busy, DatabaseAway

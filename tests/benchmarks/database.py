@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from mlpredict.storage import local_server
-from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
+from mlpredict.storage.server import local_server
+from mlpredict.storage.server.local_server import LocalServer
 
 PUBLISHED = """
     CREATE TABLE inputs (id serial PRIMARY KEY, image text);

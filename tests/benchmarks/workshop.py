@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpredict.inference.files import open_model
+from mlpredict.inference.model_files import open_model
 from mlpredict.settings import bundled
-from mlpredict.storage import local_server
+from mlpredict.storage.server import lifecycle, local_server
 from tests.benchmarks.database import Databases
 from tests.benchmarks.inputs import write_digit_photos, write_digits, write_photos
 from tests.benchmarks.measure import Command
@@ -125,13 +125,13 @@ def open_workshop(options: Options) -> Iterator[Workshop]:
     env = environment(folder)
     server = local_server.locate(folder / "home")
     try:
-        local_server.ensure_running(server, lambda _text: None)
+        lifecycle.ensure_running(server, lambda _text: None)
         workshop = Workshop(options, folder, env, Databases(server))
         # As the user's first command would, this makes the tables.
         subprocess.run([PROGRAM, "list"], env=env, check=True, stdout=subprocess.DEVNULL)
         yield workshop
     finally:
-        local_server.stop(server)
+        lifecycle.stop(server)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from mlpredict.domain import EngineName, Keep, Run
-from mlpredict.storage import local_server, service_account
-from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.storage.server import lifecycle, local_server, service_account
+from mlpredict.storage.server.local_server import LocalServer
 from tests.conftest import Command, environment_of_command
 from tests.local_servers import LONG, make_home, silent
 from tests.proxy import Proxy, proxy_to
@@ -29,7 +29,7 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(service_account, "SYSTEM_HOME", directory / "system")
     yield directory
     for place in (directory, directory / LONG, directory / "mine"):
-        local_server.stop(local_server.locate(place))
+        lifecycle.stop(local_server.locate(place))
     shutil.rmtree(directory)
 
 
@@ -38,8 +38,8 @@ def prepared() -> Iterator[Path]:
     """A home whose server is stopped, to be copied: initialising takes most of a test's time."""
     directory = make_home()
     server = local_server.locate(directory)
-    local_server.ensure_running(server, silent)
-    local_server.stop(server)
+    lifecycle.ensure_running(server, silent)
+    lifecycle.stop(server)
     yield directory / "pg18"
     shutil.rmtree(directory)
 
@@ -56,9 +56,9 @@ def shared() -> Iterator[LocalServer]:
     """A running server, for tests that only look at it."""
     directory = make_home()
     server = local_server.locate(directory)
-    local_server.ensure_running(server, silent)
+    lifecycle.ensure_running(server, silent)
     yield server
-    local_server.stop(server)
+    lifecycle.stop(server)
     shutil.rmtree(directory)
 
 

@@ -15,7 +15,7 @@ from fastapi import FastAPI, HTTPException, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
 
 from mlpredict.domain import ImageSpec, ModelIdentity, Task
-from mlpredict.web.page import page_router
+from mlpredict.web.routes.page import page_router
 
 DIGITS = tuple("0123456789")
 FIRST_TIME = datetime(2026, 11, 24, 9, tzinfo=UTC)

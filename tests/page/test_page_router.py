@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlpredict.domain import ImageSpec
-from mlpredict.web.page import HERE, render_page, static_files, static_version
+from mlpredict.web.routes.page import HERE, render_page, static_files, static_version
 from tests.page.conftest import GREY
 from tests.page.stand_in import DIGITS, Store, model, served, stand_in
 

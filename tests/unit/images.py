@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlpredict.domain import ImageSpec, PredictionRecord, Preprocessing, Rejected, Sample, Source
-from mlpredict.inputs.decode import decode
+from mlpredict.inputs.image import decode
 
 CREATED = datetime(2026, 11, 23, 9, 30, 0, 123000, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ import typer
 import typer.core
 import typer.main
 
-from mlpredict.cli.consoles import talk
+from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
 
 HELP = "Look after the database: the local PostgreSQL, or the one of --dsn."

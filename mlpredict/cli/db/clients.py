@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli.consoles import talk, write_data
 from mlpredict.cli.options import Dsn, Quiet, Verbose
+from mlpredict.cli.stdout import write_data
+from mlpredict.cli.talk import talk
 
 Arguments = Annotated[
     list[str] | None,
@@ -21,10 +22,10 @@ def url(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None
 
     The local server is started for it.
     """
-    from mlpredict.storage import programs
-    from mlpredict.storage.url import as_url
+    from mlpredict.storage.maintenance import clients
+    from mlpredict.storage.maintenance.clients import as_url
 
-    with programs.reached(dsn or settings.dsn(), talk.notice) as target:
+    with clients.reached(dsn or settings.dsn(), talk.notice) as target:
         write_data(f"{as_url(target.parameters)}\n".encode())
 
 
@@ -32,8 +33,8 @@ def psql(
     arguments: Arguments = None, dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
     """Open psql on the database; what follows -- goes to psql: mlpredict db psql -- -c 'SELECT 1'."""
-    from mlpredict.storage import programs
+    from mlpredict.storage.maintenance import clients
 
-    with programs.reached(dsn or settings.dsn(), talk.notice) as target:
-        status = programs.hand_over(target.command("psql", *(arguments or ())), target.environment)
+    with clients.reached(dsn or settings.dsn(), talk.notice) as target:
+        status = clients.hand_over(target.command("psql", *(arguments or ())), target.environment)
     raise typer.Exit(status)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from mlpredict.cli.db.archive import dump, restore
 from mlpredict.cli.db.clients import psql, url
+from mlpredict.cli.db.dumps import dump, restore
 from mlpredict.cli.db.lifecycle import destroy, start, stop
 from mlpredict.cli.db.status import status
 from mlpredict.cli.db.upgrade import upgrade

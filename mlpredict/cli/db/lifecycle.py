@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli.consoles import stdin_is_terminal, talk
 from mlpredict.cli.options import Dsn, Quiet, Verbose
+from mlpredict.cli.stdout import stdin_is_terminal
+from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
-from mlpredict.printable import printable
+from mlpredict.support.printable import printable
 
 KEPT = 1
 
@@ -24,24 +25,24 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.", show_defau
 def start(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Start the local PostgreSQL; commands do so themselves."""
     local_only(dsn, "start")
-    from mlpredict.storage import local_server
+    from mlpredict.storage.server import lifecycle, local_server
 
     server = local_server.locate()
-    with local_server.attached(server, talk.notice):
-        pid = local_server.owner_pid(server)
+    with lifecycle.attached(server, talk.notice):
+        pid = lifecycle.owner_pid(server)
         talk.notice(f"the local PostgreSQL in {server.root} runs (process {pid}); {_lingering()}")
 
 
 def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Stop the local PostgreSQL; the next command starts it again."""
     local_only(dsn, "stop")
-    from mlpredict.storage import local_server
+    from mlpredict.storage.server import lifecycle, local_server
 
     server = local_server.locate()
     if force:
-        stopped = local_server.stop(server)
+        stopped = lifecycle.stop(server)
     else:
-        stopped = local_server.is_running(server) and local_server.stop_unused(server, talk.notice)
+        stopped = lifecycle.is_running(server) and lifecycle.stop_unused(server, talk.notice)
     said = "is stopped" if stopped else "was not running"
     talk.notice(f"the local PostgreSQL in {server.root} {said}")
 
@@ -49,9 +50,9 @@ def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: V
 def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Remove the local PostgreSQL with all inputs and predictions in it."""
     local_only(dsn, "destroy")
-    from mlpredict.storage import local_server
-    from mlpredict.storage.destroy import destroy as remove
-    from mlpredict.storage.destroy import remains
+    from mlpredict.storage.maintenance.destroy import destroy as remove
+    from mlpredict.storage.maintenance.destroy import remains
+    from mlpredict.storage.server import local_server
 
     server = local_server.locate()
     if not remains(server):

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpredict import settings
-from mlpredict.cli.consoles import stdout_is_terminal, talk, write_data
 from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
+from mlpredict.cli.stdout import stdout_is_terminal, write_data
+from mlpredict.cli.talk import talk
 
 if TYPE_CHECKING:
-    from mlpredict.storage.server_status import DatabaseStatus
+    from mlpredict.storage.maintenance.status import DatabaseStatus
 
 
 def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Show where the database is, its version, whether it runs, its size and rows; starts nothing."""
     import json
 
-    from mlpredict.storage.server_status import status_of
+    from mlpredict.storage.maintenance.status import status_of
 
     found = _fields(status_of(dsn or settings.dsn(), talk.notice))
     if as_json:
@@ -27,7 +28,7 @@ def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbo
 
         print_pairs(_for_people(found))
     else:
-        from mlpredict.cli.formats import TsvEncoder
+        from mlpredict.records import TsvEncoder
 
         records = [{"name": name, "value": value} for name, value in _flat(found).items()]
         write_data(TsvEncoder(("name", "value")).encode(records))
@@ -67,7 +68,7 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _for_people(fields: dict[str, Any]) -> dict[str, str]:
     """What a person wants to know, in words."""
-    from mlpredict.storage.disk import in_words
+    from mlpredict.storage.server.disk import in_words
 
     shown = {"database": fields["where"], "state": _state(fields)}
     if fields["version"] or fields["major"]:

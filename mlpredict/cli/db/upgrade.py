@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mlpredict.cli.consoles import talk
 from mlpredict.cli.db.lifecycle import local_only
 from mlpredict.cli.options import Dsn, Quiet, Verbose
+from mlpredict.cli.talk import talk
 
 OldBindir = Annotated[
     Path | None,
@@ -30,6 +30,6 @@ def upgrade(
     The old one is removed when the new one has all rows. Safe to repeat, also after it was killed.
     """
     local_only(dsn, "upgrade")
-    from mlpredict.storage.upgrade import upgrade as upgrade_database
+    from mlpredict.storage.maintenance.upgrade import upgrade as upgrade_database
 
     upgrade_database(old_bindir, talk.notice)

@@ -16,10 +16,10 @@ import psycopg
 from psycopg import sql
 
 from mlpredict.domain import EngineName, Keep, ModelIdentity, NewInput, NewPrediction, Prediction, Task
-from mlpredict.storage import local_server, postmaster
-from mlpredict.storage.local_server import LocalServer
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.repository import open_repository
+from mlpredict.storage.server import lifecycle, local_server, postmaster
+from mlpredict.storage.server.local_server import LocalServer
 from tests.benchmarks.database import empty
 from tests.benchmarks.measure import Measured, Samples, alternate
 from tests.benchmarks.report import Row
@@ -60,9 +60,9 @@ class Stored:
     loads: dict[str, tuple[int, list[NewPrediction]]]
 
     def __call__(self, *, watched: bool = False) -> Measured:
-        local_server.stop(self.server)
+        lifecycle.stop(self.server)
         begin = time.perf_counter()
-        dsn = local_server.ensure_running(self.server, lambda _text: None)
+        dsn = lifecycle.ensure_running(self.server, lambda _text: None)
         parts = {"start": time.perf_counter() - begin}
         memory = _memory(self.server)
         for name, (batch, predictions) in self.loads.items():
@@ -87,7 +87,7 @@ def settings(workshop: Workshop) -> Iterator[Row]:
         contestants = {}
         for number, (name, own) in enumerate({OURS: {}, **OTHERS}.items()):
             server = local_server.locate(workshop.folder / f"settings-{number}")
-            stack.callback(local_server.stop, server)
+            stack.callback(lifecycle.stop, server)
             _set_up(server, own)
             contestants[name] = Stored(server, made)
         samples = alternate(contestants, workshop.rounds)
@@ -105,7 +105,7 @@ def _row(what: str, part: str, samples: Samples, ratio: float | None) -> Row:
 
 def _set_up(server: LocalServer, own: dict[str, str]) -> None:
     """Make a database, with these settings as a user makes them."""
-    dsn = local_server.ensure_running(server, lambda _text: None)
+    dsn = lifecycle.ensure_running(server, lambda _text: None)
     with psycopg.connect(dsn, autocommit=True) as connection:
         for name, value in own.items():
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))

@@ -30,8 +30,8 @@ import psycopg
 from mlpredict import settings
 from mlpredict.domain import EngineName, Sample, Source
 from mlpredict.inference.model import Model, load_model
-from mlpredict.inference.tensors import random_pixels
-from mlpredict.inputs.decode import decode
+from mlpredict.inference.signature import random_pixels
+from mlpredict.inputs.image import decode
 from tests.benchmarks.rivals.server_time import server_cpu
 
 COMMIT_ROWS = 256

@@ -20,7 +20,7 @@ from PIL import Image
 from mlpredict import settings
 from mlpredict.domain import EngineName, ImageSpec, Sample, Source
 from mlpredict.inference.model import load_model
-from mlpredict.inputs.decode import decode
+from mlpredict.inputs.image import decode
 
 PHOTOS = 20
 SEED = 2020

@@ -1,0 +1,111 @@
+"""Stored images back into files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from mlpredict.cli.stdout import write_data
+from mlpredict.cli.talk import talk
+from mlpredict.domain import PredictionDetail
+from mlpredict.errors import OutputError
+from mlpredict.inputs.image import image_format
+from mlpredict.inputs.kept import load_stored
+from mlpredict.support.printable import printable
+
+STDOUT = "-"
+NAME_BYTES = 255
+# What a file of a format is called; a name that has any of its format's suffixes is kept as it is.
+SUFFIXES = {
+    "PNG": (".png", ".apng"),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "MPO": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "GIF": (".gif",),
+    "BMP": (".bmp", ".dib"),
+    "DIB": (".dib", ".bmp"),
+    "TIFF": (".tif", ".tiff"),
+    "JPEG2000": (".jp2", ".j2k"),
+    "PPM": (".pnm", ".pgm", ".ppm", ".pbm"),
+}
+# Nothing opens it by itself.
+NO_IMAGE = (".bin",)
+
+
+class FileNotWritten(OutputError):
+    """A file is there already, or cannot be written."""
+
+
+def require_folder(output: str | None) -> None:
+    """Raises OutputError where several images would go into one file."""
+    if output is not None and not Path(output).is_dir():
+        raise OutputError(f"{output}: several images need a folder that exists")
+
+
+def write_image(detail: PredictionDetail, output: str | None, *, force: bool) -> None:
+    """Write the image of a prediction to `output`: a file, a folder, or `-` for stdout.
+
+    Without `output` it goes into the current folder by the last part of its stored name. Nothing
+    the database holds leads a write anywhere else, nor gives a file a suffix that its bytes belie.
+
+    Raises:
+        ImageUnavailable: the stored image cannot be had.
+        FileNotWritten: a file is there already, or cannot be written.
+        OutputError: standard output cannot be written.
+    """
+    content = load_stored(detail.image).content
+    if output == STDOUT:
+        write_data(content)
+        return
+    kind = image_format(content)
+    target = _target(detail, kind, output)
+    _write(target, content, force=force)
+    talk.notice(f"wrote {target} ({len(content):,} bytes, {kind or 'no image'})")
+
+
+def _target(detail: PredictionDetail, kind: str | None, output: str | None) -> Path:
+    own_name = _own_name(detail, kind)
+    if output is None:
+        return Path(own_name)
+    target = Path(output)
+    return target / own_name if target.is_dir() else target
+
+
+def _own_name(detail: PredictionDetail, kind: str | None) -> str:
+    """A name for the current folder: the last part of the stored one, with its format's suffix."""
+    stored = PurePosixPath((detail.record.filename or "").replace("\\", "/")).name
+    name = printable(stored).lstrip(".-").replace("/", "_").replace("\\", "_")
+    suffixes = NO_IMAGE if kind is None else SUFFIXES.get(kind, (f".{kind.lower()}",))
+    if not name:
+        name = f"prediction-{detail.record.prediction_id}"
+    if not name.lower().endswith(suffixes):
+        name += suffixes[0]
+    if len(os.fsencode(name)) > NAME_BYTES:
+        name = f"prediction-{detail.record.prediction_id}{suffixes[0]}"
+    return name
+
+
+def _write(target: Path, content: bytes, *, force: bool) -> None:
+    """Write a file; without `force` never over one that is there, nor through a link."""
+    try:
+        if force:
+            _replace(target, content)
+        else:
+            with target.open("xb") as file:
+                file.write(content)
+    except FileExistsError:
+        raise FileNotWritten(
+            f"{target}: there is a file of this name", hint="overwrite it with --force"
+        ) from None
+    except OSError as error:
+        raise FileNotWritten(f"{target}: {error.strerror or error}") from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target and rename, so that what was there is whole until this is."""
+    partial = target.with_name(f".mlpredict-{os.getpid()}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)

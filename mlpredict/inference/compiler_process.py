@@ -1,0 +1,133 @@
+"""The process that converts one model; `compile` starts it and says why it is one.
+
+It writes JSON lines to its standard output: the model's signature, or an error; then, when it has
+read the example tensor (.npy) from its standard input, the outcome.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mlpredict.errors import ModelError
+from mlpredict.inference.compilation import TOLERANCE, signature_message
+from mlpredict.inference.engines import LiteRtEngine
+from mlpredict.inference.outputs import NUMBERS
+from mlpredict.inference.tensorflow_model import ReferenceModel, load_reference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+UNSUPPORTED_OPERATIONS = re.compile(r"(?:TF Select|Custom|Flex) ops: ([\w, ]+)")
+
+
+def main() -> None:
+    """Convert the model named by the first argument into the folder named by the second.
+
+    A third says that it is trusted to do more than compute.
+    """
+    answers = _own_stdout()
+    path, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
+    try:
+        reference = load_reference(path, str(path), trusted=sys.argv[3:] == ["trusted"])
+        _send(answers, signature_message(reference.signature))
+        examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
+        outcome = _outcome(reference, examples, folder)
+    except ModelError as error:
+        _send(answers, {"error": error.message, "hint": error.hint})
+        return
+    _send(answers, {**outcome, "danger": reference.danger})
+
+
+def _end_with(parent: int, folder: Path) -> None:
+    """End when whoever started this process was killed: a model may never come to an end itself."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(1)
+
+
+def _own_stdout() -> io.FileIO:
+    """Standard output for this protocol alone: the converter prints there as well."""
+    answers = io.FileIO(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+def _send(answers: io.FileIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message).encode() + b"\n")
+
+
+def _outcome(reference: ReferenceModel, examples: NDArray[Any], folder: Path) -> dict[str, Any]:
+    expected = reference.run(examples)
+    if largest_difference(expected, reference.run(examples)) > TOLERANCE:
+        return _refused("it answers the same image differently every time")
+    try:
+        flatbuffer = _convert(reference, folder)
+    except Exception as error:  # noqa: BLE001 - the converter raises many kinds, some of them private
+        return _refused(_conversion_failure(error))
+    try:
+        answered = LiteRtEngine(flatbuffer, "the converted model").run(examples)
+    except ModelError as error:
+        return _refused(error.message)
+    difference = largest_difference(expected, answered)
+    if np.isnan(difference):
+        return _refused("LiteRT's answers cannot be compared with TensorFlow's")
+    if difference > TOLERANCE:
+        return _refused(f"LiteRT's answers differ from TensorFlow's by {difference:.1g}", difference)
+    (folder / "model.tflite").write_bytes(flatbuffer)
+    return {"reason": None, "difference": difference}
+
+
+def _refused(reason: str, difference: float | None = None) -> dict[str, Any]:
+    known = difference if difference is not None and np.isfinite(difference) else None
+    return {"reason": reason, "difference": known}
+
+
+def _convert(reference: ReferenceModel, folder: Path) -> bytes:
+    import tensorflow as tf
+
+    saved_model, key = reference.export(folder)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=[key])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    flatbuffer: bytes = converter.convert()
+    return flatbuffer
+
+
+def largest_difference(expected: list[NDArray[Any]], answered: list[NDArray[Any]]) -> float:
+    """Largest difference of any number: absolute for outputs up to 1, relative to the largest above."""
+    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in answered]:
+        return float("nan")
+    differences = []
+    for wanted, got in zip(expected, answered, strict=True):
+        if wanted.dtype.kind not in NUMBERS or got.dtype.kind not in NUMBERS:
+            same = wanted.dtype == got.dtype and np.array_equal(wanted, got)
+            differences.append(0.0 if same else float("nan"))
+        elif wanted.size:
+            unit = max(1.0, float(np.abs(wanted.astype(np.float64)).max()))
+            differences.append(float(np.abs(wanted.astype(np.float64) - got.astype(np.float64)).max()) / unit)
+    return max(differences, default=0.0) if not any(np.isnan(differences)) else float("nan")
+
+
+def _conversion_failure(error: Exception) -> str:
+    words = str(error)
+    if match := UNSUPPORTED_OPERATIONS.search(words):
+        return f"it uses operations that LiteRT has not: {match[1].strip()}"
+    sentence = " ".join(words.split()).partition(". ")[0]
+    return f"it cannot be converted: {sentence[:200] or type(error).__name__}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""A model in TensorFlow: loaded from any format, run, and exported for conversion."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlpredict.errors import ModelError
+from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.inference.trust import danger_in_graphs, danger_in_keras, require_trust
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+PLACE = re.compile(r"^\{\{.*?\}\} ")
+SIGNATURE_KEYS = ("serving_default", "serve")
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceModel:
+    """What TensorFlow makes of a model; its answers are what every other engine is measured by."""
+
+    where: str
+    signature: Signature
+    danger: str | None
+    """What it does beside computing, where it is trusted with that."""
+    call: Callable[[Any], list[Any]]
+    write: Callable[[Path], tuple[Path, str]]
+
+    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs for one batch, in the signature's order.
+
+        Raises:
+            ModelError: TensorFlow cannot run it.
+        """
+        try:
+            return [_as_numpy(output) for output in self.call(tensor)]
+        except Exception as error:
+            raise ModelError(f"{self.where}: TensorFlow cannot run it: {_reason(error)}") from error
+
+    def export(self, folder: Path) -> tuple[Path, str]:
+        """The model as a SavedModel and its signature's key; written below `folder` if need be."""
+        return self.write(folder)
+
+
+def load_reference(path: Path, where: str, *, trusted: bool) -> ReferenceModel:
+    """Load a SavedModel folder, or a `.keras` or `.h5` file.
+
+    One that would do more than compute is loaded only if it is `trusted`.
+
+    Raises:
+        ModelError: TensorFlow cannot load it, it has no signature to serve, or it is not trusted.
+    """
+    _choose_quiet_tensorflow()
+    try:
+        danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path)
+        require_trust(danger, where, trusted=trusted)
+        return _load_saved_model(path, where, danger) if path.is_dir() else _load_keras(path, where, danger)
+    except ModelError:
+        raise
+    except Exception as error:
+        raise ModelError(f"{where}: TensorFlow cannot load it: {_reason(error)}") from error
+
+
+def _choose_quiet_tensorflow() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def _danger_in_saved_model(folder: Path) -> str | None:
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    return danger_in_graphs(SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs)
+
+
+def _load_saved_model(path: Path, where: str, danger: str | None) -> ReferenceModel:
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    keys = list(loaded.signatures)
+    if not keys:
+        raise ModelError(f"{where}: the SavedModel has no signatures", hint="save it with model.export(…)")
+    key = next((known for known in SIGNATURE_KEYS if known in keys), keys[0])
+    function = loaded.signatures[key]
+    inputs = tuple(
+        _tensor_spec(name, tensor) for name, tensor in function.structured_input_signature[1].items()
+    )
+    names = natural_order(list(function.structured_outputs))
+    outputs = tuple(_tensor_spec(name, function.structured_outputs[name]) for name in names)
+
+    def call(tensor: Any) -> list[Any]:
+        # `loaded` owns the variables: the function alone would let them be collected.
+        answer = loaded.signatures[key](**{inputs[0].name: tf.constant(tensor)})
+        return [answer[name] for name in names]
+
+    return ReferenceModel(where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key))
+
+
+def _load_keras(path: Path, where: str, danger: str | None) -> ReferenceModel:
+    import tensorflow as tf
+
+    model: Any = tf.keras.models.load_model(str(path), compile=False, safe_mode=danger is None)
+    inputs = tuple(_tensor_spec(tensor.name, tensor) for tensor in model.inputs)
+    outputs = tuple(_tensor_spec(f"output_{n}", tensor) for n, tensor in enumerate(model.outputs))
+    input_signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in inputs]
+
+    def answer_by_name(*tensors: Any) -> Any:
+        # Augmentation layers such as RandomFlip act at inference too, unless they are told not to.
+        answer = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+        return {f"output_{n}": tensor for n, tensor in enumerate(tf.nest.flatten(answer))}
+
+    serve = tf.function(answer_by_name, input_signature=input_signature)
+
+    def call(tensor: Any) -> list[Any]:
+        answer = serve(tf.constant(tensor))
+        return [answer[spec.name] for spec in outputs]
+
+    def export(folder: Path) -> tuple[Path, str]:
+        target = folder / "saved_model"
+        archive = tf.keras.export.ExportArchive()
+        archive.track(model)
+        archive.add_endpoint(SIGNATURE_KEYS[1], answer_by_name, input_signature=input_signature)
+        archive.write_out(str(target), verbose=False)
+        return target, SIGNATURE_KEYS[0]
+
+    return ReferenceModel(where, Signature(inputs, outputs), danger, call, export)
+
+
+def _as_numpy(tensor: Any) -> NDArray[Any]:
+    import tensorflow as tf
+
+    # numpy has no such numbers of its own, and nothing that takes them.
+    array: NDArray[Any] = (tf.cast(tensor, tf.float32) if tensor.dtype == tf.bfloat16 else tensor).numpy()
+    return array
+
+
+def _tensor_spec(name: str, tensor: Any) -> TensorSpec:
+    shape = _known_shape(tensor.shape)
+    dtype = tensor.dtype if isinstance(tensor.dtype, str) else tensor.dtype.name
+    return TensorSpec(name, shape, dtype)
+
+
+def _known_shape(shape: Any) -> tuple[int | None, ...]:
+    """TensorFlow's shape as a tuple; empty where not even the rank is known."""
+    return () if getattr(shape, "rank", 0) is None else tuple(shape)
+
+
+def _reason(error: Exception) -> str:
+    # Keras puts the cause last, behind the whole configuration; TensorFlow puts the place first, in braces.
+    words = " ".join(str(error).rpartition("Exception encountered:")[2].split())
+    if "tf_keras" in words or "from keras.src.legacy" in words or "Could not deserialize class" in words:
+        return "it was saved by Keras 2 or needs custom code; save it as .h5 or SavedModel"
+    sentence = PLACE.sub("", words).partition(". ")[0]
+    # A KeyError quotes its message.
+    return sentence.strip('"')[:300] or type(error).__name__

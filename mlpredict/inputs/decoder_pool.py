@@ -1,0 +1,278 @@
+"""Many files decoded at once: by processes, as Python runs one thread of a process at a time.
+
+A process of its own also bounds the damage of a file that a decoder's library dies of, or that takes
+too much time or memory.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
+from itertools import cycle
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.image import Decoded
+
+
+# Files that are to be decoded, with their positions, among what needs no decoding any more.
+Chunk = Sequence["tuple[int, Source] | Sample | Rejected"]
+# Names of files, or the bytes of what has none, how they are to be decoded, and at what cost.
+Question = tuple[Sequence[str | bytes], ImageSpec, Limits]
+
+# The module is found through the installation alone: the working folder may hold anything.
+COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
+# While a process decodes one chunk, others lie ready for it.
+CHUNKS_EACH = 3
+# A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its answers.
+PIPE_BYTES = 1 << 20
+# For the C library: large pieces of memory go back to the system as soon as they are free. Scattered
+# ones would add up to a process's limit.
+GIVING_BACK = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
+}
+# What is raised on this side when a process has ended before it answered.
+ENDED = (EOFError, ConnectionError, pickle.UnpicklingError)
+
+
+class Decoders:
+    """Processes that decode; use it in a `with` statement, which ends them."""
+
+    def __init__(self, count: int, command: Sequence[str] = COMMAND) -> None:
+        """Start so many processes; they come up while this one goes on."""
+        self._command = command
+        self._processes: list[_Process] = []
+        self.grow(count)
+
+    def grow(self, count: int) -> None:
+        """Have at least so many processes."""
+        while len(self._processes) < count:
+            self._processes.append(_Process(self._command, _lock_file()))
+
+    @property
+    def numbers(self) -> list[int]:
+        """The process numbers of those that run."""
+        return [process.number for process in self._processes if process.number is not None]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes, whatever they are doing."""
+        for process in self._processes:
+            process.end()
+
+    def decode(
+        self, chunks: Iterator[Chunk], spec: ImageSpec, limits: Limits = USUAL_LIMITS
+    ) -> Iterator[list[Sample | Rejected]]:
+        """Decode the files of every chunk, in order; a file that ends its process is a `Rejected`.
+
+        The names of `CHUNKS_EACH` chunks must fit into a pipe.
+        """
+        asked: deque[tuple[_Process, Chunk]] = deque()
+        for process, chunk in zip(cycle(self._processes), chunks, strict=False):
+            process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec, limits))
+            asked.append((process, chunk))
+            if len(asked) >= CHUNKS_EACH * len(self._processes):
+                yield from _answered(*asked.popleft())
+        while asked:
+            yield from _answered(*asked.popleft())
+
+    def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
+        """Decode a source, with content or without, while nothing else is asked for."""
+        (process, *_) = self._processes
+        process.ask(([source.filename if source.content is None else source.content], spec, limits))
+        ((item,),) = _answered(process, [(position, source)])
+        return item
+
+
+def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
+    """A chunk with its answers, in the parts they come in."""
+    from mlpredict.inputs.image import as_sample
+
+    waiting = iter(chunk)
+    for part in process.answers():
+        items: list[Sample | Rejected] = []
+        for answer in part:
+            while not isinstance(item := next(waiting), tuple):
+                items.append(item)
+            items.append(as_sample(*item, answer))
+        yield items
+    if rest := [item for item in waiting if not isinstance(item, tuple)]:
+        yield rest
+
+
+class _Process:
+    """One process; another takes its place when it ends untimely."""
+
+    def __init__(self, command: Sequence[str], turns: int | None) -> None:
+        self._inherited = () if turns is None else (turns,)
+        self._command = [*command, *(f"--turns={number}" for number in self._inherited)]
+        self._unanswered: deque[Question] = deque()
+        self._process: subprocess.Popen[bytes] | None
+        self._requests: IO[bytes]
+        self._answers: IO[bytes]
+        self._start()
+
+    @property
+    def number(self) -> int | None:
+        """The number of the process that there is at the moment, if there is one."""
+        return None if self._process is None else self._process.pid
+
+    def ask(self, question: Question) -> None:
+        """Have files decoded; the answers come in the order of the questions."""
+        self._unanswered.append(question)
+        self._send(question)
+
+    def answers(self) -> Iterator[list[Decoded | str]]:
+        """What became of the files that were asked for first, in as many parts as it comes in."""
+        files, spec, limits = self._unanswered.popleft()
+        left = list(files)
+        while left and (part := self._next_part()):
+            del left[: len(part)]
+            yield part
+        if not left:
+            return
+        if not self._has_started:
+            # It never will, and that is no file's fault.
+            yield from _decoded_here(left, spec, limits)
+            return
+        self._restart()
+        # One of them is to blame, and the others are none the worse for it.
+        for file in left:
+            yield [self._answer_alone(file, spec, limits)]
+        for question in self._unanswered:
+            self._send(question)
+
+    def end(self) -> int:
+        """End the process, whatever it is doing; its exit status."""
+        if self._process is None:
+            return 0
+        self._process.kill()
+        for pipe in (self._requests, self._answers):
+            # What it was not to be told any more is of no interest.
+            with suppress(ConnectionError):
+                pipe.close()
+        return self._process.wait()
+
+    def _answer_alone(self, file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
+        self._send(([file], spec, limits))
+        try:
+            (answer,) = self._receive()
+        except ENDED:
+            return _reason(self._restart(), limits)
+        return answer
+
+    def _start(self) -> None:
+        self._has_started = False
+        pipe = subprocess.PIPE
+        try:
+            # A Ctrl-C in the terminal is not for it: it ends when its requests do.
+            process = subprocess.Popen(
+                self._command,
+                stdin=pipe,
+                stdout=pipe,
+                # Libraries print what is wrong with a file; the reason says it.
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **GIVING_BACK},
+                start_new_session=True,
+                pass_fds=self._inherited,
+            )
+        except OSError:
+            # It is the same as one that ends at once.
+            self._process, self._requests, self._answers = None, io.BytesIO(), io.BytesIO()
+            return
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._requests, self._answers = process, process.stdin, process.stdout
+        _enlarge(self._answers)
+
+    def _restart(self) -> int:
+        status = self.end()
+        self._start()
+        return status
+
+    def _send(self, question: Question) -> None:
+        # A process that has ended by now is found out by the answer it does not give.
+        with suppress(ConnectionError):
+            pickle.dump(question, self._requests, pickle.HIGHEST_PROTOCOL)
+            self._requests.flush()
+
+    def _next_part(self) -> list[Decoded | str] | None:
+        """Some answers; None when there will not be any more."""
+        try:
+            return self._receive()
+        except ENDED:
+            return None
+
+    def _receive(self) -> list[Decoded | str]:
+        if not self._has_started:
+            self._has_started = self._load()
+        answer: list[Decoded | str] = self._load()
+        return answer
+
+    def _load(self) -> Any:
+        return pickle.load(self._answers)  # noqa: S301 - the other end is this program
+
+
+def _decoded_here(
+    files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+) -> Iterator[list[Decoded | str]]:
+    from mlpredict.inputs.image import decode_source
+
+    for file in files:
+        yield [decode_source(Source(file) if isinstance(file, str) else Source("", file), spec, limits)]
+
+
+@cache
+def _lock_file() -> int | None:
+    """The file that all decoders of this process lock to take turns, where the system has such locks.
+
+    It is open as long as this process lives.
+    """
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
+        return None
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _enlarge(pipe: IO[bytes]) -> None:
+    """Give a pipe more room, where the system has a call for it and allows so much."""
+    try:
+        from fcntl import F_SETPIPE_SZ, fcntl
+    except ImportError:
+        return
+    with suppress(OSError):
+        fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+
+
+def _reason(status: int, limits: Limits) -> str:
+    if status == -getattr(signal, "SIGPROF", 0):
+        return f"takes too long to decode: more than {limits.seconds:g} s of processor time"
+    return f"decoding it ended the decoder ({_described(status)})"
+
+
+def _described(status: int) -> str:
+    return f"exit status {status}" if status >= 0 else signal.Signals(-status).name

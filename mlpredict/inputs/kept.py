@@ -1,0 +1,119 @@
+"""What of an image is stored, as a URI that says what it holds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from PIL import Image
+
+from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
+from mlpredict.errors import MlpredictError
+from mlpredict.inputs.reading import Unusable, read
+
+
+def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
+    """The input that a sample becomes.
+
+    `preprocessing` names how the pixels were made: two models that see an image alike share it.
+    """
+    kept: str = keep
+    contenttype = sample.contenttype
+    match keep:
+        case Keep.ORIGINAL:
+            uri = data_uri(contenttype, sample.content)
+        case Keep.REFERENCE:
+            uri = Path(sample.source.filename).absolute().as_uri()
+        case Keep.MODEL_INPUT:
+            kept, contenttype = f"{keep}/{preprocessing}", "image/png"
+            uri = data_uri(contenttype, _png(sample))
+    return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height)
+
+
+def data_uri(contenttype: str, content: bytes) -> str:
+    """Bytes as a `data:` URI (RFC 2397)."""
+    return f"data:{contenttype};base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def _png(sample: Sample) -> bytes:
+    pixels = sample.pixels[..., 0] if sample.pixels.shape[2] == 1 else sample.pixels
+    target = io.BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue()
+
+
+class ImageUnavailable(MlpredictError):
+    """The stored image cannot be had."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image's bytes and their declared content type, which whoever wrote the row may have made up."""
+
+    content: bytes
+    contenttype: str
+
+
+def load_stored(image: StoredImage) -> ImageFile:
+    """The bytes of a stored input.
+
+    Raises:
+        ImageUnavailable: the row is damaged, or the file it refers to is gone, has changed, or cannot
+            be told from any other.
+    """
+    where = f"input {image.input_id}"
+    if image.uri is None:
+        raise ImageUnavailable(f"{where}: no image is stored")
+    scheme = image.uri.partition(":")[0].lower()
+    if scheme == "data":
+        return _from_data_uri(image.uri, where)
+    if scheme == "file":
+        return _from_reference(image, where)
+    raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
+
+
+def _from_data_uri(uri: str, where: str) -> ImageFile:
+    header, comma, payload = uri[len("data:") :].partition(",")
+    contenttype, *parameters = header.split(";")
+    if not comma:
+        raise ImageUnavailable(f"{where}: damaged: the data: URI has no data")
+    if "base64" not in map(str.lower, parameters):
+        return ImageFile(unquote_to_bytes(payload), contenttype)
+    try:
+        return ImageFile(base64.b64decode(payload, validate=True), contenttype)
+    except (binascii.Error, ValueError) as error:
+        raise ImageUnavailable(f"{where}: damaged: {error}") from error
+
+
+def _from_reference(image: StoredImage, where: str) -> ImageFile:
+    path = _local_path(str(image.uri), where)
+    if image.sha256 is None:
+        # Every reference of ours has one; without it a row could ask for any file that the user can read.
+        raise ImageUnavailable(f"{where}: {path}: not read, as no hash is stored to know the file by")
+    try:
+        content = read(Source(path))
+    except (Unusable, ValueError) as error:
+        raise ImageUnavailable(f"{where}: {path}: {error}") from error
+    except (MemoryError, OverflowError) as error:
+        raise ImageUnavailable(f"{where}: {path}: larger than memory") from error
+    if hashlib.sha256(content).digest() != image.sha256:
+        raise ImageUnavailable(f"{where}: {path}: the file has changed since it was predicted")
+    return ImageFile(content, image.contenttype or "application/octet-stream")
+
+
+def _local_path(uri: str, where: str) -> str:
+    import os
+
+    try:
+        parts = urlsplit(uri)
+        path = os.fsdecode(unquote_to_bytes(parts.path))
+    except ValueError as error:
+        raise ImageUnavailable(f"{where}: damaged: {error}") from error
+    if parts.netloc not in ("", "localhost"):
+        raise ImageUnavailable(f"{where}: the file is on another machine: {parts.netloc}")
+    return path

@@ -1,0 +1,32 @@
+"""An image file's bytes → a picture for a person to look at."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from mlpredict.inputs.image import open_image
+from mlpredict.inputs.limits import USUAL_LIMITS, check_memory, check_pixels
+from mlpredict.inputs.pixels import load, to_channels, upright
+from mlpredict.inputs.reading import Unusable
+from mlpredict.inputs.refusals import reason
+from mlpredict.support.quiet import quiet_stderr
+
+
+def thumbnail(content: bytes, size: tuple[int, int]) -> Image.Image:
+    """The picture upright and in RGB on white, not larger than `size`.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    try:
+        with quiet_stderr(), open_image(content) as image:
+            check_pixels(image.size, USUAL_LIMITS)
+            check_memory(image, image.size, len(content), USUAL_LIMITS)
+            load(image)
+            shown = upright(to_channels(image, 3, "white"), image)
+    except Unusable:
+        raise
+    except Exception as error:
+        raise Unusable(reason(error, content, None, USUAL_LIMITS)) from error
+    shown.thumbnail(size)
+    return shown

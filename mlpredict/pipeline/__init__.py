@@ -1,0 +1,1 @@
+"""What is done with images, whoever asks for it: the command line, the server, or a program."""

@@ -1,0 +1,129 @@
+"""What becomes of predictions: stored batch by batch, or only printed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+from mlpredict.domain import (
+    Keep,
+    NewPrediction,
+    Prediction,
+    PredictionRecord,
+    Preprocessing,
+    Rejected,
+    Run,
+    Sample,
+)
+from mlpredict.inputs.kept import new_input
+
+
+class Store(Protocol):
+    """The repository, as far as the pipeline knows it."""
+
+    def add(
+        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]: ...
+
+    def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
+
+
+class Recorder(Protocol):
+    """What becomes of a batch's predictions before anybody sees them."""
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        """The positions of samples that need no prediction."""
+        ...
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        """Keep the predictions, and give them as they are printed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Storing:
+    """Keeps every batch in the repository, in one transaction."""
+
+    store: Store
+    run: Run
+    keep: Keep
+    preprocessing: Preprocessing
+    skip_existing: str | None = None
+    """The fingerprint whose predictions are not repeated."""
+    _in_flight: dict[int, bytes] = field(default_factory=dict)
+    """Images that are being predicted, and are yet to be recorded, by position."""
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+    """One batch is looked up while another is recorded, and the database takes one at a time."""
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        if self.skip_existing is None:
+            return set()
+        with self._turn:
+            return self._known(samples, self.skip_existing)
+
+    def _known(self, samples: Sequence[Sample], fingerprint: str) -> set[int]:
+        known = self.store.predicted(fingerprint, [sample.sha256 for sample in samples])
+        known.update(self._in_flight.values())
+        positions = set()
+        for sample in samples:
+            if sample.sha256 in known:
+                positions.add(sample.position)
+            else:
+                self._in_flight[sample.position] = sample.sha256
+                known.add(sample.sha256)
+        return positions
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        name = preprocessing_name(self.preprocessing)
+        new = [
+            NewPrediction(
+                sample.position,
+                sample.source.filename,
+                sample.contenttype,
+                new_input(sample, self.keep, name),
+                prediction,
+            )
+            for sample, prediction in answered
+        ]
+        with self._turn:
+            records = self.store.add(self.run, new, failures) if new or failures else []
+            for position in (*(one.position for one in new), *(one.position for one in failures)):
+                self._in_flight.pop(position, None)
+        return records
+
+
+@dataclass(frozen=True, slots=True)
+class NotStoring:
+    """Gives every prediction at once and keeps none."""
+
+    model: str
+
+    def skipped(self, samples: Sequence[Sample]) -> set[int]:
+        return set()
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        return [
+            PredictionRecord.of(
+                prediction,
+                filename=sample.source.filename,
+                contenttype=sample.contenttype,
+                model=self.model,
+            )
+            for sample, prediction in answered
+        ]
+
+
+def preprocessing_name(preprocessing: Preprocessing) -> str:
+    """A short name for one way of preprocessing: eight hexadecimal digits."""
+    text = json.dumps(asdict(preprocessing), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

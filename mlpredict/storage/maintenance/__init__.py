@@ -1,0 +1,1 @@
+"""What is done with a database as a whole: status, dump, restore, upgrade, destroy."""

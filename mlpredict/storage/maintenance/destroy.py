@@ -1,0 +1,43 @@
+"""Removing the local PostgreSQL with all that it holds."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from mlpredict.storage.server import lease, local_server, postmaster
+from mlpredict.storage.server.local_server import LocalServer, Notify
+
+ABANDONED = "destroyed-*"
+
+
+def remains(server: LocalServer) -> list[Path]:
+    """The directories that `destroy` removes, those of other versions of PostgreSQL included."""
+    home = server.root.parent
+    # Of the abandoned ones a destroy was killed.
+    return [path for glob in ("pg[0-9]*", ABANDONED) for path in sorted(home.glob(glob)) if path.is_dir()]
+
+
+def destroy(server: LocalServer, notify: Notify) -> None:
+    """Stop the server and remove all that remains of it.
+
+    Raises DatabaseError when a command is using it.
+    """
+    with local_server.explained():
+        for directory in remains(server):
+            if directory.match(ABANDONED):
+                shutil.rmtree(directory)
+            else:
+                _destroy_root(directory, notify)
+        if server.root not in server.socket_dir.parents:
+            shutil.rmtree(server.socket_dir, ignore_errors=True)
+
+
+def _destroy_root(root: Path, notify: Notify) -> None:
+    with lease.alone(root, notify):
+        postmaster.stop_owner(root / "data")
+        # Renamed before anything is removed: nobody ever finds half of a database in its place.
+        grave = Path(tempfile.mkdtemp(prefix=ABANDONED.rstrip("*"), dir=root.parent))
+        root.rename(grave / root.name)
+        shutil.rmtree(grave)

@@ -1,0 +1,185 @@
+"""What is to be known of a database: where it is, whether it runs, and how much it holds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from mlpredict.storage import connection, migrations
+from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
+from mlpredict.storage.server.local_server import LocalServer
+
+COUNTED_TABLES = ("inputs", "predictions", "runs", "models", "failures")
+
+PUBLISHED = frozenset({"inputs", "predictions"})
+"""The tables there are in every version, the 2020 program's included."""
+
+TABLES = PUBLISHED | {"models", "runs", "failures", "schema_migrations"}
+
+TABLES_PRESENT = """
+    SELECT tablename FROM pg_tables
+    WHERE tablename = ANY (%s) AND schemaname = ANY (current_schemas(false))
+"""
+
+
+class State(StrEnum):
+    """Whether a server is there to answer."""
+
+    RUNNING = "running"
+    STARTING = "starting or stopping"
+    STOPPED = "stopped"
+    ABSENT = "not made yet"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFacts:
+    """What only a server that runs can tell: `version` as `18.4`, rows by table, if there are tables."""
+
+    version: str
+    schema_version: int
+    rows: dict[str, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStatus:
+    """The state of a database; of a real server only what a client can see.
+
+    Sizes are in bytes, times in seconds. `size` is that of the data directory with its log of
+    changes, or that of the database on a real server. `idle_left` is None where a server runs on.
+    """
+
+    where: str
+    state: State
+    contents: LiveFacts | None
+    size: int | None
+    pid: int | None = None
+    account: str | None = None
+    major: int | None = None
+    in_use: bool | None = None
+    linger: float | None = None
+    idle_left: float | None = None
+    free: int | None = None
+
+
+def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
+    """The state of `dsn`, or of the local PostgreSQL, which is not started for it.
+
+    Raises DatabaseError when `dsn` does not answer, or another version of PostgreSQL is needed here.
+    """
+    if dsn is None:
+        return _local(local_server.locate())
+    with connection.open_connection(dsn, notify) as client, translated():
+        size = _one(client, "SELECT pg_database_size(current_database())")
+        return DatabaseStatus(connection.describe(client), State.RUNNING, _live_facts(client), int(size))
+
+
+def _local(server: LocalServer) -> DatabaseStatus:
+    with local_server.explained():
+        data_directory.check_version(server.root, server.binaries.major)
+    used = lease.usage(server.root)
+    pid = lifecycle.owner_pid(server)
+    contents = _local_facts(server) if pid else None
+    there = (server.data / "PG_VERSION").exists()
+    if pid is None:
+        state = State.STOPPED if there else State.ABSENT
+    else:
+        state = State.RUNNING if contents else State.STARTING
+    return DatabaseStatus(
+        where=str(server.root),
+        state=state,
+        contents=contents,
+        size=_size(server.root) if there else 0,
+        pid=pid,
+        account=server.account.name,
+        major=server.binaries.major,
+        in_use=bool(used and used.in_use),
+        linger=used.linger if used else None,
+        idle_left=_idle_left(used) if used and pid else None,
+        free=disk.space_at(server.root).free,
+    )
+
+
+def _local_facts(server: LocalServer) -> LiveFacts | None:
+    try:
+        with local_server.connect(server, autocommit=True) as client:
+            return _live_facts(client)
+    except psycopg.OperationalError:
+        return None  # it comes up, or goes down
+
+
+def _live_facts(client: Connection) -> LiveFacts:
+    version = str(_one(client, "SHOW server_version")).partition(" ")[0]
+    schema_version = migrations.applied_version(client)
+    if not schema_version:
+        return LiveFacts(version, 0, None)
+    count = sql.SQL("SELECT count(*) FROM {}")
+    rows = {table: int(_one(client, count.format(sql.Identifier(table)))) for table in COUNTED_TABLES}
+    return LiveFacts(version, schema_version, rows)
+
+
+def _one(client: Connection, query: str | sql.Composed) -> Any:
+    row = client.execute(query).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _idle_left(used: lease.Usage) -> float | None:
+    if used.in_use or used.linger < 0:
+        return None
+    return min(max(used.last_used + used.linger - time.time(), 0.0), used.linger)
+
+
+def _size(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*"):
+        try:
+            total += path.lstat().st_blocks * 512
+        except FileNotFoundError:
+            continue  # a running server removes files all the time
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """How many rows the tables have that users care for; 0 where there is no such table."""
+
+    inputs: int
+    predictions: int
+    runs: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing would be lost with them."""
+        return not (self.inputs or self.predictions or self.runs)
+
+    def __str__(self) -> str:
+        named = ((self.inputs, "input"), (self.predictions, "prediction"), (self.runs, "run"))
+        return ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for number, name in named)
+
+
+def tables_of(connection: Connection) -> set[str]:
+    """Which of our tables there are."""
+    with translated():
+        return {name for (name,) in connection.execute(TABLES_PRESENT, (sorted(TABLES),))}
+
+
+def contents_of(connection: Connection) -> Contents:
+    """Count the rows."""
+    present = tables_of(connection)
+    return Contents(
+        *(_count(connection, table) if table in present else 0 for table in ("inputs", "predictions", "runs"))
+    )
+
+
+def _count(connection: Connection, table: str) -> int:
+    with translated():
+        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    return int(row[0]) if row else 0

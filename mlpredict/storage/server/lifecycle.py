@@ -1,0 +1,176 @@
+"""The private PostgreSQL: initialised, started and found again without anybody having to ask.
+
+Attaching costs one connect. Only when nothing answers is a lock taken, and the server initialised
+or started under it. Where everything lies is told in `local_place`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import psycopg
+
+from mlpredict import settings
+from mlpredict.storage.server import (
+    data_directory,
+    lease,
+    locks,
+    own_files,
+    postmaster,
+    supervisor,
+)
+from mlpredict.storage.server.lease import Lease
+from mlpredict.storage.server.local_server import (
+    NAME,
+    LocalConnection,
+    LocalServer,
+    Notify,
+    connect,
+    conninfo,
+    explained,
+    locate,
+)
+from mlpredict.storage.server.postmaster import stop_owner
+from mlpredict.storage.server.starting import bring_up, supervise
+
+__all__ = [
+    "NAME",
+    "LocalServer",
+    "Notify",
+    "attached",
+    "conninfo",
+    "ensure_running",
+    "exclusively",
+    "explained",
+    "is_running",
+    "locate",
+    "open_connection",
+    "owner_pid",
+    "stop",
+    "stop_owner",
+    "stop_unused",
+]
+POLL_SECONDS = 0.005
+FAREWELL_SECONDS = 0.2
+"""Until the server notices that a client has gone."""
+
+
+def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> LocalConnection:
+    """Connect, having initialised or started the server where that is needed.
+
+    `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
+    """
+    with explained(server), contextlib.ExitStack() as claimed:
+        claim = _claim(server, notify)
+        claimed.callback(claim.close)
+        # Before the server is started: then whatever becomes of this process, somebody stops it.
+        supervise(server, claim.linger)
+        try:
+            connection = connect(server, autocommit=autocommit)
+        except psycopg.OperationalError:
+            connection = bring_up(server, notify, autocommit)
+        connection.farewell = partial(_end, claim)
+        claimed.pop_all()
+        return connection
+
+
+@contextlib.contextmanager
+def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
+    """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
+    connection = open_connection(server, notify)
+    farewell, connection.farewell = connection.farewell, None
+    connection.close()  # other programs connect: this one would only take a slot
+    assert farewell is not None
+    try:
+        yield conninfo(server)
+    finally:
+        farewell()
+
+
+@contextlib.contextmanager
+def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Iterator[None]:
+    """Nobody else uses, starts or stops the server until the block ends; this process may.
+
+    Raises DatabaseError when a command is using it.
+    """
+    with contextlib.ExitStack() as alone:
+        with explained():
+            own_files.make_root(server.root, server.account)
+            alone.enter_context(lease.alone(server.root, notify))
+        try:
+            yield
+        finally:
+            if settings.linger_seconds() == 0:
+                with explained():
+                    stop_owner(server.data)
+
+
+def ensure_running(server: LocalServer, notify: Notify) -> str:
+    """Start the server where it does not run; the conninfo of one that answers."""
+    with attached(server, notify) as found:
+        return found
+
+
+def owner_pid(server: LocalServer) -> int | None:
+    """The process id of the live server that owns the data directory, answering or not."""
+    with explained():
+        return postmaster.owner_pid(server.data)
+
+
+def is_running(server: LocalServer) -> bool:
+    """Whether a live server owns the data directory, answering or not."""
+    return owner_pid(server) is not None
+
+
+def stop(server: LocalServer) -> bool:
+    """Stop the server, disconnecting its clients; whether there was one.
+
+    Raises DatabaseError when it does not stop within `STOP_SECONDS`.
+    """
+    with explained():
+        if postmaster.owner_pid(server.data) is None:
+            return False
+        with locks.locked(server.root / "start.lock", wait=True):
+            return stop_owner(server.data)
+
+
+def stop_unused(server: LocalServer, notify: Notify) -> bool:
+    """The same, but only if no command is using the server. Raises DatabaseError when one is."""
+    with explained(), lease.alone(server.root, notify):
+        return stop_owner(server.data)
+
+
+def _end(claim: Lease) -> None:
+    with explained():
+        claim.close()
+
+
+def _claim(server: LocalServer, notify: Notify) -> Lease:
+    linger = settings.linger_seconds()
+
+    def claim() -> Lease:
+        return lease.share(server.root, linger, stop=lambda: stop_unless_used(server), notify=notify)
+
+    try:
+        return claim()
+    except (FileNotFoundError, NotADirectoryError):
+        data_directory.check_version(server.root, server.binaries.major)
+        own_files.make_root(server.root, server.account)
+        return claim()
+
+
+def stop_unless_used(server: LocalServer) -> None:
+    """Stop the server, unless other programs are connected: then the supervisor will."""
+    deadline = time.monotonic() + FAREWELL_SECONDS
+    try:
+        with connect(server, dbname="postgres", autocommit=True) as connection:
+            while connection.execute(supervisor.CLIENTS).fetchone() != (0,):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(POLL_SECONDS)
+    except psycopg.OperationalError:
+        return
+    stop_owner(server.data)

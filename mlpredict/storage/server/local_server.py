@@ -1,0 +1,175 @@
+"""Where a local server's files are, which programs run it, and how it is reached.
+
+Everything lies in one directory named after PostgreSQL's major version:
+
+    pg18/data          the database
+    pg18/run           the socket, unless its path would be too long there
+    pg18/server.log    what the server says
+    pg18/use.lock      held by every command while it uses the server, see `lease`
+    pg18/start.lock    held by the one process that initialises, starts or stops the server
+    pg18/server.lock   held by the server's processes: the kernel frees it when the last one is gone
+    pg18/supervisor.lock  held by the process that stops the server when it is idle, see `supervisor`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from mlpredict import settings
+from mlpredict.errors import DatabaseError
+from mlpredict.storage.server import disk, postmaster, service_account
+from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
+from mlpredict.storage.server.service_account import Account
+
+NAME = "mlpredict"
+"""Of the database and of its role."""
+
+PORT = 5432
+SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
+"""What fits into the operating system's `sun_path`."""
+
+Notify = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalServer:
+    """Where a private server is or would be."""
+
+    root: Path
+    """Holds everything; `wanted/pg18`, except where root's server cannot live there."""
+    socket_dir: Path
+    binaries: PgBinaries
+    account: Account
+    wanted: Path
+    """The home that was asked for."""
+
+    @property
+    def data(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.root / "data"
+
+    @property
+    def log(self) -> Path:
+        """The server's log."""
+        return self.root / "server.log"
+
+    @property
+    def socket(self) -> Path:
+        """The socket the server listens on."""
+        return self.socket_dir / f".s.PGSQL.{PORT}"
+
+    @property
+    def bindir(self) -> Path:
+        """The programs (psql, pg_dump, …) that belong to the server."""
+        return self.binaries.bindir
+
+
+def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> LocalServer:
+    """Where the server is or would be, run by these programs or the usual ones; makes nothing.
+
+    Raises DatabaseError when this platform has no PostgreSQL for us.
+    """
+    binaries = binaries or find_binaries()
+    wanted = (home or settings.data_home()).expanduser().resolve()
+    with explained():
+        root = service_account.root_for(wanted, f"pg{binaries.major}")
+        # An older version's database is upgraded under the account it has.
+        account = service_account.account_for(root / "data", *root.parent.glob("pg[0-9]*/data"))
+        return LocalServer(root, _socket_dir(root, account), binaries, account, wanted)
+
+
+def conninfo(server: LocalServer) -> str:
+    """What connects to the server, for psycopg and any libpq."""
+    return make_conninfo(
+        host=str(server.socket_dir),
+        hostaddr="",  # else PGHOSTADDR would lead other programs elsewhere
+        port=PORT,
+        dbname=NAME,
+        user=NAME,
+        requirepeer=server.account.name,  # never someone else's server in its place
+    )
+
+
+def connect(server: LocalServer, *, dbname: str = NAME, autocommit: bool = False) -> LocalConnection:
+    """Connect to a server that runs; raises psycopg.OperationalError where it does not."""
+    with undisturbed():
+        connection = LocalConnection.connect(
+            make_conninfo(conninfo(server), dbname=dbname), autocommit=autocommit
+        )
+    connection.root = server.root
+    connection.log_start = server.log.stat().st_size if server.log.exists() else 0
+    return connection
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Connections are made as they are meant: the user's `PG*` variables are for other servers."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+@contextlib.contextmanager
+def explained(server: LocalServer | None = None) -> Iterator[None]:
+    """The operating system's errors (full disk, no permission) as ours, and a full disk as that."""
+    try:
+        try:
+            yield
+        except OSError as error:
+            where = f" {error.filename}:" if error.filename else ""
+            message = f"the local PostgreSQL:{where} {error.strerror}"
+            raise DatabaseError(message, hint=USE_ANOTHER) from error
+    except DatabaseError as error:
+        better = error if server is None else disk.explained(error, server.root)
+        if better is error:
+            raise
+        raise better from error
+
+
+def _socket_dir(root: Path, account: Account) -> Path:
+    inside = str(root / "run")
+    # libpq takes UTF-8, and a comma for the start of another host.
+    speakable = "," not in inside and inside.isprintable()
+    if speakable and len(os.fsencode(inside)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_BYTES:
+        return Path(inside)
+    # Where the running server put it, though TMPDIR may name another place by now.
+    running = postmaster.recorded_socket(root / "data")
+    return running.parent if running else service_account.runtime_directory(root, account)
+
+
+class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection to the local server, which is not stopped for idleness before it is closed."""
+
+    root: Path
+    """Where the server's files are."""
+    log_start: int
+    """The size of the server's log when the connection was made."""
+    farewell: Callable[[], None] | None = None
+    """Ends the use of the server."""
+
+    def close(self) -> None:
+        """Disconnect, and stop using the server."""
+        super().close()
+        if self.farewell is not None:
+            self.farewell()
+
+    def explained(self, error: DatabaseError) -> DatabaseError:
+        """The error itself, or a better one where the server's disk is full."""
+        try:
+            with open(self.root / "server.log", "rb") as log:
+                log.seek(self.log_start)
+                said = log.read().decode(errors="replace")
+        except OSError:
+            said = ""  # a directory that is gone has its own error
+        return disk.explained(error, self.root, said)

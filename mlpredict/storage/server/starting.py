@@ -1,0 +1,216 @@
+"""Initialising and starting a local server, and the supervisor that will stop it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from mlpredict import settings
+from mlpredict.errors import DatabaseError
+from mlpredict.storage.server import data_directory, locks, own_files, postmaster, service_account, supervisor
+from mlpredict.storage.server.local_server import (
+    NAME,
+    PORT,
+    LocalConnection,
+    LocalServer,
+    Notify,
+    connect,
+    conninfo,
+)
+from mlpredict.storage.server.pg_binaries import USE_ANOTHER
+from mlpredict.storage.server.postmaster import stop_owner
+from mlpredict.storage.server.settings import settings_text
+
+START_SECONDS = 20.0
+RECOVERY_SECONDS = 600.0
+"""A server that was killed goes through its log of changes first."""
+
+NOTICE_SECONDS = 2.0
+POLL_SECONDS = 0.005
+LOG_BYTES = 1_000_000
+"""A longer server.log becomes server.log.1 at the next start."""
+
+
+def supervise(server: LocalServer, linger: float) -> None:
+    """See to it that there is a supervisor, whoever may have killed the last one."""
+    if linger < 0:
+        return
+    with locks.locked(server.root / "supervisor.lock", wait=False) as lock:
+        if lock is None:
+            return
+        os.close(own_files.open_own(server.root / "server.lock", os.O_RDWR))
+        psql = service_account.runnable(server.binaries, server.account) / "psql"
+        account = server.account
+        arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
+        arguments += [str(number) for number in (account.uid, account.gid, lock)]
+        with _log(server) as log:
+            process = subprocess.Popen(
+                # Without site-packages it starts at once and stays small.
+                [sys.executable, "-S", "-P", "-m", supervisor.__name__, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=server.root,
+                env={**data_directory.environment(), "PYTHONPATH": str(settings.PACKAGE.parent)},
+                pass_fds=(lock,),
+                start_new_session=True,
+            )
+    process.returncode = 0  # it outlives us: no warning that nobody waited for it
+
+
+def bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConnection:
+    """Connect to a server that did not answer, once it is initialised and started where needed.
+
+    Raises DatabaseError with the server's own reason.
+    """
+    data_directory.check_version(server.root, server.binaries.major)
+    with locks.locked(server.root / "start.lock", wait=True) as lock:
+        assert lock is not None
+        _rotate_log(server)
+        if not (server.data / "PG_VERSION").exists():
+            _initialise(server, lock)
+            notify(_created(server))
+        return _connect_or_start(server, notify, autocommit)
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How long a server is waited for: longer while it says what it is doing."""
+
+    notify: Notify
+    started: float = field(default_factory=time.monotonic)
+    told: bool = False
+
+    def ends(self, reason: str) -> bool:
+        waited = time.monotonic() - self.started
+        passing = data_directory.is_passing(reason)
+        if passing and waited > NOTICE_SECONDS and not self.told:
+            self.told = True
+            self.notify(
+                "waiting for the local PostgreSQL, which was not stopped in order: it makes up for that"
+            )
+        return waited > (RECOVERY_SECONDS if passing else START_SECONDS)
+
+
+def _connect_or_start(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConnection:
+    """Connect to a server that runs, comes up, goes down or is gone; the caller has the lock."""
+    patience = _Patience(notify)
+    process: subprocess.Popen[bytes] | None = None
+    log_start = 0
+    while True:
+        try:
+            connection = connect(server, autocommit=autocommit)
+        except psycopg.OperationalError as error:
+            reason = str(error).partition("\n")[0]
+            if data_directory.is_refusal(reason):
+                raise DatabaseError(f"the local PostgreSQL: {reason}", hint=USE_ANOTHER) from error
+        else:
+            if process is not None:
+                process.returncode = 0  # it outlives us: no warning that nobody waited for it
+            return connection
+        if process is not None and process.poll() is not None:
+            said = data_directory.blame_log(server.log, log_start)
+            # Children of a killed server soon go, and whoever kills one that starts has had his way.
+            if process.returncode >= 0 and "still in use" not in said:
+                raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
+            process = None
+        if process is None:
+            log_start = _size(server.log)
+            process = _start_unless_alive(server)
+        if patience.ends(reason):
+            said = data_directory.blame_log(server.log, log_start) or reason
+            raise DatabaseError(f"PostgreSQL does not answer: {said}", hint=f"see {server.log}")
+        time.sleep(POLL_SECONDS)
+
+
+def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
+    """Start the server, unless processes of one still live: nothing else may touch its files."""
+    with locks.locked(server.root / "server.lock", wait=False) as lock:
+        if lock is None or postmaster.owner_pid(server.data) is not None:
+            if postmaster.has_lost_socket(server.data):
+                stop_owner(server.data)  # it answers nobody
+            return None
+        postmaster.clear_stale(server.data, server.socket)
+        _configure(server)
+        own_files.make_private(server.socket_dir, server.account)
+        quoted = str(server.socket_dir).replace('"', '""')  # the setting is a list of names
+        program = service_account.runnable(server.binaries, server.account) / "postgres"
+        with _log(server) as log:
+            return subprocess.Popen(
+                [program, "-D", server.data, "-p", str(PORT), "-k", f'"{quoted}"'],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=server.root,
+                env=data_directory.environment(),
+                pass_fds=(lock,),
+                start_new_session=True,  # a Ctrl-C in the terminal is not for the server
+                **server.account.popen_options(),
+            )
+
+
+def _configure(server: LocalServer) -> None:
+    """Write this version's settings, and access rules for whoever runs it now."""
+    # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
+    users = {server.account.name, service_account.current_name()}
+    text = settings_text(server.binaries.major)
+    files = {"mlpredict.conf": text, **data_directory.access_rules(NAME, users)}
+    for name, text in files.items():
+        own_files.write(server.data / name, text)
+
+
+def _initialise(server: LocalServer, lock: int) -> None:
+    """Make the data directory with its database, complete or not at all.
+
+    The programs inherit `start.lock`: if this process is killed, the next one waits for them to end
+    before it clears away what they have made.
+    """
+    for abandoned in server.root.glob("init-*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    bindir = service_account.runnable(server.binaries, server.account)
+    partial = Path(tempfile.mkdtemp(prefix="init-", dir=server.root))
+    try:
+        own_files.give(partial, server.account)
+        for command, text in data_directory.initialisation(partial, server.binaries.major, NAME):
+            options = {"pass_fds": (lock,), **server.account.popen_options()}
+            data_directory.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
+        partial.rename(server.data)
+        own_files.sync_directory(server.root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _created(server: LocalServer) -> str:
+    text = f"created a private PostgreSQL {server.binaries.major} in {server.root}"
+    if server.wanted == server.root.parent:
+        return text
+    return f"{text}, as {server.account.name}, who runs it for root, cannot enter {server.wanted}"
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def _rotate_log(server: LocalServer) -> None:
+    if _size(server.log) > LOG_BYTES:
+        server.log.replace(server.log.with_suffix(".log.1"))
+
+
+@contextlib.contextmanager
+def _log(server: LocalServer) -> Iterator[int]:
+    file = own_files.open_own(server.log, os.O_WRONLY | os.O_APPEND)
+    try:
+        yield file
+    finally:
+        os.close(file)

@@ -1,0 +1,124 @@
+"""The supervisor: a small process that stops the local PostgreSQL when it has been idle for long enough.
+
+`python -m mlpredict.storage.supervisor ROOT PSQL CONNINFO UID GID LOCK`: LOCK is the descriptor of
+the locked `supervisor.lock`, which says that one lives. It imports little, so that it takes little
+memory, and all of it at once: as root it becomes the server's account, which may not read the
+modules. Nothing can hold up a command but its holding `use.lock` while it stops the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlpredict.storage.server import postmaster
+
+PSQL_SECONDS = 30
+LEAST_WAIT_SECONDS = 1.0
+"""Between two questions to a server that other programs use."""
+
+TICK_SECONDS = 1.0
+"""After which it is noticed that a command wants another linger time, or that the server was killed."""
+
+CLIENTS = """
+SELECT count(*) FROM pg_stat_activity
+WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """What is known of the server; `use` and `server_lock` are open files."""
+
+    data: Path
+    psql: str
+    conninfo: str
+    use: int
+    server_lock: int
+
+    def run(self) -> None:
+        """Return when the server is gone or lingers without an end, holding `use.lock`."""
+        while True:
+            self._wait_until_unused()
+            if self._has_ended():
+                return
+            linger = float(os.pread(self.use, 64, 0).strip() or 0)
+            if linger < 0:
+                return
+            idle = time.time() - os.fstat(self.use).st_mtime
+            left = min(linger - idle, linger)  # a clock that was set back does not prolong it
+            if left <= 0:
+                if not self._has_clients():
+                    self._stop()
+                    return
+                os.utime(self.use)
+                left = max(linger, LEAST_WAIT_SECONDS)
+            fcntl.flock(self.use, fcntl.LOCK_UN)
+            time.sleep(min(left, TICK_SECONDS))
+
+    def _wait_until_unused(self) -> None:
+        try:
+            fcntl.flock(self.use, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            fcntl.flock(self.use, fcntl.LOCK_EX)
+            os.utime(self.use)  # whoever used it may have been killed, and not have said when
+
+    def _has_ended(self) -> bool:
+        try:
+            fcntl.flock(self.server_lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        fcntl.flock(self.server_lock, fcntl.LOCK_UN)
+        return True
+
+    def _has_clients(self) -> bool:
+        """Whether other programs are connected; a server that cannot say is left alone, too."""
+        try:
+            asked = subprocess.run(
+                [self.psql, "-XAtwq", "-d", self.conninfo, "-c", CLIENTS],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=PSQL_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            return True
+        if asked.returncode:
+            sys.stderr.write(f"supervisor: {asked.stderr.decode(errors='replace').strip()}\n")
+        return asked.stdout.strip() != b"0"
+
+    def _stop(self) -> None:
+        pid = postmaster.owner_pid(self.data)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+        fcntl.flock(self.server_lock, fcntl.LOCK_EX)
+
+
+def main() -> None:
+    """Supervise the server that the arguments tell of, and exit with it."""
+    root, psql, conninfo, uid, gid, lock = sys.argv[1:]
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(int(gid))
+        os.setuid(int(uid))
+    directory = Path(root)
+    flags = os.O_RDWR | os.O_NOFOLLOW
+    try:
+        use, server_lock = (os.open(directory / name, flags) for name in ("use.lock", "server.lock"))
+    except FileNotFoundError:
+        return  # the whole directory has been removed meanwhile
+    Supervisor(directory / "data", psql, conninfo, use, server_lock).run()
+    # In this order: who next gets hold of `use.lock` must see that no supervisor lives.
+    os.close(int(lock))
+    os.close(use)
+
+
+if __name__ == "__main__":
+    main()

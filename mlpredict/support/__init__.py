@@ -1,0 +1,1 @@
+"""What any layer may use; it knows nothing of models, images or databases."""

@@ -1,0 +1,167 @@
+"""The routes with names and proper statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from mlpredict.domain import PredictionFilter, PredictionRecord, Rejected
+from mlpredict.errors import UsageError
+from mlpredict.inference.outputs import OutputReader
+from mlpredict.records import Ranking, ranking
+from mlpredict.support.units import point_in_time
+from mlpredict.web.backend import Backend
+from mlpredict.web.batches import Outcome
+from mlpredict.web.errors import NotAnImage, Unprocessable
+from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, answers, failures
+from mlpredict.web.responses import image_response, json_response, record_fields
+from mlpredict.web.uploads import UploadedFile
+
+NONE_PREDICTED = "None of the files could be predicted."
+PAGE = 50
+LARGEST_PAGE = 1000
+LAST_ID = 2**63 - 1
+Id = Annotated[int, Path(ge=1, le=LAST_ID)]
+
+
+def router(backend: Backend) -> APIRouter:
+    """The routes below /v1."""
+    routes = APIRouter(prefix="/v1", tags=["v1"])
+
+    @routes.get("/model", summary="The model that predicts", responses=answers(MODEL))
+    async def model() -> Response:
+        identity, spec = backend.model.identity, backend.model.spec
+        return json_response(
+            {
+                "model": str(identity),
+                "name": identity.name,
+                "fingerprint": identity.fingerprint,
+                "task": identity.task,
+                "labels": identity.labels,
+                "height": spec.height,
+                "width": spec.width,
+                "channels": spec.channels,
+            }
+        )
+
+    @routes.post(
+        "/predictions",
+        status_code=201,
+        summary="Predict images and store them with their predictions, in one transaction",
+        openapi_extra=FORM_OF_MANY,
+        responses=answers(MADE, 201) | failures(400, 413, 415, 422, 503),
+    )
+    async def create(request: Request) -> Response:
+        with backend.memory.room() as room:
+            files = await backend.files(request, room)
+            images = [file for file in files if _may_be_an_image(file)]
+            if not images:
+                raise NotAnImage
+            outcomes = iter(await backend.predict(images))
+            entries = [_entry(backend, file, outcomes) for file in files]
+            if all("error" in entry for entry in entries):
+                return json_response({"detail": NONE_PREDICTED, "predictions": entries}, 422)
+            return json_response({"predictions": entries}, 201)
+
+    @routes.get(
+        "/predictions",
+        summary="Stored predictions, newest first",
+        responses=answers(LISTED) | failures(422, 503),
+    )
+    async def predictions(
+        request: Request,
+        limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
+        before: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
+        label: Annotated[list[str] | None, Query()] = None,
+        model: str | None = None,
+        run: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
+        min_score: Annotated[float | None, Query(ge=0, le=1)] = None,
+        max_score: Annotated[float | None, Query(ge=0, le=1)] = None,
+        since: str | None = None,
+        until: str | None = None,
+        filename: str | None = None,
+    ) -> Response:
+        wanted = PredictionFilter(
+            labels=tuple(label or ()),
+            model=model,
+            run_id=run,
+            min_score=min_score,
+            max_score=max_score,
+            since=None if since is None else _time(since, "since"),
+            until=None if until is None else _time(until, "until"),
+            filename=filename,
+        )
+        found = await backend.read(
+            lambda repository: list(repository.predictions(wanted, limit=limit + 1, before=before))
+        )
+        shown = found[:limit]
+        following = _next(request, shown[-1]) if len(found) > limit else None
+        return json_response({"predictions": [record_fields(one) for one in shown], "next": following})
+
+    @routes.get(
+        "/predictions/{prediction_id}",
+        summary="A stored prediction with all its probabilities",
+        responses=answers(WHOLE) | failures(404, 422, 503),
+    )
+    async def prediction(prediction_id: Id) -> Response:
+        detail = await backend.read(lambda repository: repository.detail(prediction_id))
+        input_id = detail.record.input_id
+        return json_response(
+            record_fields(detail.record)
+            | {
+                "probabilities": ranking(
+                    detail.record.prediction, detail.task, detail.activation, detail.labels
+                ),
+                "image": None if input_id is None else f"/v1/inputs/{input_id}/image",
+            }
+        )
+
+    @routes.get(
+        "/inputs/{input_id}/image",
+        summary="A stored image",
+        response_class=Response,
+        responses=IMAGE | failures(404, 422, 503),
+    )
+    async def image(request: Request, input_id: Id) -> Response:
+        stored = await backend.read(lambda repository: repository.image(input_id))
+        return await run_in_threadpool(image_response, stored, request.headers)
+
+    return routes
+
+
+def _may_be_an_image(file: UploadedFile) -> bool:
+    """Whether the bytes are worth a look: some clients do not know what they send."""
+    return file.contenttype is None or file.contenttype.startswith(("image/", "application/octet-stream"))
+
+
+def _entry(backend: Backend, file: UploadedFile, outcomes: Iterator[Outcome]) -> dict[str, Any]:
+    """What became of one file of a request; `outcomes` are those of its images, in their order."""
+    if not _may_be_an_image(file):
+        return {"filename": file.filename, "error": f"not an image: {file.contenttype}"}
+    outcome = next(outcomes)
+    if isinstance(outcome, Rejected):
+        return {"filename": file.filename, "error": outcome.reason}
+    return record_fields(outcome) | {"top": _ranked(backend.model.reader, outcome)}
+
+
+def _ranked(reader: OutputReader, record: PredictionRecord) -> Ranking | None:
+    return ranking(record.prediction, reader.task, reader.activation, reader.labels)
+
+
+def _time(text: str, name: str) -> datetime:
+    try:
+        return point_in_time(text, name)
+    except UsageError as error:
+        raise Unprocessable(f"{error.message}; {error.hint}") from error
+
+
+def _next(request: Request, last: PredictionRecord) -> str:
+    """The address of the page behind the one that ends with `last`."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "before"]
+    return f"{request.url.path}?{urlencode([*kept, ('before', last.prediction_id)])}"

@@ -1,0 +1,1 @@
+"""The life of `mlpredict serve`: its address, its processes, its end."""

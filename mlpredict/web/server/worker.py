@@ -1,0 +1,193 @@
+"""A process that answers requests: its model, its connections, and its event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+
+import uvicorn
+
+from mlpredict import settings
+from mlpredict.domain import EngineName, Keep
+from mlpredict.errors import DatabaseError
+from mlpredict.inference.model import Model, load_model
+from mlpredict.pipeline.recording import Storing
+from mlpredict.storage.pool import ReadPool, open_reads
+from mlpredict.storage.retrying import PersistentStore, open_store
+from mlpredict.web.access import Rules
+from mlpredict.web.app import create_app
+from mlpredict.web.backend import Backend
+from mlpredict.web.metrics import Metrics
+from mlpredict.web.server.options import Options, Talk
+from mlpredict.web.server.protocol import PatientOnlySoLong
+from mlpredict.web.service import Service
+from mlpredict.web.uploads import Memory
+
+RETRY_SECONDS = 3.0
+"""For so long a batch waits for a database that is away."""
+
+STOP_SECONDS = 30
+IDLE_SECONDS = 20
+CONNECTIONS = 500
+UPLOADS_IN_MEMORY = 4
+"""So many requests of the largest size have room."""
+
+SECONDS = 10.0
+MOST_TEXTS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Answers what comes to a socket."""
+
+    options: Options
+    rules: Rules
+    listener: socket.socket
+    talk: Talk
+
+    def run(self, loaded: Callable[[], None], up: Callable[[str], None]) -> None:
+        """Answer requests until a signal ends it.
+
+        `loaded` is called when all is ready for work, `up`, with the model, when requests are answered.
+
+        Raises:
+            ModelError, DatabaseError: it cannot begin.
+        """
+        _log_to(self.talk, verbose=self.options.verbose)
+        model = self._load()
+        dsn = self.options.dsn
+        with (
+            open_reads(dsn, self.talk.notice) as reads,
+            open_store(dsn, self.talk.notice, retry=RETRY_SECONDS) as store,
+            asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        ):
+            loaded()
+            runner.run(self._answer(model, store, reads, lambda: up(str(model.identity))))
+
+    def _load(self) -> Model:
+        """The one place where the model is loaded."""
+        return load_model(
+            self.options.model,
+            engine=EngineName.AUTO,
+            cache=settings.cache_home(),
+            notify=self.talk.notice,
+            trusted=self.options.trusted,
+        )
+
+    async def _answer(
+        self, model: Model, store: PersistentStore, reads: ReadPool, up: Callable[[], None]
+    ) -> None:
+        run = store.start_run(model.identity, engine=model.engine.name, keep=Keep.ORIGINAL)
+        recorder = Storing(store, run, Keep.ORIGINAL, model.spec.preprocessing)
+        metrics = Metrics()
+        trouble = Sparing(self.talk.error)
+        service = Service(model, recorder, metrics, trouble)
+        most = self.options.max_upload
+        backend = Backend(service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * most))
+        config = uvicorn.Config(
+            create_app(backend, self.rules, trouble),
+            http=PatientOnlySoLong,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=self.options.verbose,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        try:
+            await _Server(config, up).serve([self.listener])
+        finally:
+            await asyncio.to_thread(service.close)
+        try:
+            store.finish_run(run)
+        except DatabaseError as error:
+            self.talk.error(error.message)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up; a signal ends it in order, a second one at once."""
+
+    def __init__(self, config: uvicorn.Config, up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._up = up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._up()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Unlike uvicorn's, it does not raise the signals again when all is done: that is no failure."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup and the workers have it
+                signal.signal(number, self.handle_exit)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            os._exit(128 + sig)
+        self.should_exit = True
+
+
+class _Talking(logging.Handler):
+    """Says what is logged, on one line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage().strip()
+        error = record.exc_info[1] if record.exc_info else None
+        self._say(f"{text}: {type(error).__name__}: {error}" if error else text)
+
+
+def _log_to(talk: Talk, *, verbose: bool) -> None:
+    logger = logging.getLogger("uvicorn")
+    logger.addHandler(_Talking(talk.error))
+    logger.propagate = False
+    logger.setLevel(logging.INFO if verbose else logging.ERROR)
+    # What goes wrong in a task of its own.
+    logging.getLogger("asyncio").addHandler(_Talking(talk.error))
+    logging.getLogger("asyncio").propagate = False
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # there is none for every platform
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+@dataclass(slots=True)
+class Sparing:
+    """Says a text, and does not repeat it for a while; any thread may call it."""
+
+    say: Callable[[str], None]
+    _said: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._said.get(text, -SECONDS) < SECONDS:
+            return
+        if len(self._said) >= MOST_TEXTS:
+            self._said.clear()
+        self._said[text] = now
+        self.say(text)

@@ -1,0 +1,276 @@
+"""Uploads that come together are one batch; what goes wrong is told to those it concerns."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
+from mlpredict.errors import DatabaseError, ModelError
+from mlpredict.pipeline.recording import NotStoring
+from mlpredict.web import service as service_module
+from mlpredict.web.batches import Pending
+from mlpredict.web.errors import Busy, DatabaseAway
+from mlpredict.web.metrics import Metrics
+from mlpredict.web.server import worker
+from mlpredict.web.server.worker import Sparing
+from mlpredict.web.service import Service
+
+
+def png(shade: int, size: tuple[int, int] = (2, 2)) -> bytes:
+    target = io.BytesIO()
+    Image.new("L", size, shade).save(target, "PNG")
+    return target.getvalue()
+
+
+@dataclass
+class Model:
+    """Answers with an image's mean; as long as `gate` is closed it thinks."""
+
+    spec: ImageSpec = field(default_factory=lambda: ImageSpec(None, None, 1))
+    workers: int = 1
+    batch_size: int = 4
+    batches: list[int] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
+        self.gate.wait(10)
+        pixels = np.stack([sample.pixels for sample in samples])
+        self.batches.append(len(pixels))
+        if (pixels == 13).any():
+            raise ModelError("this image is unlucky")
+        means = pixels.mean(axis=(1, 2, 3)).tolist()
+        return ["no number" if mean == 99 else Prediction(f"[{mean}]", 0, str(mean), 1.0) for mean in means]
+
+
+class Recorder(NotStoring):
+    """Records nothing, and is away when it is told to be."""
+
+    away = False
+    batches: tuple[int, ...] = ()
+
+    def record(
+        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
+    ) -> list[PredictionRecord]:
+        if type(self).away:
+            raise DatabaseError("gone")
+        type(self).batches += (len(answered) + len(failures),)
+        return super().record(answered, failures)
+
+
+@pytest.fixture(autouse=True)
+def recorder() -> type[Recorder]:
+    Recorder.away, Recorder.batches = False, ()
+    return Recorder
+
+
+@contextmanager
+def serving(model: Model, notices: list[str]) -> Iterator[Service]:
+    service = Service(model, Recorder("test"), Metrics(), notices.append)  # type: ignore[arg-type]
+    try:
+        yield service
+    finally:
+        model.gate.set()
+        service.close()
+
+
+def run(model: Model, work: Any, notices: list[str] | None = None) -> Any:
+    async def main() -> Any:
+        with serving(model, [] if notices is None else notices) as service:
+            result: Coroutine[Any, Any, Any] = work(service)
+            return await asyncio.wait_for(result, 10)
+
+    return asyncio.run(main())
+
+
+def labels(outcomes: Sequence[Any]) -> list[str]:
+    return [one.reason if isinstance(one, Rejected) else one.label for one in outcomes]
+
+
+async def begun(model: Model, service: Service) -> asyncio.Task[Any]:
+    """A request that the model is busy with."""
+    task = asyncio.ensure_future(service.predict([Source("first", png(1))]))
+    while service._batcher._jobs or not service._images:
+        await asyncio.sleep(0.001)
+    return task
+
+
+def test_requests_that_gather_while_the_model_works_are_one_batch(recorder: type[Recorder]) -> None:
+    model = Model()
+
+    async def work(service: Service) -> list[Any]:
+        first = await begun(model, service)
+        others = [asyncio.ensure_future(service.predict([Source(str(n), png(n))])) for n in range(2, 5)]
+        await asyncio.sleep(0.02)
+        model.gate.set()
+        return list(await asyncio.gather(first, *others))
+
+    answers = run(model, work)
+    assert [labels(one) for one in answers] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
+    assert model.batches == [1, 3]
+    assert recorder.batches == (1, 3)
+
+
+def test_an_idle_model_waits_for_nobody() -> None:
+    model = Model()
+    model.gate.set()
+
+    async def work(service: Service) -> list[Any]:
+        return [await service.predict([Source(str(n), png(n))]) for n in range(3)]
+
+    run(model, work)
+    assert model.batches == [1, 1, 1]
+
+
+def test_a_batch_has_a_limit_which_a_request_alone_may_exceed(recorder: type[Recorder]) -> None:
+    model = Model()
+
+    async def work(service: Service) -> list[Any]:
+        first = await begun(model, service)
+        sources = [Source(str(n), png(n)) for n in range(2, 8)]
+        others = [
+            asyncio.ensure_future(service.predict(part)) for part in (sources, sources[:3], sources[:2])
+        ]
+        await asyncio.sleep(0.02)
+        model.gate.set()
+        return list(await asyncio.gather(first, *others))
+
+    answers = run(model, work)
+    assert labels(answers[1]) == ["2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
+    assert recorder.batches == (1, 6, 3, 2)
+    assert max(model.batches) == 4
+
+
+def test_images_of_several_shapes_and_damaged_ones_are_one_batch(recorder: type[Recorder]) -> None:
+    model = Model()
+    model.gate.set()
+    sources = [
+        Source("a", png(1)),
+        Source("b", png(2, (3, 2))),
+        Source("c", b"nothing"),
+        Source("d", png(3)),
+        Source("e", png(99)),
+    ]
+    answers = run(model, lambda service: service.predict(sources))
+    assert labels(answers) == ["1.0", "2.0", "not an image", "3.0", "no number"]
+    assert recorder.batches == (5,)
+
+
+@pytest.mark.parametrize(
+    ("format_", "size", "light"),
+    [("PNG", (9, 9), True), ("PNG", (1100, 1100), False), ("TIFF", (9, 9), False), ("JPEG", (9, 9), False)],
+)
+def test_what_could_hold_up_a_batch_is_decoded_beforehand(
+    format_: str, size: tuple[int, int], light: bool
+) -> None:
+    target = io.BytesIO()
+    Image.new("L", size, 7).save(target, format_)
+    model = Model(ImageSpec(2, 2, 1))
+    model.gate.set()
+    source = Source("x", target.getvalue())
+    item = run(model, lambda service: service._item(source))
+    assert isinstance(item, Pending if light else Sample)
+    assert labels(run(model, lambda service: service.predict([source]))) == ["7.0"]
+
+
+def test_one_image_that_the_model_fails_on_fails_alone() -> None:
+    model = Model()
+    model.gate.set()
+    sources = [Source(str(shade), png(shade)) for shade in (1, 13, 2)]
+    assert labels(run(model, lambda service: service.predict(sources))) == [
+        "1.0",
+        "this image is unlucky",
+        "2.0",
+    ]
+
+
+def test_more_is_refused_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "IMAGES_IN_BATCHES", 2)
+    model = Model(batch_size=2)
+
+    async def work(service: Service) -> int:
+        tasks = [asyncio.ensure_future(service.predict([Source("x", png(1))])) for _ in range(4)]
+        await asyncio.sleep(0)
+        with pytest.raises(Busy):
+            await service.predict([Source("y", png(2))])
+        model.gate.set()
+        await asyncio.gather(*tasks)
+        return len(await service.predict([Source("y", png(2))]))
+
+    assert run(model, work) == 1
+
+
+def test_who_does_not_wait_for_an_answer_does_not_hinder_others() -> None:
+    model = Model()
+
+    async def work(service: Service) -> list[str]:
+        first = await begun(model, service)
+        impatient = asyncio.ensure_future(service.predict([Source("x", png(2))]))
+        patient = asyncio.ensure_future(service.predict([Source("y", png(3))]))
+        await asyncio.sleep(0.01)
+        impatient.cancel()
+        model.gate.set()
+        await first
+        return labels(await patient)
+
+    assert run(model, work) == ["3.0"]
+
+
+def test_a_database_that_is_away_is_told_once_and_asked_again_later(
+    monkeypatch: pytest.MonkeyPatch, recorder: type[Recorder]
+) -> None:
+    monkeypatch.setattr(service_module, "AWAY_SECONDS", 0.05)
+    model = Model()
+    model.gate.set()
+    notices: list[str] = []
+    recorder.away = True
+
+    async def work(service: Service) -> list[str]:
+        for _ in range(3):
+            with pytest.raises(DatabaseAway):
+                await service.predict([Source("x", png(1))])
+        recorder.away = False
+        await asyncio.sleep(0.06)
+        return labels(await service.predict([Source("x", png(1))]))
+
+    assert run(model, work, notices) == ["1.0"]
+    assert notices == ["gone"]
+
+
+def test_what_waits_at_the_end_is_done() -> None:
+    model = Model()
+
+    async def main() -> list[str]:
+        service = Service(model, Recorder("test"), Metrics(), print)  # type: ignore[arg-type]
+        first = await begun(model, service)
+        second = asyncio.ensure_future(service.predict([Source("x", png(2))]))
+        while not service._batcher._jobs:
+            await asyncio.sleep(0.001)
+        model.gate.set()
+        await asyncio.to_thread(service.close)
+        with pytest.raises(Busy):
+            await service.predict([Source("y", png(3))])
+        return labels(await first) + labels(await second)
+
+    assert asyncio.run(asyncio.wait_for(main(), 10)) == ["1.0", "2.0"]
+
+
+def test_trouble_is_not_repeated_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    trouble = Sparing(said.append)
+    for _ in range(3):
+        trouble("gone")
+        trouble("full")
+    assert said == ["gone", "full"]
+    monkeypatch.setattr(worker, "SECONDS", 0.0)
+    trouble("gone")
+    assert said == ["gone", "full", "gone"]
