@@ -1,12 +1,28 @@
-"""One batch: selected, predicted, recorded. The command, the server and the Python API all use this."""
+"""One batch: selected, predicted, recorded. The command, the server and the Python API all do it here."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from mlpredict.domain import Prediction, PredictionRecord, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
+from mlpredict.errors import ModelError
 from mlpredict.pipeline.recording import Recorder
+
+
+class Predictor(Protocol):
+    """The model, as far as the pipeline knows it."""
+
+    @property
+    def spec(self) -> ImageSpec: ...
+
+    @property
+    def workers(self) -> int:
+        """How many threads may call `predict` at once."""
+        ...
+
+    def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +36,7 @@ Outcome = PredictionRecord | Rejected | Skipped
 
 
 @dataclass(frozen=True, slots=True)
-class _Batch:
+class Batch:
     """A batch on its way through the model; what is skipped stays out of it."""
 
     fresh: list[Sample]
@@ -28,11 +44,32 @@ class _Batch:
     skipped: list[Sample]
 
 
-def _record(batch: _Batch, answers: Sequence[Prediction | str], recorder: Recorder) -> list[Outcome]:
-    """Record one batch; its outcomes in the order of their sources."""
+def select(items: Sequence[Sample | Rejected], recorder: Recorder) -> Batch:
+    """What of decoded sources is to be predicted, and what is not."""
+    samples = [item for item in items if isinstance(item, Sample)]
+    failures = [item for item in items if isinstance(item, Rejected)]
+    known = recorder.skipped(samples) if samples else set()
+    fresh = [sample for sample in samples if sample.position not in known]
+    return Batch(fresh, failures, [sample for sample in samples if sample.position in known])
+
+
+def predicted(batch: Batch, model: Predictor, most: int | None = None) -> list[Prediction | str]:
+    """What the model says of each fresh sample, in their order, or the reason why it says nothing.
+
+    Samples of one shape go through the model together, at most `most` at a time.
+    """
+    said: dict[int, Prediction | str] = {}
+    for alike in _of_one_shape(batch.fresh, most or len(batch.fresh)):
+        positions = (sample.position for sample in alike)
+        said.update(zip(positions, _said(alike, model), strict=True))
+    return [said[sample.position] for sample in batch.fresh]
+
+
+def recorded(batch: Batch, said: Sequence[Prediction | str], recorder: Recorder) -> dict[int, Outcome]:
+    """Record one batch; its outcomes by position, in the order of their sources."""
     failures = list(batch.failures)
     answered: list[tuple[Sample, Prediction]] = []
-    for sample, answer in zip(batch.fresh, answers, strict=True):
+    for sample, answer in zip(batch.fresh, said, strict=True):
         if isinstance(answer, str):
             failures.append(Rejected(sample.position, sample.source, answer))
         else:
@@ -41,4 +78,23 @@ def _record(batch: _Batch, answers: Sequence[Prediction | str], recorder: Record
     outcomes: dict[int, Outcome] = {sample.position: Skipped(sample.source) for sample in batch.skipped}
     outcomes |= {failure.position: failure for failure in failures}
     outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
-    return [outcomes[position] for position in sorted(outcomes)]
+    return dict(sorted(outcomes.items(), key=lambda item: item[0]))
+
+
+def _of_one_shape(samples: Sequence[Sample], most: int) -> Iterator[list[Sample]]:
+    shapes: dict[tuple[int, ...], list[Sample]] = {}
+    for sample in samples:
+        shapes.setdefault(sample.pixels.shape, []).append(sample)
+    for alike in shapes.values():
+        for start in range(0, len(alike), most):
+            yield alike[start : start + most]
+
+
+def _said(samples: Sequence[Sample], model: Predictor) -> list[Prediction | str]:
+    """What the model says; where it refuses several images, each is tried alone, as one may be at fault."""
+    try:
+        return model.predict(samples)
+    except ModelError as error:
+        if len(samples) == 1:
+            return [error.message]
+        return [answer for sample in samples for answer in _said([sample], model)]

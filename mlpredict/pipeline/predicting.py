@@ -7,16 +7,16 @@ run the model, and the caller's records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from mlpredict.domain import ImageSpec, Prediction, Rejected, Sample
+from mlpredict.domain import ImageSpec, Rejected, Sample
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import STDIN, discover
-from mlpredict.pipeline.batch import Outcome, _Batch, _record
+from mlpredict.pipeline.batch import Outcome, Predictor, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.support.ahead import MadeAhead, mapped_ahead, never
 
@@ -33,20 +33,6 @@ BYTES_AHEAD = 32 << 20
 # A batch is closed early when its files add up to this: it travels to the database in one piece.
 BATCH_BYTES = 32 << 20
 EXAMPLE_IMAGES = 8
-
-
-class Predictor(Protocol):
-    """The model, as far as the pipeline knows it."""
-
-    @property
-    def spec(self) -> ImageSpec: ...
-
-    @property
-    def workers(self) -> int:
-        """How many threads may call `predict` at once."""
-        ...
-
-    def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]: ...
 
 
 Decoding = AbstractContextManager[Iterable["list[Sample | Rejected]"]]
@@ -80,10 +66,10 @@ def predict(
     of their sources. Memory is a few batches, however many names there are. When `enough` comes true,
     the batches that the model has by then are the last.
     """
-    selected = (_select(batch, recorder) for batch in decoded)
-    answered = mapped_ahead(lambda batch: _answers(batch, model), selected, model.workers, enough)
-    for batch, answers in answered:
-        yield _record(batch, answers, recorder)
+    selected = (select(items, recorder) for items in decoded)
+    worked = mapped_ahead(lambda batch: predicted(batch, model), selected, model.workers, enough)
+    for batch, said in worked:
+        yield list(recorded(batch, said, recorder).values())
 
 
 def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> NDArray[np.uint8]:
@@ -119,15 +105,3 @@ def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sam
             batch, batch_weight, shape = [], 0, None
     if batch:
         yield batch
-
-
-def _select(batch: Sequence[Sample | Rejected], recorder: Recorder) -> _Batch:
-    samples = [item for item in batch if isinstance(item, Sample)]
-    failures = [item for item in batch if isinstance(item, Rejected)]
-    known = recorder.skipped(samples) if samples else set()
-    fresh = [sample for sample in samples if sample.position not in known]
-    return _Batch(fresh, failures, [sample for sample in samples if sample.position in known])
-
-
-def _answers(batch: _Batch, model: Predictor) -> list[Prediction | str]:
-    return model.predict(batch.fresh) if batch.fresh else []

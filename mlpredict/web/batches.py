@@ -15,6 +15,7 @@ from mlpredict.web.errors import Busy
 BATCH_BYTES = 32 << 20
 
 Outcome = PredictionRecord | Rejected
+"""Nothing is skipped here: whoever sends an image wants its prediction."""
 
 
 @dataclass(frozen=True, slots=True)

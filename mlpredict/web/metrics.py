@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -15,6 +15,8 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from mlpredict.domain import PredictionRecord, Rejected
+from mlpredict.pipeline.batch import Outcome
 from mlpredict.web.server.workers import METRICS
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -51,13 +53,15 @@ class Metrics:
         self._requests.labels(method, route, status).inc()
         self._seconds.labels(route).observe(seconds)
 
-    def batch(self, labels: list[str | None], failures: int) -> None:
+    def batch(self, outcomes: Collection[Outcome]) -> None:
         """A batch was stored."""
-        self._batches.observe(len(labels) + failures)
-        for label in labels:
-            self._predictions.labels(label or "").inc()
-        if failures:
-            self._failures.inc(failures)
+        self._batches.observe(len(outcomes))
+        for outcome in outcomes:
+            match outcome:
+                case PredictionRecord():
+                    self._predictions.labels(outcome.label or "").inc()
+                case Rejected():
+                    self._failures.inc()
 
     def watch_images(self, images: Callable[[], int]) -> None:
         """Where the number of images in work comes from."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from mlpredict.domain import Prediction, Rejected, Sample, Source
-from mlpredict.errors import DatabaseError, ModelError
+from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.inputs.decoding import CarefulDecoder
+from mlpredict.pipeline.batch import Batch, Skipped, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
@@ -85,16 +86,10 @@ class Service:
         return await loop.run_in_executor(self._decoders, self._decoder.decode, position, source)
 
     def _outcomes(self, jobs: Sequence[Sequence[Item]]) -> list[list[Outcome]]:
-        decoded = [self._decoded(item) for job in jobs for item in job]
-        samples = [item for item in decoded if isinstance(item, Sample)]
-        failures = [item for item in decoded if isinstance(item, Rejected)]
-        answered: list[tuple[Sample, Prediction]] = []
-        for sample, answer in self._predicted(samples):
-            if isinstance(answer, str):
-                failures.append(Rejected(sample.position, sample.source, answer))
-            else:
-                answered.append((sample, answer))
-        outcomes = self._recorded(answered, failures)
+        """What becomes of the images of several requests, as one batch."""
+        batch = select([self._decoded(item) for job in jobs for item in job], self._recorder)
+        said = predicted(batch, self.model, self.model.batch_size)
+        outcomes = self._recorded(batch, said)
         return [[outcomes[item.position] for item in job] for job in jobs]
 
     def _decoded(self, item: Item) -> Sample | Rejected:
@@ -102,40 +97,17 @@ class Service:
             return self._decoder.decode(item.position, item.source)
         return item
 
-    def _predicted(self, samples: Sequence[Sample]) -> Iterable[tuple[Sample, Prediction | str]]:
-        """Every sample with its answer; those of one shape go through the model together."""
-        shapes: dict[tuple[int, ...], list[Sample]] = {}
-        for sample in samples:
-            shapes.setdefault(sample.pixels.shape, []).append(sample)
-        for alike in shapes.values():
-            for start in range(0, len(alike), self.model.batch_size):
-                part = alike[start : start + self.model.batch_size]
-                yield from zip(part, self._answers(part), strict=True)
-
-    def _answers(self, samples: Sequence[Sample]) -> list[Prediction | str]:
-        try:
-            return self.model.predict(samples)
-        except ModelError as error:
-            if len(samples) == 1:
-                return [error.message]
-            # One image of the batch may be to blame: the others are not to fail with it.
-            return [answer for sample in samples for answer in self._answers([sample])]
-
-    def _recorded(
-        self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> dict[int, Outcome]:
+    def _recorded(self, batch: Batch, said: Sequence[Prediction | str]) -> dict[int, Outcome]:
         if time.monotonic() < self._away_until:
             raise DatabaseAway
         try:
-            records = self._recorder.record(answered, failures)
+            outcomes = recorded(batch, said, self._recorder)
         except DatabaseError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
             self._notify(error.message)
             raise DatabaseAway from error
-        self._metrics.batch([record.label for record in records], len(failures))
-        outcomes: dict[int, Outcome] = {failure.position: failure for failure in failures}
-        outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
-        return outcomes
+        self._metrics.batch(outcomes.values())
+        return {at: outcome for at, outcome in outcomes.items() if not isinstance(outcome, Skipped)}
 
 
 def _is_light(content: bytes) -> bool:

@@ -29,8 +29,8 @@ from mlpredict.domain import (
 from mlpredict.errors import DatabaseError
 from mlpredict.inputs.decoding import CHUNK_FILES
 from mlpredict.pipeline import predicting
-from mlpredict.pipeline.batch import Outcome, Skipped
-from mlpredict.pipeline.predicting import Predictor, decoding, examples
+from mlpredict.pipeline.batch import Outcome, Predictor, Skipped
+from mlpredict.pipeline.predicting import decoding, examples
 from mlpredict.pipeline.recording import NotStoring, Recorder, Storing, preprocessing_name
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
