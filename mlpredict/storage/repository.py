@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -288,13 +288,13 @@ class Repository:
         return int(row[0])
 
 
-def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repository:
+def open_repository(dsn: str | None) -> Repository:
     """The repository of `dsn`, or of the local PostgreSQL, whose schema is kept current by itself.
 
     Raises:
         DatabaseError: nothing answers there, or `init-db` has not been run on it.
     """
-    connection = open_connection(dsn, notify)
+    connection = open_connection(dsn)
     try:
         migrations.require_current(connection)
     except SchemaOutdated:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -14,11 +14,13 @@ from mlpredict.inference.model import Model
 from mlpredict.inputs.decoding import CarefulDecoder
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
+from mlpredict.support.logs import get_logger
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
 from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
 
-Notify = Callable[[str], None]
+logger = get_logger(__name__)
+
 IMAGES_IN_BATCHES = 8
 """So many batches' images are accepted at a time."""
 
@@ -37,10 +39,9 @@ WIDTH, HEIGHT = slice(16, 20), slice(20, 24)
 class Service:
     """Predicts what is uploaded, and has it recorded; made within the event loop that uses it."""
 
-    def __init__(self, model: Model, recorder: Recorder, metrics: Metrics, notify: Notify) -> None:
+    def __init__(self, model: Model, recorder: Recorder, metrics: Metrics) -> None:
         self.model = model
         self._metrics = metrics
-        self._notify = notify
         self._recorder = recorder
         self._positions = count()
         self._away_until = 0.0
@@ -130,7 +131,7 @@ class Service:
             records = self._recorder.record(answered, failures)
         except DatabaseError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            self._notify(error.message)
+            logger.error(error.message)
             raise DatabaseAway from error
         self._metrics.batch([record.label for record in records], len(failures))
         outcomes: dict[int, Outcome] = {failure.position: failure for failure in failures}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mlpredict.domain import ImageSpec
-from mlpredict.web.routes.page import HERE, render_page, static_files, static_version
+from mlpredict.web.routes.page import WEB, render_page, static_files, static_version
 from tests.page.conftest import GREY
 from tests.page.stand_in import DIGITS, Store, model, served, stand_in
 
@@ -123,7 +123,7 @@ def test_an_address_changes_with_any_file() -> None:
 
 
 def test_the_scripts_make_no_markup_and_load_only_what_is_there() -> None:
-    scripts = {path.name: path.read_text("utf-8") for path in sorted((HERE / "static").glob("*.js"))}
+    scripts = {path.name: path.read_text("utf-8") for path in sorted((WEB / "static").glob("*.js"))}
     assert scripts
     for name, text in scripts.items():
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text), name
@@ -133,7 +133,7 @@ def test_the_scripts_make_no_markup_and_load_only_what_is_there() -> None:
 
 
 def test_the_template_names_every_element_that_a_script_looks_for() -> None:
-    document = (HERE / "templates" / "page.html").read_text("utf-8")
-    for path in (HERE / "static").glob("*.js"):
+    document = (WEB / "templates" / "page.html").read_text("utf-8")
+    for path in (WEB / "static").glob("*.js"):
         for name in re.findall(r'getElementById\("([^"]+)"\)', Path(path).read_text("utf-8")):
             assert f'id="{name}"' in document, f"{path.name}: {name}"

@@ -27,7 +27,6 @@ from mlpredict.storage.server.local_server import (
     NAME,
     LocalConnection,
     LocalServer,
-    Notify,
     connect,
     conninfo,
     explained,
@@ -39,7 +38,6 @@ from mlpredict.storage.server.starting import bring_up, supervise
 __all__ = [
     "NAME",
     "LocalServer",
-    "Notify",
     "attached",
     "conninfo",
     "ensure_running",
@@ -58,29 +56,29 @@ FAREWELL_SECONDS = 0.2
 """Until the server notices that a client has gone."""
 
 
-def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> LocalConnection:
+def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalConnection:
     """Connect, having initialised or started the server where that is needed.
 
-    `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
+    Raises DatabaseError with the server's own reason.
     """
     with explained(server), contextlib.ExitStack() as claimed:
-        claim = _claim(server, notify)
+        claim = _claim(server)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
         supervise(server, claim.linger)
         try:
             connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError:
-            connection = bring_up(server, notify, autocommit)
+            connection = bring_up(server, autocommit)
         connection.farewell = partial(_end, claim)
         claimed.pop_all()
         return connection
 
 
 @contextlib.contextmanager
-def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
+def attached(server: LocalServer) -> Iterator[str]:
     """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
-    connection = open_connection(server, notify)
+    connection = open_connection(server)
     farewell, connection.farewell = connection.farewell, None
     connection.close()  # other programs connect: this one would only take a slot
     assert farewell is not None
@@ -91,7 +89,7 @@ def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Iterator[None]:
+def exclusively(server: LocalServer) -> Iterator[None]:
     """Nobody else uses, starts or stops the server until the block ends; this process may.
 
     Raises DatabaseError when a command is using it.
@@ -99,7 +97,7 @@ def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Ite
     with contextlib.ExitStack() as alone:
         with explained():
             own_files.make_root(server.root, server.account)
-            alone.enter_context(lease.alone(server.root, notify))
+            alone.enter_context(lease.alone(server.root))
         try:
             yield
         finally:
@@ -108,9 +106,9 @@ def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Ite
                     stop_owner(server.data)
 
 
-def ensure_running(server: LocalServer, notify: Notify) -> str:
+def ensure_running(server: LocalServer) -> str:
     """Start the server where it does not run; the conninfo of one that answers."""
-    with attached(server, notify) as found:
+    with attached(server) as found:
         return found
 
 
@@ -137,9 +135,9 @@ def stop(server: LocalServer) -> bool:
             return stop_owner(server.data)
 
 
-def stop_unused(server: LocalServer, notify: Notify) -> bool:
+def stop_unused(server: LocalServer) -> bool:
     """The same, but only if no command is using the server. Raises DatabaseError when one is."""
-    with explained(), lease.alone(server.root, notify):
+    with explained(), lease.alone(server.root):
         return stop_owner(server.data)
 
 
@@ -148,11 +146,11 @@ def _end(claim: Lease) -> None:
         claim.close()
 
 
-def _claim(server: LocalServer, notify: Notify) -> Lease:
+def _claim(server: LocalServer) -> Lease:
     linger = settings.linger_seconds()
 
     def claim() -> Lease:
-        return lease.share(server.root, linger, stop=lambda: stop_unless_used(server), notify=notify)
+        return lease.share(server.root, linger, stop=lambda: stop_unless_used(server))
 
     try:
         return claim()

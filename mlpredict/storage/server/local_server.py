@@ -37,8 +37,6 @@ PORT = 5432
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 """What fits into the operating system's `sun_path`."""
 
-Notify = Callable[[str], None]
-
 
 @dataclass(frozen=True, slots=True)
 class LocalServer:

@@ -72,9 +72,7 @@ def test_what_is_stored_is_what_tensorflow_says(
 ) -> None:
     assert mlpredict("predict", *digits, "--dsn", dsn).returncode == 0
     stored = [row[0] for row in connection.execute("SELECT predictions FROM predictions ORDER BY id")]
-    reference = load_model(
-        settings.bundled("saved_model"), engine=EngineName.TENSORFLOW, cache=tmp_path, notify=print
-    )
+    reference = load_model(settings.bundled("saved_model"), engine=EngineName.TENSORFLOW, cache=tmp_path)
     samples = [decode(n, Source(str(path)), reference.spec) for n, path in enumerate(digits)]
     pixels = [sample.pixels for sample in samples if isinstance(sample, Sample)]
     expected = reference.outputs(np.stack(pixels))
