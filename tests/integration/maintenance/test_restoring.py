@@ -33,11 +33,11 @@ LABELS = "SELECT id, label FROM predictions ORDER BY id"
 OLD, NEW = [(1, "1"), (3, "1")], [(1, "new"), (3, "new")]
 LOST = b"holds 3 inputs, 2 predictions, 1 run"
 
-# Each is killed when `replacement` or `archive` first does the named thing.
+# Each is killed when `restoring` or `dumps` first does the named thing.
 KILLED = """
 import os, signal, sys
 from mlpredict.cli import main
-from mlpredict.storage import archive, replacement
+from mlpredict.storage.maintenance import dumps, restoring
 
 def die(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -48,22 +48,22 @@ def die_at(prefix, function):
     return called
 
 def die_between_the_renames(name):
-    if name.startswith(replacement.REPLACED):
-        replacement.Identifier = die_at(replacement.RESTORED, identifier)
+    if name.startswith(restoring.REPLACED):
+        restoring.Identifier = die_at(restoring.RESTORED, identifier)
     return identifier(name)
 
-identifier = replacement.Identifier
+identifier = restoring.Identifier
 match sys.argv.pop(1):
     case "made":
-        archive.load = die
+        dumps.load = die
     case "loaded":
-        archive.accept = die
+        dumps.accept = die
     case "whole":
-        replacement._swap = die
+        restoring._swap = die
     case "half swapped":
-        replacement.Identifier = die_between_the_renames
+        restoring.Identifier = die_between_the_renames
     case "swapped":
-        replacement._drop = die_at(replacement.REPLACED, replacement._drop)
+        restoring._drop = die_at(restoring.REPLACED, restoring._drop)
 main()
 """
 

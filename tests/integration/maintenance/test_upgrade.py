@@ -53,7 +53,7 @@ UNUSUAL = Path("""it's "mine", $HOME""") / ("long" * 30)
 KILLED_AT = """
 import os, shutil, signal, sys
 from pathlib import Path
-from mlpredict.storage import upgrade
+from mlpredict.storage.maintenance import upgrade
 
 def die(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -74,7 +74,7 @@ match moment:
     case "new one in place": upgrade._ask = die
     case "new one has answered": upgrade._remove = die
     case "old one half removed": shutil.rmtree = half_remove
-upgrade.upgrade(None, print, Path(home))
+upgrade.upgrade(None, Path(home))
 """
 
 
@@ -268,8 +268,8 @@ def test_an_upgrade_killed_at_any_moment_is_finished_by_the_next(
 
 def kill_in_pg_upgrade(home: Path) -> None:
     """Kill an upgrade whose pg_upgrade is at work, and goes on."""
-    code = "import sys, pathlib; from mlpredict.storage.upgrade import upgrade; "
-    code += "upgrade(None, print, pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from mlpredict.storage.maintenance.upgrade import upgrade; "
+    code += "upgrade(None, pathlib.Path(sys.argv[1]))"
     process = subprocess.Popen([sys.executable, "-c", code, home], stdout=subprocess.DEVNULL)
     while not list((home / "pg18").glob("upgrade-*/data/pg_upgrade_output.d/*/log")):
         assert process.poll() is None
