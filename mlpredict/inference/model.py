@@ -77,7 +77,7 @@ class Model:
             ModelError: the engine cannot run it, or what it gives is not an answer for every image.
         """
         tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
-        return _answers(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
+        return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
 
     @property
     def workers(self) -> int:
@@ -188,10 +188,10 @@ def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
     outputs = interruptible(lambda: engine.run(tensor))
-    return _answers(outputs[output], PROBE_IMAGES, where)
+    return _rows_for(outputs[output], PROBE_IMAGES, where)
 
 
-def _answers(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
+def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
     """The output itself, where it has something to store for every image."""
     if output.dtype.kind not in NUMBERS:
         raise ModelError(f"{where}: answers with {_kind(output.dtype)}: expected numbers")
