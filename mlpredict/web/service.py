@@ -11,7 +11,7 @@ from itertools import count
 from mlpredict.domain import Prediction, Rejected, Sample, Source
 from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.inference.model import Model
-from mlpredict.inputs.decoding import CarefulDecoder
+from mlpredict.inputs.decoding import SafeDecoder
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.support.logs import get_logger
@@ -45,7 +45,7 @@ class Service:
         self._recorder = recorder
         self._positions = count()
         self._away_until = 0.0
-        self._decoder = CarefulDecoder(model.spec)
+        self._decoder = SafeDecoder(model.spec)
         self._decoders = ThreadPoolExecutor(available_cores(), thread_name_prefix="decode")
         self._batcher = Batcher(
             self._outcomes,
