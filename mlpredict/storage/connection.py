@@ -76,11 +76,11 @@ def place_of(connection: Connection) -> Path | None:
     return connection.root if isinstance(connection, LocalConnection) else None
 
 
-def explain(connection: Connection, error: BaseException | None) -> None:
+def raise_if_full(connection: Connection, error: BaseException | None) -> None:
     """Raise a better error in the place of one whose reason is a full disk."""
     if isinstance(error, DatabaseError) and isinstance(connection, LocalConnection):
-        better = connection.explained(error)
-        if better is not error:
+        better = connection.full_error(error)
+        if better is not None:
             raise better from error
 
 

@@ -113,7 +113,7 @@ class PersistentStore:
             raise error
         lost, self._repository = self._repository, None
         try:
-            lost.explain(error)
+            lost.raise_if_full(error)
         finally:
             lost.close()
 

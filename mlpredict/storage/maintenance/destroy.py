@@ -24,7 +24,7 @@ def destroy(server: LocalServer) -> None:
 
     Raises DatabaseError when a command is using it.
     """
-    with local_server.explained():
+    with local_server.as_database_errors():
         for directory in remains(server):
             if directory.match(ABANDONED):
                 shutil.rmtree(directory)

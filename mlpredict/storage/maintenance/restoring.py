@@ -55,8 +55,8 @@ def restore(server: LocalServer, source: Source, confirm: Callable[[Contents], N
         _require_space(server, source)
         return _replace(server, source, lost)
     except DatabaseError as error:
-        better = disk.explained(error, server.root)
-        if better is error:
+        better = disk.full_error(error, server.root)
+        if better is None:
             raise
         raise DatabaseError(f"{source.name} is not restored: {better.message}", hint="make room") from error
 

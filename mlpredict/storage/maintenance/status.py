@@ -81,7 +81,7 @@ def status_of(dsn: str | None) -> DatabaseStatus:
 
 
 def _local(server: LocalServer) -> DatabaseStatus:
-    with local_server.explained():
+    with local_server.as_database_errors():
         data_directory.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = lifecycle.owner_pid(server)

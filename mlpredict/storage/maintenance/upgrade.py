@@ -75,7 +75,7 @@ def upgrade(old_bindir: Path | None, home: Path | None = None) -> None:
             `pg_upgrade` refuses, or the new database lacks rows. The old one is then as it was.
     """
     new = local_server.locate(home)
-    with local_server.explained():
+    with local_server.as_database_errors():
         found = data_directory.databases(new.root.parent)
         if not found:
             logger.info(f"nothing to upgrade: there is no database in {new.root.parent}")

@@ -27,9 +27,9 @@ from mlpredict.storage.server.local_server import (
     NAME,
     LocalConnection,
     LocalServer,
+    as_database_errors,
     connect,
     conninfo,
-    explained,
     locate,
 )
 from mlpredict.storage.server.postmaster import stop_owner
@@ -38,11 +38,11 @@ from mlpredict.storage.server.starting import bring_up, supervise
 __all__ = [
     "NAME",
     "LocalServer",
+    "as_database_errors",
     "attached",
     "conninfo",
     "ensure_running",
     "exclusively",
-    "explained",
     "is_running",
     "locate",
     "open_connection",
@@ -52,7 +52,7 @@ __all__ = [
     "stop_unused",
 ]
 POLL_SECONDS = 0.005
-FAREWELL_SECONDS = 0.2
+DISCONNECT_SECONDS = 0.2
 """Until the server notices that a client has gone."""
 
 
@@ -61,7 +61,7 @@ def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalCo
 
     Raises DatabaseError with the server's own reason.
     """
-    with explained(server), contextlib.ExitStack() as claimed:
+    with as_database_errors(server), contextlib.ExitStack() as claimed:
         claim = _claim(server)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
@@ -70,7 +70,7 @@ def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalCo
             connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError:
             connection = bring_up(server, autocommit)
-        connection.farewell = partial(_end, claim)
+        connection.on_close = partial(_end, claim)
         claimed.pop_all()
         return connection
 
@@ -79,13 +79,13 @@ def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalCo
 def attached(server: LocalServer) -> Iterator[str]:
     """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
     connection = open_connection(server)
-    farewell, connection.farewell = connection.farewell, None
+    on_close, connection.on_close = connection.on_close, None
     connection.close()  # other programs connect: this one would only take a slot
-    assert farewell is not None
+    assert on_close is not None
     try:
         yield conninfo(server)
     finally:
-        farewell()
+        on_close()
 
 
 @contextlib.contextmanager
@@ -95,14 +95,14 @@ def exclusively(server: LocalServer) -> Iterator[None]:
     Raises DatabaseError when a command is using it.
     """
     with contextlib.ExitStack() as alone:
-        with explained():
+        with as_database_errors():
             own_files.make_root(server.root, server.account)
             alone.enter_context(lease.alone(server.root))
         try:
             yield
         finally:
             if settings.linger_seconds() == 0:
-                with explained():
+                with as_database_errors():
                     stop_owner(server.data)
 
 
@@ -114,7 +114,7 @@ def ensure_running(server: LocalServer) -> str:
 
 def owner_pid(server: LocalServer) -> int | None:
     """The process id of the live server that owns the data directory, answering or not."""
-    with explained():
+    with as_database_errors():
         return postmaster.owner_pid(server.data)
 
 
@@ -128,7 +128,7 @@ def stop(server: LocalServer) -> bool:
 
     Raises DatabaseError when it does not stop within `STOP_SECONDS`.
     """
-    with explained():
+    with as_database_errors():
         if postmaster.owner_pid(server.data) is None:
             return False
         with locks.locked(server.root / "start.lock", wait=True):
@@ -137,12 +137,12 @@ def stop(server: LocalServer) -> bool:
 
 def stop_unused(server: LocalServer) -> bool:
     """The same, but only if no command is using the server. Raises DatabaseError when one is."""
-    with explained(), lease.alone(server.root):
+    with as_database_errors(), lease.alone(server.root):
         return stop_owner(server.data)
 
 
 def _end(claim: Lease) -> None:
-    with explained():
+    with as_database_errors():
         claim.close()
 
 
@@ -162,7 +162,7 @@ def _claim(server: LocalServer) -> Lease:
 
 def stop_unless_used(server: LocalServer) -> None:
     """Stop the server, unless other programs are connected: then the supervisor will."""
-    deadline = time.monotonic() + FAREWELL_SECONDS
+    deadline = time.monotonic() + DISCONNECT_SECONDS
     try:
         with connect(server, dbname="postgres", autocommit=True) as connection:
             while connection.execute(supervisor.CLIENTS).fetchone() != (0,):

@@ -13,7 +13,7 @@ READ_SECONDS = 60.0
 HEAD_BYTES = 64 << 10
 
 
-class PatientOnlySoLong(HttpToolsProtocol):
+class TimeoutProtocol(HttpToolsProtocol):
     """Hangs up when a request's head is too long or too slow, or an answer is not read."""
 
     _head_timer: asyncio.TimerHandle | None = None

@@ -27,7 +27,7 @@ from mlpredict.web.backend import Backend
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.server.logs import prepare_loggers
 from mlpredict.web.server.options import Options
-from mlpredict.web.server.protocol import PatientOnlySoLong
+from mlpredict.web.server.protocol import TimeoutProtocol
 from mlpredict.web.service import Service
 from mlpredict.web.uploads import Memory
 
@@ -90,7 +90,7 @@ class Worker:
         backend = Backend(service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * most))
         config = uvicorn.Config(
             create_app(backend, self.rules),
-            http=PatientOnlySoLong,
+            http=TimeoutProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
