@@ -74,7 +74,7 @@ class Model:
         """The chosen output for pixels of shape (batch, height, width, channels).
 
         Raises:
-            ModelError: the engine cannot run it, or what it gives is not an answer for every image.
+            ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
         tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
         return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)

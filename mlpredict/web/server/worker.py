@@ -68,7 +68,7 @@ class Worker:
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             loaded()
-            runner.run(self._answer(model, store, reads, lambda: up(str(model.identity))))
+            runner.run(self._serve(model, store, reads, lambda: up(str(model.identity))))
 
     def _load(self) -> Model:
         """The one place where the model is loaded."""
@@ -79,7 +79,7 @@ class Worker:
             trusted=self.options.trusted,
         )
 
-    async def _answer(
+    async def _serve(
         self, model: Model, store: PersistentStore, reads: ReadPool, up: Callable[[], None]
     ) -> None:
         run = store.start_run(model.identity, engine=model.engine.name, keep=Keep.ORIGINAL)

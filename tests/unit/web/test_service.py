@@ -115,8 +115,8 @@ def test_requests_that_gather_while_the_model_works_are_one_batch(recorder: type
         model.gate.set()
         return list(await asyncio.gather(first, *others))
 
-    answers = run(model, work)
-    assert [labels(one) for one in answers] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
+    outcomes = run(model, work)
+    assert [labels(one) for one in outcomes] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
     assert model.batches == [1, 3]
     assert recorder.batches == (1, 3)
 
@@ -145,8 +145,8 @@ def test_a_batch_has_a_limit_which_a_request_alone_may_exceed(recorder: type[Rec
         model.gate.set()
         return list(await asyncio.gather(first, *others))
 
-    answers = run(model, work)
-    assert labels(answers[1]) == ["2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
+    outcomes = run(model, work)
+    assert labels(outcomes[1]) == ["2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
     assert recorder.batches == (1, 6, 3, 2)
     assert max(model.batches) == 4
 
@@ -161,8 +161,8 @@ def test_images_of_several_shapes_and_damaged_ones_are_one_batch(recorder: type[
         Source("d", png(3)),
         Source("e", png(99)),
     ]
-    answers = run(model, lambda service: service.predict(sources))
-    assert labels(answers) == ["1.0", "2.0", "not an image", "3.0", "no number"]
+    outcomes = run(model, lambda service: service.predict(sources))
+    assert labels(outcomes) == ["1.0", "2.0", "not an image", "3.0", "no number"]
     assert recorder.batches == (5,)
 
 
