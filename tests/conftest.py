@@ -20,6 +20,7 @@ from psycopg.conninfo import make_conninfo
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.server import lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
+from tests.notices import heard
 from tests.tcp_server import TcpServer
 
 DIGITS = Path(__file__).parent / "digits"
@@ -38,6 +39,13 @@ class Command(Protocol):
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+@pytest.fixture
+def notices() -> Iterator[list[str]]:
+    """What is said to the user while the test runs."""
+    with heard() as texts:
+        yield texts
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +83,7 @@ def public_directory() -> Iterator[Path]:
 def running_server(public_directory: Path) -> Iterator[LocalServer]:
     """The local PostgreSQL of all tests that do not look into its own life."""
     server = local_server.locate(public_directory / "home")
-    lifecycle.ensure_running(server, lambda _text: None)
+    lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)
 

@@ -11,10 +11,6 @@ from mlpredict.storage.server.local_server import LocalServer
 LONG = "long" * 30
 
 
-def silent(text: str) -> None:
-    """No notices."""
-
-
 def make_home() -> Path:
     """A directory every account can enter."""
     directory = Path(tempfile.mkdtemp(prefix="mlpredict-test-")).resolve()

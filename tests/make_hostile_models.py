@@ -18,6 +18,7 @@ from typing import Any
 from mlpredict.domain import EngineName
 from mlpredict.errors import ModelError
 from mlpredict.inference.model import load_model
+from tests.notices import heard
 
 # What code leaves in the folder when it runs.
 MARKER = "code-ran"
@@ -41,11 +42,9 @@ def main(folder: Path) -> None:
 
 def what_is_said(path: Path, *, trusted: bool) -> str:
     """The error that loading ends in, or what is said meanwhile."""
-    notices: list[str] = []
     try:
-        load_model(
-            path, engine=EngineName.TENSORFLOW, cache=path.parent, notify=notices.append, trusted=trusted
-        )
+        with heard() as notices:
+            load_model(path, engine=EngineName.TENSORFLOW, cache=path.parent, trusted=trusted)
     except ModelError as error:
         return error.message
     return "\n".join(notices)

@@ -41,6 +41,9 @@ def run(arguments: Sequence[str]) -> int:
         status = report(error)
     except KeyboardInterrupt:
         status = report(Interrupted("interrupted"))
+    finally:
+        if log_handler := sys.modules.get("mlpredict.cli.log_handler"):
+            log_handler.stop_listening()
     return status
 
 

@@ -25,7 +25,7 @@ def init_db(
     from mlpredict.storage.migrations import migrate
 
     chosen = chosen_format(format_, as_json)
-    with open_connection(dsn or settings.dsn(), talk.notice) as connection:
+    with open_connection(dsn or settings.dsn()) as connection:
         report = migrate(connection)
         where = describe(connection)
     if report.adopted_inputs or report.adopted_predictions:

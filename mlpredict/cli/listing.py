@@ -123,7 +123,7 @@ def list_predictions(
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT
-    with open_repository(dsn or settings.dsn(), talk.notice) as repository:
+    with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
         # Closing stops the database, where nobody reads on.
         if chosen in (Format.JSON, Format.JSONL):

@@ -15,6 +15,10 @@ from mlpredict.errors import UsageError
 
 def _set_quiet(given: bool) -> bool:
     talk.quiet = talk.quiet or given
+    # Every command that does something has this option, and --help ends before it is looked at.
+    from mlpredict.cli import log_handler
+
+    log_handler.listen()
     return given
 
 

@@ -31,7 +31,7 @@ MOST_NUMBERS = 200
 
 def print_portrait(detail: PredictionDetail) -> None:
     """Print everything about a prediction for a person."""
-    facts = Group(_facts(detail), Text(), _answer(detail))
+    facts = Group(_facts(detail), Text(), _prediction(detail))
     portrait = Table.grid(padding=(0, 3))
     portrait.add_column(width=PICTURE_COLUMNS)
     portrait.add_row(_picture(detail), facts)
@@ -63,7 +63,7 @@ def _facts(detail: PredictionDetail) -> Table:
     return facts
 
 
-def _answer(detail: PredictionDetail) -> RenderableType:
+def _prediction(detail: PredictionDetail) -> RenderableType:
     output = detail.record.prediction
     ranked = stored_classes(output, detail.task, detail.activation, detail.labels)
     if ranked is None:

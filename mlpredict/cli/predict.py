@@ -223,7 +223,6 @@ def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limit
         path or settings.model_path(),
         engine=engine,
         cache=settings.cache_home(),
-        notify=talk.notice,
         examples=lambda spec: examples(named, spec, limits),
         trusted=trusted,
     )
@@ -234,4 +233,4 @@ def _store(dsn: str | None, no_store: bool, retry: float) -> AbstractContextMana
         return nullcontext()
     from mlpredict.storage.retrying import open_store
 
-    return open_store(dsn or settings.dsn(), talk.notice, retry=retry)
+    return open_store(dsn or settings.dsn(), retry=retry)

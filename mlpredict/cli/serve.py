@@ -79,7 +79,7 @@ def serve(
         verbose=verbose,
     )
     with _quiet_libraries():
-        status = run(options, talk, garbage.collect_from_here)
+        status = run(options, garbage.collect_from_here)
     if status:
         raise typer.Exit(status)
 

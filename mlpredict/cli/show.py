@@ -18,7 +18,7 @@ from mlpredict.cli.options import (
     chosen_format,
 )
 from mlpredict.cli.stdout import stdout_is_terminal
-from mlpredict.cli.talk import Problems, talk
+from mlpredict.cli.talk import Problems
 from mlpredict.domain import FIELDS, Format
 from mlpredict.errors import NotFound, UsageError
 
@@ -70,7 +70,7 @@ def show(
 
     problems = Problems()
     details = []
-    with open_repository(dsn or settings.dsn(), talk.notice) as repository:
+    with open_repository(dsn or settings.dsn()) as repository:
         for prediction_id in ids:
             with problems.told(NotFound):
                 details.append(repository.detail(prediction_id))

@@ -28,9 +28,12 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
 from mlpredict.inference.trust import require_trust
+from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = get_logger(__name__)
 
 
 # Raised when the same model would come out differently; what older versions cached is then rebuilt.
@@ -57,7 +60,6 @@ def compiled_model(
     name: str,
     cache: Path,
     examples: Callable[[Signature], NDArray[Any]],
-    notify: Callable[[str], None],
     *,
     trusted: bool = False,
 ) -> Compiled:
@@ -75,14 +77,14 @@ def compiled_model(
     if (cached := entry.read()) is not None:
         require_trust(cached.danger, str(files.path), trusted=trusted)
         return cached
-    notify(f"preparing {name} for LiteRT, once; this takes a few seconds")
+    logger.info(f"preparing {name} for LiteRT, once; this takes a few seconds")
     compiled = _compile_in_process(files, examples, trusted=trusted)
     try:
         entry.write(compiled)
     except OSError as error:
-        notify(f"the prepared model cannot be kept in {cache}: {error.strerror}")
+        logger.warning(f"the prepared model cannot be kept in {cache}: {error.strerror}")
     if compiled.reason is not None:
-        notify(f"{name} runs on TensorFlow: {compiled.reason}")
+        logger.info(f"{name} runs on TensorFlow: {compiled.reason}")
     return compiled
 
 

@@ -23,7 +23,7 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.compilation import TOLERANCE, signature_message
 from mlpredict.inference.engines import LiteRtEngine
 from mlpredict.inference.outputs import NUMBERS
-from mlpredict.inference.tensorflow_model import ReferenceModel, load_reference
+from mlpredict.inference.tensorflow_model import TensorFlowModel, load_tensorflow_model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,18 +37,18 @@ def main() -> None:
 
     A third says that it is trusted to do more than compute.
     """
-    answers = _own_stdout()
+    messages = _own_stdout()
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
     try:
-        reference = load_reference(path, str(path), trusted=sys.argv[3:] == ["trusted"])
-        _send(answers, signature_message(reference.signature))
+        tensorflow_model = load_tensorflow_model(path, str(path), trusted=sys.argv[3:] == ["trusted"])
+        _send(messages, signature_message(tensorflow_model.signature))
         examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
-        outcome = _outcome(reference, examples, folder)
+        outcome = _outcome(tensorflow_model, examples, folder)
     except ModelError as error:
-        _send(answers, {"error": error.message, "hint": error.hint})
+        _send(messages, {"error": error.message, "hint": error.hint})
         return
-    _send(answers, {**outcome, "danger": reference.danger})
+    _send(messages, {**outcome, "danger": tensorflow_model.danger})
 
 
 def _end_with(parent: int, folder: Path) -> None:
@@ -61,28 +61,28 @@ def _end_with(parent: int, folder: Path) -> None:
 
 def _own_stdout() -> io.FileIO:
     """Standard output for this protocol alone: the converter prints there as well."""
-    answers = io.FileIO(os.dup(1), "w")
+    messages = io.FileIO(os.dup(1), "w")
     os.dup2(2, 1)
-    return answers
+    return messages
 
 
-def _send(answers: io.FileIO, message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message).encode() + b"\n")
+def _send(messages: io.FileIO, message: dict[str, Any]) -> None:
+    messages.write(json.dumps(message).encode() + b"\n")
 
 
-def _outcome(reference: ReferenceModel, examples: NDArray[Any], folder: Path) -> dict[str, Any]:
-    expected = reference.run(examples)
-    if largest_difference(expected, reference.run(examples)) > TOLERANCE:
+def _outcome(tensorflow_model: TensorFlowModel, examples: NDArray[Any], folder: Path) -> dict[str, Any]:
+    expected = tensorflow_model.run(examples)
+    if largest_difference(expected, tensorflow_model.run(examples)) > TOLERANCE:
         return _refused("it answers the same image differently every time")
     try:
-        flatbuffer = _convert(reference, folder)
+        flatbuffer = _convert(tensorflow_model, folder)
     except Exception as error:  # noqa: BLE001 - the converter raises many kinds, some of them private
         return _refused(_conversion_failure(error))
     try:
-        answered = LiteRtEngine(flatbuffer, "the converted model").run(examples)
+        actual = LiteRtEngine(flatbuffer, "the converted model").run(examples)
     except ModelError as error:
         return _refused(error.message)
-    difference = largest_difference(expected, answered)
+    difference = largest_difference(expected, actual)
     if np.isnan(difference):
         return _refused("LiteRT's answers cannot be compared with TensorFlow's")
     if difference > TOLERANCE:
@@ -96,22 +96,22 @@ def _refused(reason: str, difference: float | None = None) -> dict[str, Any]:
     return {"reason": reason, "difference": known}
 
 
-def _convert(reference: ReferenceModel, folder: Path) -> bytes:
+def _convert(tensorflow_model: TensorFlowModel, folder: Path) -> bytes:
     import tensorflow as tf
 
-    saved_model, key = reference.export(folder)
+    saved_model, key = tensorflow_model.export(folder)
     converter = tf.lite.TFLiteConverter.from_saved_model(str(saved_model), signature_keys=[key])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     flatbuffer: bytes = converter.convert()
     return flatbuffer
 
 
-def largest_difference(expected: list[NDArray[Any]], answered: list[NDArray[Any]]) -> float:
+def largest_difference(expected: list[NDArray[Any]], actual: list[NDArray[Any]]) -> float:
     """Largest difference of any number: absolute for outputs up to 1, relative to the largest above."""
-    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in answered]:
+    if [tensor.shape for tensor in expected] != [tensor.shape for tensor in actual]:
         return float("nan")
     differences = []
-    for wanted, got in zip(expected, answered, strict=True):
+    for wanted, got in zip(expected, actual, strict=True):
         if wanted.dtype.kind not in NUMBERS or got.dtype.kind not in NUMBERS:
             same = wanted.dtype == got.dtype and np.array_equal(wanted, got)
             differences.append(0.0 if same else float("nan"))

@@ -178,7 +178,7 @@ def _dequantised(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
 
 
 class TensorFlowEngine:
-    """A model on TensorFlow itself: the reference, four seconds to start."""
+    """A model on TensorFlow itself, which other engines are measured by: four seconds to start."""
 
     name = EngineName.TENSORFLOW
 
@@ -188,12 +188,12 @@ class TensorFlowEngine:
         Raises:
             ModelError: TensorFlow cannot load it, or it would do more than compute and is not trusted.
         """
-        from mlpredict.inference.tensorflow_model import load_reference
+        from mlpredict.inference.tensorflow_model import load_tensorflow_model
 
         with quiet_stderr():
-            self._reference = load_reference(path, where, trusted=trusted)
-        self.signature = self._reference.signature
-        self.danger = self._reference.danger
+            self._model = load_tensorflow_model(path, where, trusted=trusted)
+        self.signature = self._model.signature
+        self.danger = self._model.danger
 
     @property
     def workers(self) -> int:
@@ -203,7 +203,7 @@ class TensorFlowEngine:
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch."""
         with quiet_stderr():
-            return self._reference.run(tensor)
+            return self._model.run(tensor)
 
 
 def _first_line(error: BaseException) -> str:

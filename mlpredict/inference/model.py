@@ -30,9 +30,12 @@ from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
 from mlpredict.inference.signature import Signature, image_spec, output_index, random_pixels, to_tensor
 from mlpredict.support.ahead import interruptible
+from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+logger = get_logger(__name__)
 
 PROBE_IMAGES = 4
 # The side in pixels of the images that a model which takes any size is tried on.
@@ -71,10 +74,10 @@ class Model:
         """The chosen output for pixels of shape (batch, height, width, channels).
 
         Raises:
-            ModelError: the engine cannot run it, or what it gives is not an answer for every image.
+            ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
         tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
-        return _answers(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
+        return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
 
     @property
     def workers(self) -> int:
@@ -93,7 +96,6 @@ def load_model(
     *,
     engine: EngineName,
     cache: Path,
-    notify: Callable[[str], None],
     examples: Examples = no_examples,
     trusted: bool = False,
 ) -> Model:
@@ -108,7 +110,7 @@ def load_model(
     """
     files = open_model(path)
     sidecar = read_sidecar(files)
-    running = _engine(files, sidecar, engine, cache, notify, examples, trusted=trusted)
+    running = _engine(files, sidecar, engine, cache, examples, trusted=trusted)
     where = str(path)
     spec = image_spec(running.signature, sidecar.preprocessing, where)
     output = output_index(running.signature, sidecar.output, where)
@@ -121,7 +123,6 @@ def _engine(
     sidecar: Sidecar,
     wanted: EngineName,
     cache: Path,
-    notify: Callable[[str], None],
     examples: Examples,
     *,
     trusted: bool,
@@ -130,40 +131,38 @@ def _engine(
     if not litert_is_installed():
         if wanted is EngineName.LITERT or files.format is ModelFormat.TFLITE:
             raise ModelError(f"{where}: there is no LiteRT for this platform to run it")
-        return _on_tensorflow(where, files, notify, trusted=trusted)
+        return _on_tensorflow(where, files, trusted=trusted)
     if files.format is ModelFormat.TFLITE:
         if wanted is EngineName.TENSORFLOW:
             raise ModelError(f"{where}: a .tflite file runs on LiteRT only")
         return LiteRtEngine(files.path.read_bytes(), where)
     if wanted is EngineName.TENSORFLOW:
-        return _on_tensorflow(where, files, notify, trusted=trusted)
+        return _on_tensorflow(where, files, trusted=trusted)
 
     def example_tensors(signature: Signature) -> NDArray[Any]:
         spec = image_spec(signature, sidecar.preprocessing, where)
         return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
 
     compiled = compiled_model(
-        files, _name(files, sidecar), cache / "models", example_tensors, notify, trusted=trusted
+        files, _name(files, sidecar), cache / "models", example_tensors, trusted=trusted
     )
     if compiled.flatbuffer is not None:
-        _warn(compiled.danger, where, notify)
+        _warn(compiled.danger, where)
         return LiteRtEngine(compiled.flatbuffer, where)
     if wanted is EngineName.LITERT:
         raise ModelError(f"{where}: LiteRT cannot run it: {compiled.reason}")
-    return _on_tensorflow(where, files, notify, trusted=trusted)
+    return _on_tensorflow(where, files, trusted=trusted)
 
 
-def _on_tensorflow(
-    where: str, files: ModelFiles, notify: Callable[[str], None], *, trusted: bool
-) -> TensorFlowEngine:
+def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> TensorFlowEngine:
     engine = TensorFlowEngine(files.path, where, trusted=trusted)
-    _warn(engine.danger, where, notify)
+    _warn(engine.danger, where)
     return engine
 
 
-def _warn(danger: str | None, where: str, notify: Callable[[str], None]) -> None:
+def _warn(danger: str | None, where: str) -> None:
     if danger is not None:
-        notify(f"warning: {where}: {danger}")
+        logger.warning(f"warning: {where}: {danger}")
 
 
 def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
@@ -189,10 +188,10 @@ def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
     outputs = interruptible(lambda: engine.run(tensor))
-    return _answers(outputs[output], PROBE_IMAGES, where)
+    return _rows_for(outputs[output], PROBE_IMAGES, where)
 
 
-def _answers(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
+def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
     """The output itself, where it has something to store for every image."""
     if output.dtype.kind not in NUMBERS:
         raise ModelError(f"{where}: answers with {_kind(output.dtype)}: expected numbers")

@@ -22,8 +22,8 @@ SIGNATURE_KEYS = ("serving_default", "serve")
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceModel:
-    """What TensorFlow makes of a model; its answers are what every other engine is measured by."""
+class TensorFlowModel:
+    """What TensorFlow makes of a model; its outputs are what every other engine is measured by."""
 
     where: str
     signature: Signature
@@ -48,7 +48,7 @@ class ReferenceModel:
         return self.write(folder)
 
 
-def load_reference(path: Path, where: str, *, trusted: bool) -> ReferenceModel:
+def load_tensorflow_model(path: Path, where: str, *, trusted: bool) -> TensorFlowModel:
     """Load a SavedModel folder, or a `.keras` or `.h5` file.
 
     One that would do more than compute is loaded only if it is `trusted`.
@@ -78,7 +78,7 @@ def _danger_in_saved_model(folder: Path) -> str | None:
     return danger_in_graphs(SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs)
 
 
-def _load_saved_model(path: Path, where: str, danger: str | None) -> ReferenceModel:
+def _load_saved_model(path: Path, where: str, danger: str | None) -> TensorFlowModel:
     import tensorflow as tf
 
     loaded = tf.saved_model.load(str(path))
@@ -95,13 +95,13 @@ def _load_saved_model(path: Path, where: str, danger: str | None) -> ReferenceMo
 
     def call(tensor: Any) -> list[Any]:
         # `loaded` owns the variables: the function alone would let them be collected.
-        answer = loaded.signatures[key](**{inputs[0].name: tf.constant(tensor)})
-        return [answer[name] for name in names]
+        computed = loaded.signatures[key](**{inputs[0].name: tf.constant(tensor)})
+        return [computed[name] for name in names]
 
-    return ReferenceModel(where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key))
+    return TensorFlowModel(where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key))
 
 
-def _load_keras(path: Path, where: str, danger: str | None) -> ReferenceModel:
+def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
     import tensorflow as tf
 
     model: Any = tf.keras.models.load_model(str(path), compile=False, safe_mode=danger is None)
@@ -109,26 +109,26 @@ def _load_keras(path: Path, where: str, danger: str | None) -> ReferenceModel:
     outputs = tuple(_tensor_spec(f"output_{n}", tensor) for n, tensor in enumerate(model.outputs))
     input_signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in inputs]
 
-    def answer_by_name(*tensors: Any) -> Any:
+    def outputs_by_name(*tensors: Any) -> Any:
         # Augmentation layers such as RandomFlip act at inference too, unless they are told not to.
-        answer = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
-        return {f"output_{n}": tensor for n, tensor in enumerate(tf.nest.flatten(answer))}
+        computed = model(tensors[0] if len(tensors) == 1 else list(tensors), training=False)
+        return {f"output_{n}": tensor for n, tensor in enumerate(tf.nest.flatten(computed))}
 
-    serve = tf.function(answer_by_name, input_signature=input_signature)
+    serve = tf.function(outputs_by_name, input_signature=input_signature)
 
     def call(tensor: Any) -> list[Any]:
-        answer = serve(tf.constant(tensor))
-        return [answer[spec.name] for spec in outputs]
+        computed = serve(tf.constant(tensor))
+        return [computed[spec.name] for spec in outputs]
 
     def export(folder: Path) -> tuple[Path, str]:
         target = folder / "saved_model"
         archive = tf.keras.export.ExportArchive()
         archive.track(model)
-        archive.add_endpoint(SIGNATURE_KEYS[1], answer_by_name, input_signature=input_signature)
+        archive.add_endpoint(SIGNATURE_KEYS[1], outputs_by_name, input_signature=input_signature)
         archive.write_out(str(target), verbose=False)
         return target, SIGNATURE_KEYS[0]
 
-    return ReferenceModel(where, Signature(inputs, outputs), danger, call, export)
+    return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export)
 
 
 def _as_numpy(tensor: Any) -> NDArray[Any]:

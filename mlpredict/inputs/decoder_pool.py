@@ -37,7 +37,7 @@ Question = tuple[Sequence[str | bytes], ImageSpec, Limits]
 COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
 # While a process decodes one chunk, others lie ready for it.
 CHUNKS_EACH = 3
-# A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its answers.
+# A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its results.
 PIPE_BYTES = 1 << 20
 # For the C library: large pieces of memory go back to the system as soon as they are free. Scattered
 # ones would add up to a process's limit.
@@ -46,7 +46,7 @@ GIVING_BACK = {
     "MALLOC_MMAP_THRESHOLD_": str(8 << 20),
     "MALLOC_TRIM_THRESHOLD_": str(16 << 20),
 }
-# What is raised on this side when a process has ended before it answered.
+# What is raised on this side when a process has ended before it sent a result.
 ENDED = (EOFError, ConnectionError, pickle.UnpicklingError)
 
 
@@ -94,29 +94,29 @@ class Decoders:
             process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec, limits))
             asked.append((process, chunk))
             if len(asked) >= CHUNKS_EACH * len(self._processes):
-                yield from _answered(*asked.popleft())
+                yield from _results_of(*asked.popleft())
         while asked:
-            yield from _answered(*asked.popleft())
+            yield from _results_of(*asked.popleft())
 
     def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
         """Decode a source, with content or without, while nothing else is asked for."""
         (process, *_) = self._processes
         process.ask(([source.filename if source.content is None else source.content], spec, limits))
-        ((item,),) = _answered(process, [(position, source)])
+        ((item,),) = _results_of(process, [(position, source)])
         return item
 
 
-def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
-    """A chunk with its answers, in the parts they come in."""
+def _results_of(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
+    """The items of a chunk, decoded, in the parts they come in."""
     from mlpredict.inputs.image import as_sample
 
     waiting = iter(chunk)
-    for part in process.answers():
+    for part in process.results():
         items: list[Sample | Rejected] = []
-        for answer in part:
+        for decoded in part:
             while not isinstance(item := next(waiting), tuple):
                 items.append(item)
-            items.append(as_sample(*item, answer))
+            items.append(as_sample(*item, decoded))
         yield items
     if rest := [item for item in waiting if not isinstance(item, tuple)]:
         yield rest
@@ -125,13 +125,13 @@ def _answered(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejecte
 class _Process:
     """One process; another takes its place when it ends untimely."""
 
-    def __init__(self, command: Sequence[str], turns: int | None) -> None:
-        self._inherited = () if turns is None else (turns,)
-        self._command = [*command, *(f"--turns={number}" for number in self._inherited)]
-        self._unanswered: deque[Question] = deque()
+    def __init__(self, command: Sequence[str], lock: int | None) -> None:
+        self._inherited = () if lock is None else (lock,)
+        self._command = [*command, *(f"--lock={number}" for number in self._inherited)]
+        self._pending: deque[Question] = deque()
         self._process: subprocess.Popen[bytes] | None
         self._requests: IO[bytes]
-        self._answers: IO[bytes]
+        self._results: IO[bytes]
         self._start()
 
     @property
@@ -140,13 +140,13 @@ class _Process:
         return None if self._process is None else self._process.pid
 
     def ask(self, question: Question) -> None:
-        """Have files decoded; the answers come in the order of the questions."""
-        self._unanswered.append(question)
+        """Have files decoded; the results come in the order of the questions."""
+        self._pending.append(question)
         self._send(question)
 
-    def answers(self) -> Iterator[list[Decoded | str]]:
+    def results(self) -> Iterator[list[Decoded | str]]:
         """What became of the files that were asked for first, in as many parts as it comes in."""
-        files, spec, limits = self._unanswered.popleft()
+        files, spec, limits = self._pending.popleft()
         left = list(files)
         while left and (part := self._next_part()):
             del left[: len(part)]
@@ -160,8 +160,8 @@ class _Process:
         self._restart()
         # One of them is to blame, and the others are none the worse for it.
         for file in left:
-            yield [self._answer_alone(file, spec, limits)]
-        for question in self._unanswered:
+            yield [self._decode_alone(file, spec, limits)]
+        for question in self._pending:
             self._send(question)
 
     def end(self) -> int:
@@ -169,19 +169,19 @@ class _Process:
         if self._process is None:
             return 0
         self._process.kill()
-        for pipe in (self._requests, self._answers):
+        for pipe in (self._requests, self._results):
             # What it was not to be told any more is of no interest.
             with suppress(ConnectionError):
                 pipe.close()
         return self._process.wait()
 
-    def _answer_alone(self, file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
+    def _decode_alone(self, file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
         self._send(([file], spec, limits))
         try:
-            (answer,) = self._receive()
+            (decoded,) = self._receive()
         except ENDED:
             return _reason(self._restart(), limits)
-        return answer
+        return decoded
 
     def _start(self) -> None:
         self._has_started = False
@@ -200,12 +200,12 @@ class _Process:
             )
         except OSError:
             # It is the same as one that ends at once.
-            self._process, self._requests, self._answers = None, io.BytesIO(), io.BytesIO()
+            self._process, self._requests, self._results = None, io.BytesIO(), io.BytesIO()
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        self._process, self._requests, self._answers = process, process.stdin, process.stdout
-        _enlarge(self._answers)
+        self._process, self._requests, self._results = process, process.stdin, process.stdout
+        _enlarge(self._results)
 
     def _restart(self) -> int:
         status = self.end()
@@ -213,13 +213,13 @@ class _Process:
         return status
 
     def _send(self, question: Question) -> None:
-        # A process that has ended by now is found out by the answer it does not give.
+        # A process that has ended by now is found out by the result it does not give.
         with suppress(ConnectionError):
             pickle.dump(question, self._requests, pickle.HIGHEST_PROTOCOL)
             self._requests.flush()
 
     def _next_part(self) -> list[Decoded | str] | None:
-        """Some answers; None when there will not be any more."""
+        """Some results; None when there will not be any more."""
         try:
             return self._receive()
         except ENDED:
@@ -228,11 +228,11 @@ class _Process:
     def _receive(self) -> list[Decoded | str]:
         if not self._has_started:
             self._has_started = self._load()
-        answer: list[Decoded | str] = self._load()
-        return answer
+        decoded: list[Decoded | str] = self._load()
+        return decoded
 
     def _load(self) -> Any:
-        return pickle.load(self._answers)  # noqa: S301 - the other end is this program
+        return pickle.load(self._results)  # noqa: S301 - the other end is this program
 
 
 def _decoded_here(
@@ -246,7 +246,7 @@ def _decoded_here(
 
 @cache
 def _lock_file() -> int | None:
-    """The file that all decoders of this process lock to take turns, where the system has such locks.
+    """The file that all decoders of this process lock for a large image, where the system has such locks.
 
     It is open as long as this process lives.
     """

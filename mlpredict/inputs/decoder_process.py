@@ -1,8 +1,8 @@
-"""A process that decodes: requests on its standard input, answers on its standard output.
+"""A process that decodes: requests on its standard input, results on its standard output.
 
 It begins with a pickled True. A request is a pickled triple: file names, or the bytes of what has none,
-an `ImageSpec` and the `Limits`. Its answer are lists that together hold a `Decoded` or a reason for each.
-The end of the requests is the end of the process, also when whoever sent them was killed. `decoders`
+an `ImageSpec` and the `Limits`. Its results are lists that together hold a `Decoded` or a reason for each.
+The end of the requests is the end of the process, also when whoever sent them was killed. `decoder_pool`
 starts these processes and says why they are some.
 
 Here the system keeps the limits: of memory, and of processor time, which ends the process.
@@ -26,22 +26,22 @@ from mlpredict.inputs.limits import Limits
 
 # What Python, Pillow and numpy take themselves, at most.
 OWN_BYTES = 70_000_000
-# What is answered at a time.
+# What is sent at a time.
 PART_BYTES = 4 << 20
-TURNS = "--turns="
+LOCK = "--lock="
 
 
 def main() -> None:
-    """Answer requests until there are no more, or nobody is there to read the answers."""
+    """Decode what is asked for until the requests end, or nobody is there to read the results."""
     with suppress(BrokenPipeError):
-        _answer_requests()
+        _serve_requests()
 
 
-def _answer_requests() -> None:
-    answers = _own_stdout()
+def _serve_requests() -> None:
+    results = _own_stdout()
     # What is imported by now stays: the collector need not look through it again.
     gc.freeze()
-    _send(answers, True)
+    _send(results, True)
     limited: Limits | None = None
     while True:
         try:
@@ -51,27 +51,27 @@ def _answer_requests() -> None:
         if limits != limited:
             _limit_memory(limits)
             limited = limits
-        _answer(answers, files, spec, limits)
+        _decode_files(results, files, spec, limits)
 
 
-def _answer(
-    answers: io.BufferedWriter, files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+def _decode_files(
+    results: io.BufferedWriter, files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
 ) -> None:
-    """Send answers by the list, closed when it is heavy: what waits for others takes up memory."""
+    """Send results by the list, closed when it is large: what waits for others takes up memory."""
     part: list[Decoded | str] = []
     weight = 0
-    turns = partial(_turn, limits)
+    one_at_a_time = partial(_one_at_a_time, limits)
     for file in files:
         source = Source(file) if isinstance(file, str) else Source("", file)
         _limit_time(limits.seconds)
-        part.append(decode_source(source, spec, limits, turns))
+        part.append(decode_source(source, spec, limits, one_at_a_time))
         if isinstance(part[-1], Decoded):
             weight += len(part[-1].content) + len(part[-1].pixels)
         if weight >= PART_BYTES:
-            _send(answers, part)
+            _send(results, part)
             part, weight = [], 0
     if part:
-        _send(answers, part)
+        _send(results, part)
 
 
 if hasattr(signal, "setitimer"):
@@ -106,18 +106,18 @@ def _limit_memory(limits: Limits) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (wanted, most))
 
 
-def _turns_from(arguments: list[str]) -> int | None:
-    """The descriptor of the file whose lock is the turn, where processes take turns."""
-    return next((int(a.removeprefix(TURNS)) for a in arguments if a.startswith(TURNS)), None)
+def _lock_from(arguments: list[str]) -> int | None:
+    """The descriptor of the file that processes lock to decode one at a time."""
+    return next((int(a.removeprefix(LOCK)) for a in arguments if a.startswith(LOCK)), None)
 
 
 @contextmanager
-def _turn(limits: Limits) -> Iterator[None]:
-    """A block that one process at a time is in. A process that ends gives its turn back."""
+def _one_at_a_time(limits: Limits) -> Iterator[None]:
+    """A block that one process at a time is in. A process that ends lets another one in."""
     # What failed before may hang together in circles, and holds pixels until they are found.
     gc.collect()
     _limit_memory(limits)
-    descriptor = _turns_from(sys.argv)
+    descriptor = _lock_from(sys.argv)
     if descriptor is None:
         yield
         return
@@ -130,16 +130,16 @@ def _turn(limits: Limits) -> Iterator[None]:
         lockf(descriptor, LOCK_UN)
 
 
-def _send(answers: io.BufferedWriter, message: object) -> None:
-    pickle.dump(message, answers, pickle.HIGHEST_PROTOCOL)
-    answers.flush()
+def _send(results: io.BufferedWriter, message: object) -> None:
+    pickle.dump(message, results, pickle.HIGHEST_PROTOCOL)
+    results.flush()
 
 
 def _own_stdout() -> io.BufferedWriter:
-    """Standard output for the answers alone, whatever a decoder's library may print there."""
-    answers = open(os.dup(1), "wb")  # noqa: SIM115 - it is open as long as the process lives
+    """Standard output for the results alone, whatever a decoder's library may print there."""
+    results = open(os.dup(1), "wb")  # noqa: SIM115 - it is open as long as the process lives
     os.dup2(2, 1)
-    return answers
+    return results
 
 
 if __name__ == "__main__":

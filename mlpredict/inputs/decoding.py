@@ -23,11 +23,11 @@ MANY_FILES = 64
 MANY_BYTES = 4 << 20
 # Smaller files than this, on average, one process decodes as fast as the others store them.
 LARGE_FILE_BYTES = 32 << 10
-# What a process is given at a time: an answer should fit into a pipe.
+# What a process is given at a time: a result should fit into a pipe.
 CHUNK_FILES = 64
 CHUNK_BYTES = 1 << 19
 # What the names of a chunk may add up to, in characters. Chunks that wait fit into a pipe then, and asking
-# never waits for a process that waits for its answer to be read.
+# never waits for a process that waits for its result to be read.
 CHUNK_NAMES = 2048
 # No file system has a longer path.
 LONGEST_NAME = 4096
@@ -48,7 +48,7 @@ def decode_all(
     numbered = enumerate(found)
     first = list(islice(numbered, MANY_FILES))
     first_bytes = sum(_file_size(item) for _, item in first)
-    with CarefulDecoder(spec, limits) as here:
+    with SafeDecoder(spec, limits) as here:
         if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
             for position, item in first:
                 yield here.decode(position, item) if isinstance(item, Source) else item
@@ -104,7 +104,7 @@ def _file_size(item: Source | Rejected) -> int:
         return 0
 
 
-def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: CarefulDecoder) -> Iterator[Item]:
+def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: SafeDecoder) -> Iterator[Item]:
     """Files that a process can be asked for; anything else is decoded now."""
     for position, item in numbered:
         if isinstance(item, Rejected):
@@ -140,7 +140,7 @@ class _Chunks:
         self._size = max(1, min(CHUNK_FILES, CHUNK_BYTES // (1 + mean)))
 
 
-class CarefulDecoder:
+class SafeDecoder:
     """Decodes what is harmless in this process, and anything else in one that it starts for it.
 
     Any thread may use it; what is not harmless is decoded one at a time. Use it in a `with` statement,
@@ -150,8 +150,8 @@ class CarefulDecoder:
     def __init__(self, spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> None:
         self._spec = spec
         self._limits = limits
-        self._apart: Decoders | None = None
-        self._turn = threading.Lock()
+        self._decoders: Decoders | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -163,8 +163,8 @@ class CarefulDecoder:
 
     def close(self) -> None:
         """End the process that was started."""
-        if self._apart is not None:
-            self._apart.close()
+        if self._decoders is not None:
+            self._decoders.close()
 
     def decode(self, position: int, source: Source) -> Sample | Rejected:
         """Decode a source."""
@@ -173,9 +173,9 @@ class CarefulDecoder:
         decoded = decode_if_harmless(position, source, self._spec, self._limits)
         if decoded is not None:
             return decoded
-        with self._turn:
-            if self._apart is None:
+        with self._lock:
+            if self._decoders is None:
                 from mlpredict.inputs.decoder_pool import Decoders
 
-                self._apart = Decoders(1)
-            return self._apart.decode_one(position, source, self._spec, self._limits)
+                self._decoders = Decoders(1)
+            return self._decoders.decode_one(position, source, self._spec, self._limits)

@@ -17,8 +17,8 @@ from PIL import Image, ImageOps
 
 from mlpredict.domain import Fit, ImageSpec, Rejected, Resize, Sample, Source
 from mlpredict.inputs.limits import (
-    HEAVY_BYTES,
     JPEG_FORMATS,
+    ONE_AT_A_TIME_BYTES,
     USUAL_LIMITS,
     Limits,
     check_memory,
@@ -67,12 +67,12 @@ HARMLESS_PIXELS = 16 << 20
 AT_ONCE = nullcontext()
 
 
-# What a heavy image waits for, where others are decoded at the same time.
-Turns = Callable[[], AbstractContextManager[None]]
+# The block that a large image is decoded in, where others are decoded at the same time.
+OneAtATime = Callable[[], AbstractContextManager[None]]
 
 
-class Heavy(Exception):
-    """The image may take long or much memory, and is not to be decoded in this process."""
+class NeedsProcess(Exception):
+    """The image may take long or much memory: a process of its own has to decode it."""
 
 
 class Decoded(NamedTuple):
@@ -95,12 +95,12 @@ def decode(
 
 
 def decode_source(
-    source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS, turns: Turns = nullcontext
+    source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS, one_at_a_time: OneAtATime = nullcontext
 ) -> Decoded | str:
     """The same without numpy; the reason where there is no image."""
     try:
         content = read(source, limits.max_bytes)
-        return _Job(content, spec, limits, turns).decoded()
+        return _Job(content, spec, limits, one_at_a_time).decoded()
     except Unusable as unusable:
         return str(unusable)
 
@@ -112,7 +112,7 @@ def decode_if_harmless(
     try:
         content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
         decoded = _Job(content, spec, limits, nullcontext, only_harmless=True).decoded()
-    except (Heavy, TooManyBytes):
+    except (NeedsProcess, TooManyBytes):
         return None
     except Unusable as unusable:
         return Rejected(position, source, str(unusable))
@@ -136,7 +136,7 @@ class _Job(NamedTuple):
     content: bytes
     spec: ImageSpec
     limits: Limits
-    turns: Turns
+    one_at_a_time: OneAtATime
     only_harmless: bool = False
 
     def decoded(self) -> Decoded:
@@ -144,16 +144,16 @@ class _Job(NamedTuple):
 
         Raises:
             Unusable: with the reason.
-            Heavy: it takes more than is allowed here.
+            NeedsProcess: it takes more than is allowed here.
         """
         format_ = None
         if self.only_harmless and not _begins_harmless(self.content):
-            raise Heavy
+            raise NeedsProcess
         try:
             with open_image(self.content, self.limits) as image:
                 format_ = image.format
                 return self._decoded(image)
-        except (Unusable, Heavy):
+        except (Unusable, NeedsProcess):
             raise
         except Exception as error:
             from mlpredict.inputs.refusals import reason
@@ -165,10 +165,10 @@ class _Job(NamedTuple):
         contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
         check_pixels(size, self.limits)
         _decode_at_reduced_scale(image, self.spec)
-        heavy = check_memory(image, size, len(self.content), self.limits) > HEAVY_BYTES
-        if self.only_harmless and (heavy or passes(image, size, self.content) > HARMLESS_PIXELS):
-            raise Heavy
-        with self.turns() if heavy else AT_ONCE:
+        large = check_memory(image, size, len(self.content), self.limits) > ONE_AT_A_TIME_BYTES
+        if self.only_harmless and (large or passes(image, size, self.content) > HARMLESS_PIXELS):
+            raise NeedsProcess
+        with self.one_at_a_time() if large else AT_ONCE:
             view = _model_view(image, self.spec)
             pixels = view.tobytes()
         digest = hashlib.sha256(self.content).digest()

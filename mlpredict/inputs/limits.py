@@ -17,8 +17,8 @@ LEAST_MEMORY = 100_000_000
 # How the modes of more than 8 bits a channel begin.
 DEEP = ("I", "F")
 
-# Whatever takes more is decoded with care: by one process at a time, and band by band.
-HEAVY_BYTES = 64 << 20
+# Whatever takes more is decoded by one process at a time, and band by band.
+ONE_AT_A_TIME_BYTES = 64 << 20
 # Hardly any memory, whatever the format.
 LIGHT_PIXELS = 1 << 20
 BYTES_BY_MODE = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16L": 2, "I;16B": 2}

@@ -18,7 +18,7 @@ from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import STDIN, discover
 from mlpredict.pipeline.batch import Outcome, Predictor, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
-from mlpredict.support.ahead import MadeAhead, mapped_ahead, never
+from mlpredict.support.ahead import Prefetched, mapped_ahead, never
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,7 @@ def decoding(
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
     batches = _batches(decode_all(discover(names, limits), spec, started, limits), batch_size)
-    return MadeAhead(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
+    return Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 
 def predict(

@@ -58,13 +58,13 @@ class Storing:
     """The fingerprint whose predictions are not repeated."""
     _in_flight: dict[int, bytes] = field(default_factory=dict)
     """Images that are being predicted, and are yet to be recorded, by position."""
-    _turn: threading.Lock = field(default_factory=threading.Lock)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     """One batch is looked up while another is recorded, and the database takes one at a time."""
 
     def skipped(self, samples: Sequence[Sample]) -> set[int]:
         if self.skip_existing is None:
             return set()
-        with self._turn:
+        with self._lock:
             return self._known(samples, self.skip_existing)
 
     def _known(self, samples: Sequence[Sample], fingerprint: str) -> set[int]:
@@ -93,7 +93,7 @@ class Storing:
             )
             for sample, prediction in answered
         ]
-        with self._turn:
+        with self._lock:
             records = self.store.add(self.run, new, failures) if new or failures else []
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)

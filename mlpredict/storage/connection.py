@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ CONNECT_TIMEOUT_SECONDS = 3
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
 
 
-def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connection:
+def open_connection(dsn: str | None) -> Connection:
     """Connect to `dsn`, or to the local PostgreSQL, which is started where it does not run.
 
     The connection commits by itself outside `transaction()` blocks.
@@ -57,7 +57,7 @@ def open_connection(dsn: str | None, notify: Callable[[str], None]) -> Connectio
         require_local_platform()
         from mlpredict.storage.server import lifecycle, local_server
 
-        connection: Connection = lifecycle.open_connection(local_server.locate(), notify)
+        connection: Connection = lifecycle.open_connection(local_server.locate())
     else:
         connection = _connect(dsn)
     connection.autocommit = True
@@ -76,11 +76,11 @@ def place_of(connection: Connection) -> Path | None:
     return connection.root if isinstance(connection, LocalConnection) else None
 
 
-def explain(connection: Connection, error: BaseException | None) -> None:
+def raise_if_full(connection: Connection, error: BaseException | None) -> None:
     """Raise a better error in the place of one whose reason is a full disk."""
     if isinstance(error, DatabaseError) and isinstance(connection, LocalConnection):
-        better = connection.explained(error)
-        if better is not error:
+        better = connection.full_error(error)
+        if better is not None:
             raise better from error
 
 

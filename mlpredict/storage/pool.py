@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,7 +24,6 @@ RECONNECT_SECONDS = 0.2
 """After which a pool does not go on trying by itself: who asks next has it try again at once."""
 
 STATEMENT_SECONDS = 30
-Notify = Callable[[str], None]
 
 
 class ReadPool:
@@ -70,7 +69,7 @@ class ReadPool:
 
 
 @contextmanager
-def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
+def open_reads(dsn: str | None) -> Iterator[ReadPool]:
     """Connections to `dsn`, or to the local PostgreSQL, which is not stopped for idleness meanwhile.
 
     Raises:
@@ -86,13 +85,13 @@ def open_reads(dsn: str | None, notify: Notify) -> Iterator[ReadPool]:
     from mlpredict.storage.server.local_server import undisturbed
 
     server = local_server.locate()
-    with undisturbed(), lifecycle.attached(server, notify) as conninfo:
-        pool = ReadPool(connection_parameters(conninfo), _reviving(server, notify))
+    with undisturbed(), lifecycle.attached(server) as conninfo:
+        pool = ReadPool(connection_parameters(conninfo), _reviving(server))
         with closing(pool):
             yield pool
 
 
-def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
+def _reviving(server: LocalServer) -> type[Connection]:
     """Connections to a local server that is started again where it was killed."""
     from mlpredict.storage.server import lifecycle
 
@@ -103,7 +102,7 @@ def _reviving(server: LocalServer, notify: Notify) -> type[Connection]:
                 return super().connect(*arguments, **options)
             except psycopg.OperationalError:
                 try:
-                    lifecycle.ensure_running(server, notify)
+                    lifecycle.ensure_running(server)
                 except DatabaseError as error:
                     raise psycopg.OperationalError(error.message) from error
             return super().connect(*arguments, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,14 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
 from mlpredict.storage import migrations, writing
-from mlpredict.storage.connection import Connection, describe, explain, open_connection, place_of, translated
+from mlpredict.storage.connection import (
+    Connection,
+    describe,
+    open_connection,
+    place_of,
+    raise_if_full,
+    translated,
+)
 from mlpredict.storage.listing import as_json, as_record, in_blocks, prediction_rows, values_of
 from mlpredict.storage.server import disk
 from mlpredict.storage.values import bigint, encode_filename, storable
@@ -86,15 +93,15 @@ class Repository:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        explain(self._connection, error)
+        raise_if_full(self._connection, error)
 
     def close(self) -> None:
         """Disconnect."""
         self._connection.close()
 
-    def explain(self, error: DatabaseError) -> None:
+    def raise_if_full(self, error: DatabaseError) -> None:
         """Raise NoSpace in the place of an error whose reason is a full disk."""
-        explain(self._connection, error)
+        raise_if_full(self._connection, error)
 
     @property
     def place(self) -> Path | None:
@@ -288,13 +295,13 @@ class Repository:
         return int(row[0])
 
 
-def open_repository(dsn: str | None, notify: Callable[[str], None]) -> Repository:
+def open_repository(dsn: str | None) -> Repository:
     """The repository of `dsn`, or of the local PostgreSQL, whose schema is kept current by itself.
 
     Raises:
         DatabaseError: nothing answers there, or `init-db` has not been run on it.
     """
-    connection = open_connection(dsn, notify)
+    connection = open_connection(dsn)
     try:
         migrations.require_current(connection)
     except SchemaOutdated:
@@ -313,7 +320,7 @@ def _migrate(connection: Connection) -> None:
         migrations.migrate(connection)
     except DatabaseError as error:
         connection.close()
-        explain(connection, error)
+        raise_if_full(connection, error)
         raise
 
 

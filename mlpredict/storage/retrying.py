@@ -12,21 +12,23 @@ from typing import Self, TypeVar
 from mlpredict.domain import EngineName, Keep, ModelIdentity, NewPrediction, PredictionRecord, Rejected, Run
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
 from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 Result = TypeVar("Result")
-Notify = Callable[[str], None]
 
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 NOTICE_SECONDS = 1.0
 
 
-def open_store(dsn: str | None, notify: Notify, *, retry: float) -> PersistentStore:
+def open_store(dsn: str | None, *, retry: float) -> PersistentStore:
     """The repository of `dsn`, or of the local PostgreSQL, for as long as a run takes.
 
     Raises DatabaseError where it cannot be reached now: only what was reached once is tried again.
     """
-    return PersistentStore(lambda: open_repository(dsn, notify), notify, retry)
+    return PersistentStore(lambda: open_repository(dsn), retry)
 
 
 class PersistentStore:
@@ -36,9 +38,8 @@ class PersistentStore:
     DatabaseError when that is not enough, or when trying again would not help.
     """
 
-    def __init__(self, connect: Callable[[], Repository], notify: Notify, retry: float) -> None:
+    def __init__(self, connect: Callable[[], Repository], retry: float) -> None:
         self._connect = connect
-        self._notify = notify
         self._retry = retry
         self._repository: Repository | None = connect()
 
@@ -95,7 +96,7 @@ class PersistentStore:
                 result = work(self._repository, outage is not None)
             except DatabaseError as error:
                 self._give_up_unless_passing(error)
-                outage = outage or _Outage(self._notify, self._retry)
+                outage = outage or _Outage(self._retry)
                 outage.pause(error)
             else:
                 if outage is not None:
@@ -112,7 +113,7 @@ class PersistentStore:
             raise error
         lost, self._repository = self._repository, None
         try:
-            lost.explain(error)
+            lost.raise_if_full(error)
         finally:
             lost.close()
 
@@ -121,7 +122,6 @@ class PersistentStore:
 class _Outage:
     """The time in which the database fails."""
 
-    notify: Notify
     retry: float
     _began: float = field(default_factory=time.monotonic)
     _next_pause: float = FIRST_PAUSE_SECONDS
@@ -135,11 +135,11 @@ class _Outage:
             raise DatabaseError(f"{error.message}{tried}", hint=error.hint) from error
         if passed >= NOTICE_SECONDS and not self._told:
             self._told = True
-            self.notify(f"trying again for up to {self.retry:g} s: {error.message}")
+            logger.warning(f"trying again for up to {self.retry:g} s: {error.message}")
         time.sleep(min(self._next_pause, self.retry - passed))
         self._next_pause = min(2 * self._next_pause, LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:
         """It is over."""
         if self._told:
-            self.notify(f"the database answers again, after {time.monotonic() - self._began:.0f} s")
+            logger.info(f"the database answers again, after {time.monotonic() - self._began:.0f} s")

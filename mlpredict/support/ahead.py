@@ -24,7 +24,7 @@ def never() -> bool:
     return False
 
 
-class MadeAhead(Generic[Item]):
+class Prefetched(Generic[Item]):
     """The items of an iterator, made in a thread of its own as long as a `with` block lasts.
 
     So many items may wait to be taken, and together they may be so large; one may be larger. What
@@ -104,7 +104,7 @@ class MadeAhead(Generic[Item]):
 
 def interruptible(function: Callable[[], Result]) -> Result:
     """What the function gives, from a thread of its own: in the main one C code keeps Ctrl-C waiting."""
-    with MadeAhead((function() for _ in range(1)), most=1) as made:
+    with Prefetched((function() for _ in range(1)), most=1) as made:
         return next(iter(made))
 
 
@@ -123,7 +123,7 @@ def mapped_ahead(
     pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")
     submitted = ((item, pool.submit(function, item)) for item in items)
     try:
-        with MadeAhead(submitted, helpers, enough=enough) as pending:
+        with Prefetched(submitted, helpers, enough=enough) as pending:
             for item, result in pending:
                 yield item, result.result()
     finally:

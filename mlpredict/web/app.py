@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import perf_counter
 
 from fastapi import FastAPI, Request
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
 from mlpredict.inputs.kept import ImageUnavailable
+from mlpredict.support.logs import get_logger
 from mlpredict.web.access import Guard, Rules
 from mlpredict.web.backend import Backend
 from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
@@ -23,11 +23,11 @@ from mlpredict.web.routes import health, published, v1
 from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.page import page_router
 
-Notify = Callable[[str], None]
+logger = get_logger(__name__)
 
 
-def create_app(backend: Backend, rules: Rules, notify: Notify) -> FastAPI:
-    """Everything the server answers; `notify` is told of errors that are not the client's."""
+def create_app(backend: Backend, rules: Rules) -> FastAPI:
+    """Everything the server answers; errors that are not the client's are logged."""
     app = FastAPI(
         title="mlpredict",
         version=__version__,
@@ -65,7 +65,7 @@ def create_app(backend: Backend, rules: Rules, notify: Notify) -> FastAPI:
 
     @app.exception_handler(DatabaseError)
     async def away(_request: Request, error: DatabaseError) -> Response:
-        notify(error.message)
+        logger.error(error.message)
         return error_response(DatabaseAway())
 
     app.add_middleware(Guard, rules=rules)

@@ -108,13 +108,13 @@ FORM_OF_ONE = _form(BINARY)
 FORM_OF_MANY = _form({"type": "array", "items": BINARY, "minItems": 1})
 
 
-def answers(schema: Schema, status: int = 200) -> Responses:
-    """What a route answers when all is well."""
+def success(schema: Schema, status: int = 200) -> Responses:
+    """What a route responds when all is well."""
     return {status: _response(status, schema)}
 
 
 def failures(*statuses: int) -> Responses:
-    """The errors that a route answers, all of them with one `detail`."""
+    """The errors that a route responds with, all of them with one `detail`."""
     return {status: _response(status, ERROR) for status in statuses}
 
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from mlpredict.domain import Prediction, Rejected, Sample, Source
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
-from mlpredict.inputs.decoding import CarefulDecoder
+from mlpredict.inputs.decoding import SafeDecoder
 from mlpredict.pipeline.batch import Batch, Skipped, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
+from mlpredict.support.logs import get_logger
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
 from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
 
-Notify = Callable[[str], None]
+logger = get_logger(__name__)
+
 IMAGES_IN_BATCHES = 8
 """So many batches' images are accepted at a time."""
 
@@ -38,14 +40,13 @@ WIDTH, HEIGHT = slice(16, 20), slice(20, 24)
 class Service:
     """Predicts what is uploaded, and has it recorded; made within the event loop that uses it."""
 
-    def __init__(self, model: Model, recorder: Recorder, metrics: Metrics, notify: Notify) -> None:
+    def __init__(self, model: Model, recorder: Recorder, metrics: Metrics) -> None:
         self.model = model
         self._metrics = metrics
-        self._notify = notify
         self._recorder = recorder
         self._positions = count()
         self._away_until = 0.0
-        self._decoder = CarefulDecoder(model.spec)
+        self._decoder = SafeDecoder(model.spec)
         self._decoders = ThreadPoolExecutor(available_cores(), thread_name_prefix="decode")
         self._batcher = Batcher(
             self._outcomes,
@@ -104,7 +105,7 @@ class Service:
             outcomes = recorded(batch, said, self._recorder)
         except DatabaseError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            self._notify(error.message)
+            logger.error(error.message)
             raise DatabaseAway from error
         self._metrics.batch(outcomes.values())
         return {at: outcome for at, outcome in outcomes.items() if not isinstance(outcome, Skipped)}

@@ -125,7 +125,7 @@ def open_workshop(options: Options) -> Iterator[Workshop]:
     env = environment(folder)
     server = local_server.locate(folder / "home")
     try:
-        lifecycle.ensure_running(server, lambda _text: None)
+        lifecycle.ensure_running(server)
         workshop = Workshop(options, folder, env, Databases(server))
         # As the user's first command would, this makes the tables.
         subprocess.run([PROGRAM, "list"], env=env, check=True, stdout=subprocess.DEVNULL)

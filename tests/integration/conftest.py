@@ -15,7 +15,7 @@ from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.server import lifecycle, local_server, service_account
 from mlpredict.storage.server.local_server import LocalServer
 from tests.conftest import Command, environment_of_command
-from tests.local_servers import LONG, make_home, silent
+from tests.local_servers import LONG, make_home
 from tests.proxy import Proxy, proxy_to
 from tests.rows import model
 from tests.serving import Served, serving
@@ -38,7 +38,7 @@ def prepared() -> Iterator[Path]:
     """A home whose server is stopped, to be copied: initialising takes most of a test's time."""
     directory = make_home()
     server = local_server.locate(directory)
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     lifecycle.stop(server)
     yield directory / "pg18"
     shutil.rmtree(directory)
@@ -56,7 +56,7 @@ def shared() -> Iterator[LocalServer]:
     """A running server, for tests that only look at it."""
     directory = make_home()
     server = local_server.locate(directory)
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)
     shutil.rmtree(directory)
@@ -84,7 +84,7 @@ def proxy(tcp_server: TcpServer, mlpredict: Command) -> Iterator[Proxy]:
 @pytest.fixture
 def repository(dsn: str) -> Iterator[Repository]:
     """The repository of `dsn`."""
-    with open_repository(dsn, lambda _text: None) as repository:
+    with open_repository(dsn) as repository:
         yield repository
 
 

@@ -9,7 +9,6 @@ import typer
 from mlpredict import settings
 from mlpredict.cli.options import Dsn, Quiet, Verbose
 from mlpredict.cli.stdout import write_data
-from mlpredict.cli.talk import talk
 
 Arguments = Annotated[
     list[str] | None,
@@ -25,7 +24,7 @@ def url(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None
     from mlpredict.storage.maintenance import clients
     from mlpredict.storage.maintenance.clients import as_url
 
-    with clients.reached(dsn or settings.dsn(), talk.notice) as target:
+    with clients.reached(dsn or settings.dsn()) as target:
         write_data(f"{as_url(target.parameters)}\n".encode())
 
 
@@ -35,6 +34,6 @@ def psql(
     """Open psql on the database; what follows -- goes to psql: mlpredict db psql -- -c 'SELECT 1'."""
     from mlpredict.storage.maintenance import clients
 
-    with clients.reached(dsn or settings.dsn(), talk.notice) as target:
+    with clients.reached(dsn or settings.dsn()) as target:
         status = clients.hand_over(target.command("psql", *(arguments or ())), target.environment)
     raise typer.Exit(status)

@@ -48,12 +48,12 @@ def dump(
         if stdout_is_terminal():
             raise UsageError("standard output is a terminal", hint="name a file, or redirect it")
         with output_errors():
-            contents = dumps.dump(named, sys.stdout.fileno(), talk.notice)
+            contents = dumps.dump(named, sys.stdout.fileno())
         talk.notice(f"dumped {contents}")
         return
     try:
         with whole_file(Path(file), force=force) as partial:
-            contents = dumps.dump(named, partial, talk.notice)
+            contents = dumps.dump(named, partial)
             size = partial.stat().st_size
     except DatabaseError as error:
         raise DatabaseError(f"{file} is not written: {error.message}", hint=error.hint) from error
@@ -78,7 +78,7 @@ def restore(
         else:
             from mlpredict.storage.maintenance import dumps
 
-            restored = dumps.restore_into(named, source, talk.notice)
+            restored = dumps.restore_into(named, source)
     talk.notice(f"restored {restored.contents} from {source.name}")
     if applied := len(restored.schema.applied):
         talk.notice(f"applied {applied} migrations, as the dump is of an older version")
@@ -96,7 +96,7 @@ def _replace_local(source: Source, *, confirmed: bool) -> Restored:
             question = f"The local PostgreSQL holds {lost}. Replace it with {source.name}?"
             confirm(question, yes=confirmed)
 
-    return restoring.restore(local_server.locate(), source, agree, talk.notice)
+    return restoring.restore(local_server.locate(), source, agree)
 
 
 @contextmanager

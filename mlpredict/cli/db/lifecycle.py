@@ -28,7 +28,7 @@ def start(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> No
     from mlpredict.storage.server import lifecycle, local_server
 
     server = local_server.locate()
-    with lifecycle.attached(server, talk.notice):
+    with lifecycle.attached(server):
         pid = lifecycle.owner_pid(server)
         talk.notice(f"the local PostgreSQL in {server.root} runs (process {pid}); {_lingering()}")
 
@@ -42,7 +42,7 @@ def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: V
     if force:
         stopped = lifecycle.stop(server)
     else:
-        stopped = lifecycle.is_running(server) and lifecycle.stop_unused(server, talk.notice)
+        stopped = lifecycle.is_running(server) and lifecycle.stop_unused(server)
     said = "is stopped" if stopped else "was not running"
     talk.notice(f"the local PostgreSQL in {server.root} {said}")
 
@@ -59,7 +59,7 @@ def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Ve
         talk.notice(f"there is no local PostgreSQL in {server.root.parent}")
         return
     confirm(f"Remove the database in {server.root.parent} with every input and prediction?", yes=yes)
-    remove(server, talk.notice)
+    remove(server)
     talk.notice(f"removed the database in {server.root.parent}")
 
 

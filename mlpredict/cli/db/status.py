@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from mlpredict import settings
 from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
-from mlpredict.cli.talk import talk
 
 if TYPE_CHECKING:
     from mlpredict.storage.maintenance.status import DatabaseStatus
@@ -19,7 +18,7 @@ def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbo
 
     from mlpredict.storage.maintenance.status import status_of
 
-    found = _fields(status_of(dsn or settings.dsn(), talk.notice))
+    found = _fields(status_of(dsn or settings.dsn()))
     if as_json:
         # The place may have a name that is not UTF-8, which orjson refuses.
         write_data(json.dumps(found, indent=2).encode() + b"\n")

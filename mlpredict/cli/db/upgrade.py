@@ -9,7 +9,6 @@ import typer
 
 from mlpredict.cli.db.lifecycle import local_only
 from mlpredict.cli.options import Dsn, Quiet, Verbose
-from mlpredict.cli.talk import talk
 
 OldBindir = Annotated[
     Path | None,
@@ -32,4 +31,4 @@ def upgrade(
     local_only(dsn, "upgrade")
     from mlpredict.storage.maintenance.upgrade import upgrade as upgrade_database
 
-    upgrade_database(old_bindir, talk.notice)
+    upgrade_database(old_bindir)

@@ -11,7 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,8 +33,6 @@ SECRETS = frozenset(
     {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
 )
 """The connection parameters that nobody is shown."""
-
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class Target:
 
 
 @contextmanager
-def reached(dsn: str | None, notify: Notify) -> Iterator[Target]:
+def reached(dsn: str | None) -> Iterator[Target]:
     """How programs reach `dsn`, or the local PostgreSQL, which runs until the block ends.
 
     Raises DatabaseError when the DSN is not one, or the local PostgreSQL does not start.
@@ -70,7 +68,7 @@ def reached(dsn: str | None, notify: Notify) -> Iterator[Target]:
     from mlpredict.storage.server import lifecycle, local_server
 
     server = local_server.locate()
-    with lifecycle.attached(server, notify) as conninfo:
+    with lifecycle.attached(server) as conninfo:
         yield local_target(server, conninfo)
 
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from mlpredict.storage.server import lease, local_server, postmaster
-from mlpredict.storage.server.local_server import LocalServer, Notify
+from mlpredict.storage.server.local_server import LocalServer
 
 ABANDONED = "destroyed-*"
 
@@ -19,23 +19,23 @@ def remains(server: LocalServer) -> list[Path]:
     return [path for glob in ("pg[0-9]*", ABANDONED) for path in sorted(home.glob(glob)) if path.is_dir()]
 
 
-def destroy(server: LocalServer, notify: Notify) -> None:
+def destroy(server: LocalServer) -> None:
     """Stop the server and remove all that remains of it.
 
     Raises DatabaseError when a command is using it.
     """
-    with local_server.explained():
+    with local_server.as_database_errors():
         for directory in remains(server):
             if directory.match(ABANDONED):
                 shutil.rmtree(directory)
             else:
-                _destroy_root(directory, notify)
+                _destroy_root(directory)
         if server.root not in server.socket_dir.parents:
             shutil.rmtree(server.socket_dir, ignore_errors=True)
 
 
-def _destroy_root(root: Path, notify: Notify) -> None:
-    with lease.alone(root, notify):
+def _destroy_root(root: Path) -> None:
+    with lease.alone(root):
         postmaster.stop_owner(root / "data")
         # Renamed before anything is removed: nobody ever finds half of a database in its place.
         grave = Path(tempfile.mkdtemp(prefix=ABANDONED.rstrip("*"), dir=root.parent))

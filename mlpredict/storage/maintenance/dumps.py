@@ -18,7 +18,7 @@ from psycopg import IsolationLevel
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
 from mlpredict.storage.maintenance import clients
-from mlpredict.storage.maintenance.clients import Notify, Target, failure, find, plain
+from mlpredict.storage.maintenance.clients import Target, failure, find, plain
 from mlpredict.storage.maintenance.status import PUBLISHED, Contents, contents_of, tables_of
 from mlpredict.storage.migrations import SchemaReport, migrate
 from mlpredict.support.signals import interrupted_by_termination
@@ -57,14 +57,14 @@ class Restored:
     schema: SchemaReport
 
 
-def dump(dsn: str | None, output: Path | int, notify: Notify) -> Contents:
+def dump(dsn: str | None, output: Path | int) -> Contents:
     """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; what is in it.
 
     Raises:
         DatabaseError: the database holds nothing of ours, or pg_dump gives up.
         BrokenPipeError: whoever reads the descriptor's other end has gone.
     """
-    with open_connection(dsn, notify) as connection, clients.reached(dsn, notify) as target:
+    with open_connection(dsn) as connection, clients.reached(dsn) as target:
         connection.read_only = True
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         with translated(), connection.transaction():
@@ -103,14 +103,14 @@ def check(source: Source, target: Target) -> None:
         raise DatabaseError(f"{source.name} is a dump without mlpredict's tables")
 
 
-def restore_into(dsn: str, source: Source, notify: Notify) -> Restored:
+def restore_into(dsn: str, source: Source) -> Restored:
     """Restore into a database that has none of our tables; all of the dump, or nothing.
 
     Raises DatabaseError, too, when the database has some.
     """
-    with clients.reached(dsn, notify) as target:
+    with clients.reached(dsn) as target:
         check(source, target)
-        with open_connection(dsn, notify) as connection:
+        with open_connection(dsn) as connection:
             if present := tables_of(connection):
                 raise DatabaseError(
                     f"{describe(connection)} holds tables of these names: {', '.join(sorted(present))}",

@@ -19,12 +19,14 @@ from psycopg.sql import SQL, Identifier
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.maintenance import clients, dumps
-from mlpredict.storage.maintenance.clients import Notify
 from mlpredict.storage.maintenance.dumps import Restored, Source
 from mlpredict.storage.maintenance.status import Contents, contents_of
 from mlpredict.storage.server import disk, lifecycle
 from mlpredict.storage.server.local_server import NAME, LocalServer, undisturbed
+from mlpredict.support.logs import get_logger
 from mlpredict.support.signals import interrupted_by_termination
+
+logger = get_logger(__name__)
 
 RESTORED, REPLACED = f"{NAME}_restore_", f"{NAME}_replaced_"
 LEFT_BEHIND = f"^({RESTORED}|{REPLACED})[0-9a-f]{{16}}$"
@@ -37,9 +39,7 @@ DISCONNECT = """
 """
 
 
-def restore(
-    server: LocalServer, source: Source, confirm: Callable[[Contents], None], notify: Notify
-) -> Restored:
+def restore(server: LocalServer, source: Source, confirm: Callable[[Contents], None]) -> Restored:
     """Replace the local database by a dump; `confirm` raises when it must not lose what it holds.
 
     Other commands wait meanwhile, and other clients are disconnected in the end.
@@ -47,25 +47,25 @@ def restore(
     Raises DatabaseError when a command is using the server, the dump cannot be restored, or somebody
     has stored rows that nobody was asked about. The old database is then as it was.
     """
-    with lifecycle.attached(server, notify) as conninfo:
+    with lifecycle.attached(server) as conninfo:
         dumps.check(source, clients.local_target(server, conninfo))
         lost = _contents(conninfo)
     confirm(lost)
     try:
         _require_space(server, source)
-        return _replace(server, source, lost, notify)
+        return _replace(server, source, lost)
     except DatabaseError as error:
-        better = disk.explained(error, server.root)
-        if better is error:
+        better = disk.full_error(error, server.root)
+        if better is None:
             raise
         raise DatabaseError(f"{source.name} is not restored: {better.message}", hint="make room") from error
 
 
-def _replace(server: LocalServer, source: Source, lost: Contents, notify: Notify) -> Restored:
+def _replace(server: LocalServer, source: Source, lost: Contents) -> Restored:
     with (
         interrupted_by_termination(),
         lifecycle.exclusively(server),
-        lifecycle.attached(server, notify) as conninfo,
+        lifecycle.attached(server) as conninfo,
         closing(_open(make_conninfo(conninfo, dbname="postgres"))) as administrator,
         translated(),
     ):
@@ -79,7 +79,7 @@ def _replace(server: LocalServer, source: Source, lost: Contents, notify: Notify
         try:
             _drop(administrator, replaced)
         except psycopg.Error as error:
-            notify(f"the replaced database {replaced} is dropped by the next restore: {error}")
+            logger.warning(f"the replaced database {replaced} is dropped by the next restore: {error}")
     return restored
 
 

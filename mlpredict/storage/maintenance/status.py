@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -69,20 +68,20 @@ class DatabaseStatus:
     free: int | None = None
 
 
-def status_of(dsn: str | None, notify: Callable[[str], None]) -> DatabaseStatus:
+def status_of(dsn: str | None) -> DatabaseStatus:
     """The state of `dsn`, or of the local PostgreSQL, which is not started for it.
 
     Raises DatabaseError when `dsn` does not answer, or another version of PostgreSQL is needed here.
     """
     if dsn is None:
         return _local(local_server.locate())
-    with connection.open_connection(dsn, notify) as client, translated():
+    with connection.open_connection(dsn) as client, translated():
         size = _one(client, "SELECT pg_database_size(current_database())")
         return DatabaseStatus(connection.describe(client), State.RUNNING, _live_facts(client), int(size))
 
 
 def _local(server: LocalServer) -> DatabaseStatus:
-    with local_server.explained():
+    with local_server.as_database_errors():
         data_directory.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = lifecycle.owner_pid(server)

@@ -37,7 +37,10 @@ from mlpredict.storage.server import (
     postmaster,
 )
 from mlpredict.storage.server.disk import in_words, space_at
-from mlpredict.storage.server.local_server import LocalServer, Notify
+from mlpredict.storage.server.local_server import LocalServer
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 ORIGIN_FILE = "upgraded.json"
 ON_ITS_WAY_OUT = "upgraded"
@@ -61,88 +64,88 @@ class Origin:
     """How many each of its tables has."""
 
 
-def upgrade(old_bindir: Path | None, notify: Notify, home: Path | None = None) -> None:
+def upgrade(old_bindir: Path | None, home: Path | None = None) -> None:
     """Replace an older PostgreSQL's database in the home by one of the installed version, same rows.
 
     `old_bindir` has the older programs, where neither the wheel nor the system has them in a usual
-    place. A call that was killed is finished by the next one. `notify` is told what is being done.
+    place. A call that was killed is finished by the next one.
 
     Raises:
         DatabaseError: a command is using the database, space or the older programs are missing,
             `pg_upgrade` refuses, or the new database lacks rows. The old one is then as it was.
     """
     new = local_server.locate(home)
-    with local_server.explained():
+    with local_server.as_database_errors():
         found = data_directory.databases(new.root.parent)
         if not found:
-            notify(f"nothing to upgrade: there is no database in {new.root.parent}")
+            logger.info(f"nothing to upgrade: there is no database in {new.root.parent}")
             return
-        with lifecycle.exclusively(new, notify):
+        with lifecycle.exclusively(new):
             if (new.data / "PG_VERSION").exists():
-                _finish(new, notify)
+                _finish(new)
                 return
             if max(found) > new.binaries.major:
                 data_directory.check_version(new.root, new.binaries.major)
             binaries = pg_binaries.find_older(max(found), old_bindir)
             old = local_server.locate(new.wanted, binaries)
-            with lifecycle.exclusively(old, notify), _lock_of_children(old, new, notify) as lock:
-                _carry_over(old, new, lock, notify)
+            with lifecycle.exclusively(old), _lock_of_children(old, new) as lock:
+                _carry_over(old, new, lock)
 
 
-def _carry_over(old: LocalServer, new: LocalServer, lock: int, notify: Notify) -> None:
+def _carry_over(old: LocalServer, new: LocalServer, lock: int) -> None:
     if not old.data.exists():  # else it would be made anew, empty
         raise DatabaseError(f"{old.data} was removed meanwhile")
     _clear_abandoned(new)
     size = _size(old.data)
     _require_space(new.root, size + SPARE_BYTES)
     versions = f"from PostgreSQL {old.binaries.major} to {new.binaries.major}"
-    notify(f"carrying {in_words(size)} over {versions}: do not use the database meanwhile")
-    rows, settings = _survey(old, notify)
+    logger.info(f"carrying {in_words(size)} over {versions}: do not use the database meanwhile")
+    rows, settings = _survey(old)
     # Only a server that has been stopped leaves what pg_upgrade takes: a killed one has run till here.
     lifecycle.stop(old)
     with _staging(old, new, lock) as copying:
         copying.make()
         for name, reason in copying.adopt(settings).items():
-            notify(f"the setting {name} is not carried over: {reason}")
+            logger.warning(f"the setting {name} is not carried over: {reason}")
         _write_origin(copying.data, Origin(old.binaries.major, _control_sha256(old.data), rows))
         copying.sync()
         copying.data.rename(new.data)
         own_files.sync_directory(new.root)
     try:
-        _ask(new, rows, notify)
+        _ask(new, rows)
     except DatabaseError as error:
         _withdraw(new)
         message = f"{error.message}; {old.data} is as it was"
         raise DatabaseError(message, hint=error.hint or f"see {new.log}") from error
     _remove(old)
     (new.data / ORIGIN_FILE).unlink()
-    notify(f"PostgreSQL {new.binaries.major} has all rows in {new.data}; {old.root} is removed")
+    logger.info(f"PostgreSQL {new.binaries.major} has all rows in {new.data}; {old.root} is removed")
 
 
-def _finish(new: LocalServer, notify: Notify) -> None:
+def _finish(new: LocalServer) -> None:
     """Remove an old database that was carried over by a call that did not come to its end."""
     _clear_abandoned(new)
     origin = _read_origin(new.data)
     if origin is None:
-        notify(f"nothing to upgrade: {new.data} is PostgreSQL {new.binaries.major}'s already")
+        logger.info(f"nothing to upgrade: {new.data} is PostgreSQL {new.binaries.major}'s already")
         return
     old = _server_beside(new, origin.major)
     if old.root.exists():
-        with lifecycle.exclusively(old, notify):
+        with lifecycle.exclusively(old):
             if old.data.exists() and _control_sha256(old.data) != origin.control_sha256:
                 raise DatabaseError(
                     f"{old.data} was used after it had been carried over to {new.data}",
                     hint="both may have rows of their own: keep one, and move the other out of the way",
                 )
-            _ask(new, origin.rows, notify)
+            _ask(new, origin.rows)
             _remove(old)
     (new.data / ORIGIN_FILE).unlink()
-    notify(f"finished the upgrade to PostgreSQL {new.binaries.major} in {new.data}")
+    logger.info(f"finished the upgrade to PostgreSQL {new.binaries.major} in {new.data}")
 
 
-def _survey(old: LocalServer, notify: Notify) -> tuple[dict[str, int], dict[str, str]]:
+def _survey(old: LocalServer) -> tuple[dict[str, int], dict[str, str]]:
     """The rows of each table, and what was set with ALTER SYSTEM."""
-    with translated(), lifecycle.open_connection(old, notify, autocommit=True) as connection:
+    with translated(), lifecycle.open_connection(old, autocommit=True) as connection:
         found = connection.execute(
             "SELECT name, setting FROM pg_file_settings"
             " WHERE sourcefile LIKE '%/postgresql.auto.conf' AND setting IS NOT NULL ORDER BY seqno"
@@ -151,9 +154,9 @@ def _survey(old: LocalServer, notify: Notify) -> tuple[dict[str, int], dict[str,
         return _count_rows(connection), settings
 
 
-def _ask(new: LocalServer, rows: dict[str, int], notify: Notify) -> None:
+def _ask(new: LocalServer, rows: dict[str, int]) -> None:
     """Have the new server, started as always, show that it lacks no rows."""
-    with translated(), lifecycle.open_connection(new, notify, autocommit=True) as connection:
+    with translated(), lifecycle.open_connection(new, autocommit=True) as connection:
         present = _count_rows(connection)
         for table, number in rows.items():
             has = present.get(table, 0)
@@ -201,7 +204,7 @@ def _staging(old: LocalServer, new: LocalServer, lock: int) -> Iterator[Copying]
 
 
 @contextlib.contextmanager
-def _lock_of_children(old: LocalServer, new: LocalServer, notify: Notify) -> Iterator[int]:
+def _lock_of_children(old: LocalServer, new: LocalServer) -> Iterator[int]:
     """A lock that pg_upgrade and all it starts inherit: none of a killed upgrade's may live on."""
     told = False
     while True:
@@ -210,7 +213,7 @@ def _lock_of_children(old: LocalServer, new: LocalServer, notify: Notify) -> Ite
                 yield lock
                 return
         if not told:
-            notify("waiting for the end of an upgrade that was killed")
+            logger.info("waiting for the end of an upgrade that was killed")
             told = True
         _stop_servers_of_children(old, new)
         time.sleep(POLL_SECONDS)

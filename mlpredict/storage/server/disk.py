@@ -82,15 +82,15 @@ def warning(place: Path, grows: int) -> str | None:
     )
 
 
-def explained(error: DatabaseError, place: Path, said: str = "") -> DatabaseError:
-    """The error itself, or a better one where the disk at `place` is full.
+def full_error(error: DatabaseError, place: Path, said: str = "") -> NoSpace | None:
+    """A better error where the disk at `place` is full; None where an error has another reason.
 
     `said` is what the server has said meanwhile.
     """
     told = any(words in text for text in (error.message, said) for words in FULL)
     space = space_at(place)
     if not told and not (_lost_the_server(error) and space.is_full):
-        return error
+        return None
     return _no_space(space, place)
 
 

@@ -19,6 +19,9 @@ from pathlib import Path
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server import locks
 from mlpredict.storage.server.own_files import open_own
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 FILE_NAME = "use.lock"
 TEXT_BYTES = 24
@@ -32,7 +35,6 @@ ASIDE_SECONDS = 0.2
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
-Notify = Callable[[str], None]
 
 _held_alone: set[Path] = set()
 """The roots that this process has for itself: its own leases there need no lock."""
@@ -72,14 +74,14 @@ class Usage:
     last_used: float
 
 
-def share(root: Path, linger: float, *, stop: Callable[[], object], notify: Notify) -> Lease:
+def share(root: Path, linger: float, *, stop: Callable[[], object]) -> Lease:
     """Claim the server in `root`, once nobody stops it or has it alone.
 
     Raises DatabaseError when that takes too long, FileNotFoundError when there is no such directory.
     """
     if root in _held_alone:
         return Lease(linger, stop, None)
-    file = locks.take(root / FILE_NAME, fcntl.LOCK_SH, _patience(root, notify))
+    file = locks.take(root / FILE_NAME, fcntl.LOCK_SH, _patience(root))
     if file is None:
         raise DatabaseError(
             f"the local PostgreSQL in {root} is being stopped or changed, and that takes too long",
@@ -91,7 +93,7 @@ def share(root: Path, linger: float, *, stop: Callable[[], object], notify: Noti
 
 
 @contextlib.contextmanager
-def alone(root: Path, notify: Notify) -> Iterator[None]:
+def alone(root: Path) -> Iterator[None]:
     """Have the server in `root` for oneself; leases of this process are given meanwhile.
 
     Raises DatabaseError when a command is using it.
@@ -99,7 +101,7 @@ def alone(root: Path, notify: Notify) -> Iterator[None]:
     if root in _held_alone:
         yield
         return
-    waited = _patience(root, notify)
+    waited = _patience(root)
 
     def patience(seconds: float) -> bool:
         # Commands may take hours; who stops the server is soon done.
@@ -162,7 +164,7 @@ def _write_linger(file: int, linger: float) -> None:
             raise
 
 
-def _patience(root: Path, notify: Notify) -> Callable[[float], bool]:
+def _patience(root: Path) -> Callable[[float], bool]:
     """Wait for `WAIT_SECONDS`, and say so when it begins to be felt."""
     told = False
 
@@ -170,7 +172,7 @@ def _patience(root: Path, notify: Notify) -> Callable[[float], bool]:
         nonlocal told
         if seconds > NOTICE_SECONDS and not told:
             told = True
-            notify(f"waiting for the local PostgreSQL in {root}, which is being stopped or changed")
+            logger.info(f"waiting for the local PostgreSQL in {root}, which is being stopped or changed")
         return seconds < WAIT_SECONDS
 
     return patience

@@ -27,10 +27,9 @@ from mlpredict.storage.server.local_server import (
     NAME,
     LocalConnection,
     LocalServer,
-    Notify,
+    as_database_errors,
     connect,
     conninfo,
-    explained,
     locate,
 )
 from mlpredict.storage.server.postmaster import stop_owner
@@ -39,12 +38,11 @@ from mlpredict.storage.server.starting import bring_up, supervise
 __all__ = [
     "NAME",
     "LocalServer",
-    "Notify",
+    "as_database_errors",
     "attached",
     "conninfo",
     "ensure_running",
     "exclusively",
-    "explained",
     "is_running",
     "locate",
     "open_connection",
@@ -54,69 +52,69 @@ __all__ = [
     "stop_unused",
 ]
 POLL_SECONDS = 0.005
-FAREWELL_SECONDS = 0.2
+DISCONNECT_SECONDS = 0.2
 """Until the server notices that a client has gone."""
 
 
-def open_connection(server: LocalServer, notify: Notify, *, autocommit: bool = False) -> LocalConnection:
+def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalConnection:
     """Connect, having initialised or started the server where that is needed.
 
-    `notify` is told when a database is created. Raises DatabaseError with the server's own reason.
+    Raises DatabaseError with the server's own reason.
     """
-    with explained(server), contextlib.ExitStack() as claimed:
-        claim = _claim(server, notify)
+    with as_database_errors(server), contextlib.ExitStack() as claimed:
+        claim = _claim(server)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
         supervise(server, claim.linger)
         try:
             connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError:
-            connection = bring_up(server, notify, autocommit)
-        connection.farewell = partial(_end, claim)
+            connection = bring_up(server, autocommit)
+        connection.on_close = partial(_end, claim)
         claimed.pop_all()
         return connection
 
 
 @contextlib.contextmanager
-def attached(server: LocalServer, notify: Notify) -> Iterator[str]:
+def attached(server: LocalServer) -> Iterator[str]:
     """A conninfo whose server runs, and is not stopped for idleness, until the block ends."""
-    connection = open_connection(server, notify)
-    farewell, connection.farewell = connection.farewell, None
+    connection = open_connection(server)
+    on_close, connection.on_close = connection.on_close, None
     connection.close()  # other programs connect: this one would only take a slot
-    assert farewell is not None
+    assert on_close is not None
     try:
         yield conninfo(server)
     finally:
-        farewell()
+        on_close()
 
 
 @contextlib.contextmanager
-def exclusively(server: LocalServer, notify: Notify = lambda _text: None) -> Iterator[None]:
+def exclusively(server: LocalServer) -> Iterator[None]:
     """Nobody else uses, starts or stops the server until the block ends; this process may.
 
     Raises DatabaseError when a command is using it.
     """
     with contextlib.ExitStack() as alone:
-        with explained():
+        with as_database_errors():
             own_files.make_root(server.root, server.account)
-            alone.enter_context(lease.alone(server.root, notify))
+            alone.enter_context(lease.alone(server.root))
         try:
             yield
         finally:
             if settings.linger_seconds() == 0:
-                with explained():
+                with as_database_errors():
                     stop_owner(server.data)
 
 
-def ensure_running(server: LocalServer, notify: Notify) -> str:
+def ensure_running(server: LocalServer) -> str:
     """Start the server where it does not run; the conninfo of one that answers."""
-    with attached(server, notify) as found:
+    with attached(server) as found:
         return found
 
 
 def owner_pid(server: LocalServer) -> int | None:
     """The process id of the live server that owns the data directory, answering or not."""
-    with explained():
+    with as_database_errors():
         return postmaster.owner_pid(server.data)
 
 
@@ -130,29 +128,29 @@ def stop(server: LocalServer) -> bool:
 
     Raises DatabaseError when it does not stop within `STOP_SECONDS`.
     """
-    with explained():
+    with as_database_errors():
         if postmaster.owner_pid(server.data) is None:
             return False
         with locks.locked(server.root / "start.lock", wait=True):
             return stop_owner(server.data)
 
 
-def stop_unused(server: LocalServer, notify: Notify) -> bool:
+def stop_unused(server: LocalServer) -> bool:
     """The same, but only if no command is using the server. Raises DatabaseError when one is."""
-    with explained(), lease.alone(server.root, notify):
+    with as_database_errors(), lease.alone(server.root):
         return stop_owner(server.data)
 
 
 def _end(claim: Lease) -> None:
-    with explained():
+    with as_database_errors():
         claim.close()
 
 
-def _claim(server: LocalServer, notify: Notify) -> Lease:
+def _claim(server: LocalServer) -> Lease:
     linger = settings.linger_seconds()
 
     def claim() -> Lease:
-        return lease.share(server.root, linger, stop=lambda: stop_unless_used(server), notify=notify)
+        return lease.share(server.root, linger, stop=lambda: stop_unless_used(server))
 
     try:
         return claim()
@@ -164,7 +162,7 @@ def _claim(server: LocalServer, notify: Notify) -> Lease:
 
 def stop_unless_used(server: LocalServer) -> None:
     """Stop the server, unless other programs are connected: then the supervisor will."""
-    deadline = time.monotonic() + FAREWELL_SECONDS
+    deadline = time.monotonic() + DISCONNECT_SECONDS
     try:
         with connect(server, dbname="postgres", autocommit=True) as connection:
             while connection.execute(supervisor.CLIENTS).fetchone() != (0,):

@@ -25,7 +25,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
-from mlpredict.errors import DatabaseError
+from mlpredict.errors import DatabaseError, NoSpace
 from mlpredict.storage.server import disk, postmaster, service_account
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.service_account import Account
@@ -36,8 +36,6 @@ NAME = "mlpredict"
 PORT = 5432
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 """What fits into the operating system's `sun_path`."""
-
-Notify = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> Loca
     """
     binaries = binaries or find_binaries()
     wanted = (home or settings.data_home()).expanduser().resolve()
-    with explained():
+    with as_database_errors():
         root = service_account.root_for(wanted, f"pg{binaries.major}")
         # An older version's database is upgraded under the account it has.
         account = service_account.account_for(root / "data", *root.parent.glob("pg[0-9]*/data"))
@@ -121,7 +119,7 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def explained(server: LocalServer | None = None) -> Iterator[None]:
+def as_database_errors(server: LocalServer | None = None) -> Iterator[None]:
     """The operating system's errors (full disk, no permission) as ours, and a full disk as that."""
     try:
         try:
@@ -131,8 +129,8 @@ def explained(server: LocalServer | None = None) -> Iterator[None]:
             message = f"the local PostgreSQL:{where} {error.strerror}"
             raise DatabaseError(message, hint=USE_ANOTHER) from error
     except DatabaseError as error:
-        better = error if server is None else disk.explained(error, server.root)
-        if better is error:
+        better = None if server is None else disk.full_error(error, server.root)
+        if better is None:
             raise
         raise better from error
 
@@ -155,21 +153,21 @@ class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
     """Where the server's files are."""
     log_start: int
     """The size of the server's log when the connection was made."""
-    farewell: Callable[[], None] | None = None
+    on_close: Callable[[], None] | None = None
     """Ends the use of the server."""
 
     def close(self) -> None:
         """Disconnect, and stop using the server."""
         super().close()
-        if self.farewell is not None:
-            self.farewell()
+        if self.on_close is not None:
+            self.on_close()
 
-    def explained(self, error: DatabaseError) -> DatabaseError:
-        """The error itself, or a better one where the server's disk is full."""
+    def full_error(self, error: DatabaseError) -> NoSpace | None:
+        """A better error where the server's disk is full; None where an error has another reason."""
         try:
             with open(self.root / "server.log", "rb") as log:
                 log.seek(self.log_start)
                 said = log.read().decode(errors="replace")
         except OSError:
             said = ""  # a directory that is gone has its own error
-        return disk.explained(error, self.root, said)
+        return disk.full_error(error, self.root, said)

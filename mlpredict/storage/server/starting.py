@@ -24,13 +24,15 @@ from mlpredict.storage.server.local_server import (
     PORT,
     LocalConnection,
     LocalServer,
-    Notify,
     connect,
     conninfo,
 )
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER
 from mlpredict.storage.server.postmaster import stop_owner
 from mlpredict.storage.server.settings import settings_text
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 START_SECONDS = 20.0
 RECOVERY_SECONDS = 600.0
@@ -69,7 +71,7 @@ def supervise(server: LocalServer, linger: float) -> None:
     process.returncode = 0  # it outlives us: no warning that nobody waited for it
 
 
-def bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConnection:
+def bring_up(server: LocalServer, autocommit: bool) -> LocalConnection:
     """Connect to a server that did not answer, once it is initialised and started where needed.
 
     Raises DatabaseError with the server's own reason.
@@ -80,15 +82,14 @@ def bring_up(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConn
         _rotate_log(server)
         if not (server.data / "PG_VERSION").exists():
             _initialise(server, lock)
-            notify(_created(server))
-        return _connect_or_start(server, notify, autocommit)
+            logger.info(_created(server))
+        return _connect_or_start(server, autocommit)
 
 
 @dataclass(slots=True)
 class _Patience:
     """How long a server is waited for: longer while it says what it is doing."""
 
-    notify: Notify
     started: float = field(default_factory=time.monotonic)
     told: bool = False
 
@@ -97,15 +98,15 @@ class _Patience:
         passing = data_directory.is_passing(reason)
         if passing and waited > NOTICE_SECONDS and not self.told:
             self.told = True
-            self.notify(
+            logger.warning(
                 "waiting for the local PostgreSQL, which was not stopped in order: it makes up for that"
             )
         return waited > (RECOVERY_SECONDS if passing else START_SECONDS)
 
 
-def _connect_or_start(server: LocalServer, notify: Notify, autocommit: bool) -> LocalConnection:
+def _connect_or_start(server: LocalServer, autocommit: bool) -> LocalConnection:
     """Connect to a server that runs, comes up, goes down or is gone; the caller has the lock."""
-    patience = _Patience(notify)
+    patience = _Patience()
     process: subprocess.Popen[bytes] | None = None
     log_start = 0
     while True:

@@ -1,6 +1,6 @@
 """The supervisor: a small process that stops the local PostgreSQL when it has been idle for long enough.
 
-`python -m mlpredict.storage.supervisor ROOT PSQL CONNINFO UID GID LOCK`: LOCK is the descriptor of
+`python -m mlpredict.storage.server.supervisor ROOT PSQL CONNINFO UID GID LOCK`: LOCK is the descriptor of
 the locked `supervisor.lock`, which says that one lives. It imports little, so that it takes little
 memory, and all of it at once: as root it becomes the server's account, which may not read the
 modules. Nothing can hold up a command but its holding `use.lock` while it stops the server.

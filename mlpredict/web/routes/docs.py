@@ -24,7 +24,7 @@ class Call:
     path: str
     summary: str
     parameters: tuple[tuple[str, str], ...]
-    answers: tuple[tuple[str, str], ...]
+    responses: tuple[tuple[str, str], ...]
 
 
 def add_docs(app: FastAPI) -> None:
@@ -52,8 +52,8 @@ def calls(document: Mapping[str, Any]) -> Iterator[Call]:
             parameters = [(one["name"], _schema(one["schema"])) for one in call.get("parameters", ())]
             for media, body in call.get("requestBody", {}).get("content", {}).items():
                 parameters += [(name, f"a field of {media}") for name in body["schema"]["properties"]]
-            answers = ((status, answer["description"]) for status, answer in call["responses"].items())
-            yield Call(method.upper(), path, call["summary"], tuple(parameters), tuple(answers))
+            responses = ((status, response["description"]) for status, response in call["responses"].items())
+            yield Call(method.upper(), path, call["summary"], tuple(parameters), tuple(responses))
 
 
 def _schema(schema: Mapping[str, Any]) -> str:

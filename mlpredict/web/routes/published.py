@@ -15,7 +15,7 @@ from mlpredict.errors import NotFound
 from mlpredict.inputs.kept import data_uri
 from mlpredict.web.backend import Backend
 from mlpredict.web.errors import Missing, RequestError, Unprocessable
-from mlpredict.web.openapi import FORM_OF_ONE, PAIR, RECORD, ROWS, answers, failures
+from mlpredict.web.openapi import FORM_OF_ONE, PAIR, RECORD, ROWS, failures, success
 from mlpredict.web.responses import JSON, json_response, record_fields, stored_file
 
 PAGE = 1000
@@ -42,7 +42,7 @@ def router(backend: Backend) -> APIRouter:
         "/prediction/",
         summary="Predict an image and store it with its prediction",
         openapi_extra=FORM_OF_ONE,
-        responses=answers(RECORD) | failures(400, 413, 422, 503),
+        responses=success(RECORD) | failures(400, 413, 422, 503),
     )
     async def predict(request: Request) -> Response:
         with backend.memory.room() as room:
@@ -61,7 +61,7 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/predictions/",
         summary="Stored predictions, newest first, as arrays: id, input id, prediction",
-        responses=answers(ROWS) | failures(422, 503),
+        responses=success(ROWS) | failures(422, 503),
     )
     async def predictions(
         limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
@@ -79,7 +79,7 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/prediction/{prediction_id}",
         summary="A stored prediction and its image as a data: URI",
-        responses=answers(PAIR) | failures(404, 422, 503),
+        responses=success(PAIR) | failures(404, 422, 503),
     )
     async def prediction(prediction_id: int) -> Response:
         try:

@@ -19,7 +19,7 @@ from mlpredict.support.units import point_in_time
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import NotAnImage, Unprocessable
-from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, answers, failures
+from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
 from mlpredict.web.responses import image_response, json_response, record_fields
 from mlpredict.web.uploads import UploadedFile
 
@@ -34,7 +34,7 @@ def router(backend: Backend) -> APIRouter:
     """The routes below /v1."""
     routes = APIRouter(prefix="/v1", tags=["v1"])
 
-    @routes.get("/model", summary="The model that predicts", responses=answers(MODEL))
+    @routes.get("/model", summary="The model that predicts", responses=success(MODEL))
     async def model() -> Response:
         identity, spec = backend.model.identity, backend.model.spec
         return json_response(
@@ -55,7 +55,7 @@ def router(backend: Backend) -> APIRouter:
         status_code=201,
         summary="Predict images and store them with their predictions, in one transaction",
         openapi_extra=FORM_OF_MANY,
-        responses=answers(MADE, 201) | failures(400, 413, 415, 422, 503),
+        responses=success(MADE, 201) | failures(400, 413, 415, 422, 503),
     )
     async def create(request: Request) -> Response:
         with backend.memory.room() as room:
@@ -72,7 +72,7 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/predictions",
         summary="Stored predictions, newest first",
-        responses=answers(LISTED) | failures(422, 503),
+        responses=success(LISTED) | failures(422, 503),
     )
     async def predictions(
         request: Request,
@@ -107,7 +107,7 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/predictions/{prediction_id}",
         summary="A stored prediction with all its probabilities",
-        responses=answers(WHOLE) | failures(404, 422, 503),
+        responses=success(WHOLE) | failures(404, 422, 503),
     )
     async def prediction(prediction_id: Id) -> Response:
         detail = await backend.read(lambda repository: repository.detail(prediction_id))

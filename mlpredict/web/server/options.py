@@ -4,17 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-
-
-class Talk(Protocol):
-    """Where the server says what it has to say."""
-
-    def notice(self, text: str) -> None: ...
-
-    def error(self, text: str) -> None: ...
-
-    def detail(self, text: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

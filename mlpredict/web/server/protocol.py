@@ -13,8 +13,8 @@ READ_SECONDS = 60.0
 HEAD_BYTES = 64 << 10
 
 
-class PatientOnlySoLong(HttpToolsProtocol):
-    """Hangs up when a request's head is too long or too slow, or an answer is not read."""
+class TimeoutProtocol(HttpToolsProtocol):
+    """Hangs up when a request's head is too long or too slow, or a response is not read."""
 
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
@@ -26,7 +26,7 @@ class PatientOnlySoLong(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()
-        self._forget_answer()
+        self._forget_reading()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -34,7 +34,7 @@ class PatientOnlySoLong(HttpToolsProtocol):
         self._await_reading(self.transport.get_write_buffer_size())
 
     def resume_writing(self) -> None:
-        self._forget_answer()
+        self._forget_reading()
         super().resume_writing()
 
     def on_message_begin(self) -> None:
@@ -78,7 +78,7 @@ class PatientOnlySoLong(HttpToolsProtocol):
         else:
             self.transport.abort()
 
-    def _forget_answer(self) -> None:
+    def _forget_reading(self) -> None:
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None

@@ -7,11 +7,14 @@ import socket
 from collections.abc import Callable
 
 from mlpredict.errors import UsageError
+from mlpredict.support.logs import get_logger
 from mlpredict.web.server.address import Address, listen, resolve, rules_for, url_of
-from mlpredict.web.server.options import Options, Talk
+from mlpredict.web.server.options import Options
+
+logger = get_logger(__name__)
 
 
-def serve(options: Options, talk: Talk, loaded: Callable[[], None]) -> int:
+def serve(options: Options, loaded: Callable[[], None]) -> int:
     """Serve until a SIGTERM or a Ctrl-C, and answer what was accepted by then; the exit status.
 
     `loaded` is called when a process is ready for work.
@@ -30,17 +33,17 @@ def serve(options: Options, talk: Talk, loaded: Callable[[], None]) -> int:
             # Here, as prometheus-client looks at its environment when it is imported.
             from mlpredict.web.server.worker import Worker
 
-            Worker(options, rules, listener, talk).run(loaded, up)
+            Worker(options, rules, listener).run(loaded, up)
 
         def announce(model: str) -> None:
-            talk.notice(_announcement(model, address, listener))
+            logger.info(_announcement(model, address, listener))
 
         if options.workers == 1:
             work(announce)
             return 0
         from mlpredict.web.server.workers import Workers
 
-        return Workers(options.workers, work, talk).run(announce)
+        return Workers(options.workers, work).run(announce)
 
 
 def _announcement(model: str, address: Address, listener: socket.socket) -> str:

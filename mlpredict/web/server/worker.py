@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 
 import uvicorn
@@ -22,14 +20,18 @@ from mlpredict.inference.model import Model, load_model
 from mlpredict.pipeline.recording import Storing
 from mlpredict.storage.pool import ReadPool, open_reads
 from mlpredict.storage.retrying import PersistentStore, open_store
+from mlpredict.support.logs import get_logger
 from mlpredict.web.access import Rules
 from mlpredict.web.app import create_app
 from mlpredict.web.backend import Backend
 from mlpredict.web.metrics import Metrics
-from mlpredict.web.server.options import Options, Talk
-from mlpredict.web.server.protocol import PatientOnlySoLong
+from mlpredict.web.server.logs import prepare_loggers
+from mlpredict.web.server.options import Options
+from mlpredict.web.server.protocol import TimeoutProtocol
 from mlpredict.web.service import Service
 from mlpredict.web.uploads import Memory
+
+logger = get_logger(__name__)
 
 RETRY_SECONDS = 3.0
 """For so long a batch waits for a database that is away."""
@@ -40,9 +42,6 @@ CONNECTIONS = 500
 UPLOADS_IN_MEMORY = 4
 """So many requests of the largest size have room."""
 
-SECONDS = 10.0
-MOST_TEXTS = 100
-
 
 @dataclass(frozen=True, slots=True)
 class Worker:
@@ -51,7 +50,6 @@ class Worker:
     options: Options
     rules: Rules
     listener: socket.socket
-    talk: Talk
 
     def run(self, loaded: Callable[[], None], up: Callable[[str], None]) -> None:
         """Answer requests until a signal ends it.
@@ -61,16 +59,16 @@ class Worker:
         Raises:
             ModelError, DatabaseError: it cannot begin.
         """
-        _log_to(self.talk, verbose=self.options.verbose)
+        prepare_loggers(verbose=self.options.verbose)
         model = self._load()
         dsn = self.options.dsn
         with (
-            open_reads(dsn, self.talk.notice) as reads,
-            open_store(dsn, self.talk.notice, retry=RETRY_SECONDS) as store,
+            open_reads(dsn) as reads,
+            open_store(dsn, retry=RETRY_SECONDS) as store,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             loaded()
-            runner.run(self._answer(model, store, reads, lambda: up(str(model.identity))))
+            runner.run(self._serve(model, store, reads, lambda: up(str(model.identity))))
 
     def _load(self) -> Model:
         """The one place where the model is loaded."""
@@ -78,23 +76,21 @@ class Worker:
             self.options.model,
             engine=EngineName.AUTO,
             cache=settings.cache_home(),
-            notify=self.talk.notice,
             trusted=self.options.trusted,
         )
 
-    async def _answer(
+    async def _serve(
         self, model: Model, store: PersistentStore, reads: ReadPool, up: Callable[[], None]
     ) -> None:
         run = store.start_run(model.identity, engine=model.engine.name, keep=Keep.ORIGINAL)
         recorder = Storing(store, run, Keep.ORIGINAL, model.spec.preprocessing)
         metrics = Metrics()
-        trouble = Sparing(self.talk.error)
-        service = Service(model, recorder, metrics, trouble)
+        service = Service(model, recorder, metrics)
         most = self.options.max_upload
         backend = Backend(service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * most))
         config = uvicorn.Config(
-            create_app(backend, self.rules, trouble),
-            http=PatientOnlySoLong,
+            create_app(backend, self.rules),
+            http=TimeoutProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -112,7 +108,7 @@ class Worker:
         try:
             store.finish_run(run)
         except DatabaseError as error:
-            self.talk.error(error.message)
+            logger.error(error.message)
 
 
 class _Server(uvicorn.Server):
@@ -145,49 +141,9 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-class _Talking(logging.Handler):
-    """Says what is logged, on one line."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self._say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage().strip()
-        error = record.exc_info[1] if record.exc_info else None
-        self._say(f"{text}: {type(error).__name__}: {error}" if error else text)
-
-
-def _log_to(talk: Talk, *, verbose: bool) -> None:
-    logger = logging.getLogger("uvicorn")
-    logger.addHandler(_Talking(talk.error))
-    logger.propagate = False
-    logger.setLevel(logging.INFO if verbose else logging.ERROR)
-    # What goes wrong in a task of its own.
-    logging.getLogger("asyncio").addHandler(_Talking(talk.error))
-    logging.getLogger("asyncio").propagate = False
-
-
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     try:
         import uvloop
     except ImportError:  # there is none for every platform
         return asyncio.new_event_loop
     return uvloop.new_event_loop
-
-
-@dataclass(slots=True)
-class Sparing:
-    """Says a text, and does not repeat it for a while; any thread may call it."""
-
-    say: Callable[[str], None]
-    _said: dict[str, float] = field(default_factory=dict)
-
-    def __call__(self, text: str) -> None:
-        now = time.monotonic()
-        if now - self._said.get(text, -SECONDS) < SECONDS:
-            return
-        if len(self._said) >= MOST_TEXTS:
-            self._said.clear()
-        self._said[text] = now
-        self.say(text)

@@ -18,7 +18,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 
-from mlpredict.web.server.options import Talk
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus-client puts the numbers of several processes together."""
@@ -39,7 +41,6 @@ class Workers:
 
     count: int
     work: Work
-    talk: Talk
     _living: set[int] = field(default_factory=set)
     _stopping: bool = False
 
@@ -81,7 +82,7 @@ class Workers:
             if (dead := self._dead()) is None:
                 time.sleep(TICK_SECONDS)
                 continue
-            self.talk.error(f"worker {dead} has died; starting another")
+            logger.error(f"worker {dead} has died; starting another")
             started = self._start(life)
             if started is None:
                 return 0

@@ -62,12 +62,12 @@ class Stored:
     def __call__(self, *, watched: bool = False) -> Measured:
         lifecycle.stop(self.server)
         begin = time.perf_counter()
-        dsn = lifecycle.ensure_running(self.server, lambda _text: None)
+        dsn = lifecycle.ensure_running(self.server)
         parts = {"start": time.perf_counter() - begin}
         memory = _memory(self.server)
         for name, (batch, predictions) in self.loads.items():
             empty(dsn)
-            with open_repository(dsn, lambda _text: None) as repository:
+            with open_repository(dsn) as repository:
                 run = repository.start_run(MODEL, engine=EngineName.LITERT, keep=Keep.ORIGINAL)
                 begin = time.perf_counter()
                 for start in range(0, len(predictions), batch):
@@ -105,7 +105,7 @@ def _row(what: str, part: str, samples: Samples, ratio: float | None) -> Row:
 
 def _set_up(server: LocalServer, own: dict[str, str]) -> None:
     """Make a database, with these settings as a user makes them."""
-    dsn = lifecycle.ensure_running(server, lambda _text: None)
+    dsn = lifecycle.ensure_running(server)
     with psycopg.connect(dsn, autocommit=True) as connection:
         for name, value in own.items():
             connection.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))

@@ -67,7 +67,7 @@ def cores() -> list[int]:
 def model_of(job: Job) -> Model:
     """The compiled model, with a thread for each core of this process."""
     cache = settings.cache_home()
-    return load_model(job.model, engine=EngineName.LITERT, cache=cache, notify=lambda _text: None)
+    return load_model(job.model, engine=EngineName.LITERT, cache=cache)
 
 
 def decoding(job: Job, share: Sequence[Path], place: int) -> Work:

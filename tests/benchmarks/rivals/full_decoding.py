@@ -53,9 +53,7 @@ def jittered(pixels: NDArray[np.uint8], part: float) -> NDArray[np.uint8]:
 def main() -> None:
     """Compare the first photos of a folder."""
     model_path, folder = map(Path, sys.argv[1:])
-    model = load_model(
-        model_path, engine=EngineName.LITERT, cache=settings.cache_home(), notify=lambda _text: None
-    )
+    model = load_model(model_path, engine=EngineName.LITERT, cache=settings.cache_home())
     paths = sorted(folder.iterdir())[:PHOTOS]
     # One at a time: a batch may be larger than the model was prepared for.
     seen = [ours(path, model.spec)[None] for path in paths]

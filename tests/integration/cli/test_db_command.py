@@ -12,7 +12,7 @@ from mlpredict.storage.maintenance import destroy
 from mlpredict.storage.server import lifecycle
 from mlpredict.storage.server.local_server import LocalServer
 from tests.conftest import Command
-from tests.local_servers import pid_of, silent
+from tests.local_servers import pid_of
 from tests.tcp_server import PASSWORD, TcpServer
 
 
@@ -63,13 +63,13 @@ def test_the_status_counts_rows(
 
 
 def test_the_status_is_no_use(db: Callable[..., str], server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     first = json.loads(db("status", "--json"))["idle_seconds_left"]
     assert json.loads(db("status", "--json"))["idle_seconds_left"] < first
 
 
 def test_a_server_in_use_is_stopped_by_force_alone(db: Callable[..., str], server: LocalServer) -> None:
-    with lifecycle.open_connection(server, silent):
+    with lifecycle.open_connection(server):
         assert json.loads(db("status", "--json"))["in_use"] is True
         said = db("stop", status=3)
         assert "another command is using" in said
@@ -82,7 +82,7 @@ def test_a_server_in_use_is_stopped_by_force_alone(db: Callable[..., str], serve
 def test_destroy_asks_first(db: Callable[..., str], server: LocalServer) -> None:
     assert "pass --yes" in db("destroy", status=2)
     assert server.data.exists()
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     (server.root.parent / "pg16" / "data").mkdir(parents=True)
     assert "removed the database" in db("destroy", "--yes")
     assert destroy.remains(server) == []
@@ -90,7 +90,7 @@ def test_destroy_asks_first(db: Callable[..., str], server: LocalServer) -> None
 
 
 def test_a_server_in_use_is_not_destroyed(db: Callable[..., str], server: LocalServer) -> None:
-    with lifecycle.open_connection(server, silent) as connection:
+    with lifecycle.open_connection(server) as connection:
         assert "another command is using" in db("destroy", "--yes", status=3)
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

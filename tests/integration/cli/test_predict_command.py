@@ -72,12 +72,10 @@ def test_what_is_stored_is_what_tensorflow_says(
 ) -> None:
     assert mlpredict("predict", *digits, "--dsn", dsn).returncode == 0
     stored = [row[0] for row in connection.execute("SELECT predictions FROM predictions ORDER BY id")]
-    reference = load_model(
-        settings.bundled("saved_model"), engine=EngineName.TENSORFLOW, cache=tmp_path, notify=print
-    )
-    samples = [decode(n, Source(str(path)), reference.spec) for n, path in enumerate(digits)]
+    tensorflow = load_model(settings.bundled("saved_model"), engine=EngineName.TENSORFLOW, cache=tmp_path)
+    samples = [decode(n, Source(str(path)), tensorflow.spec) for n, path in enumerate(digits)]
     pixels = [sample.pixels for sample in samples if isinstance(sample, Sample)]
-    expected = reference.outputs(np.stack(pixels))
+    expected = tensorflow.outputs(np.stack(pixels))
     np.testing.assert_allclose(stored, expected, rtol=0, atol=TOLERANCE)
 
 

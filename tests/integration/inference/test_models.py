@@ -20,6 +20,7 @@ from mlpredict.inference.model import Model, load_model
 from mlpredict.inference.model_files import open_model
 from tests.conftest import Command
 from tests.make_models import pixels
+from tests.notices import heard
 
 TOLERANCE = 1e-5
 # One step of an output of 8 bits is 1/256; a few are lost within the network.
@@ -44,8 +45,8 @@ def expected(models: Path) -> Mapping[str, NDArray[Any]]:
 
 def load(path: Path, cache: Path, engine: EngineName = EngineName.AUTO) -> tuple[Model, list[str]]:
     """A loaded model, and what was said meanwhile."""
-    notices: list[str] = []
-    return load_model(path, engine=engine, cache=cache, notify=notices.append), notices
+    with heard() as notices:
+        return load_model(path, engine=engine, cache=cache), notices
 
 
 @pytest.mark.parametrize(

@@ -100,7 +100,7 @@ def server_16(public_directory: Path) -> Iterator[LocalServer]:
     bindir = Path(package.origin).parent / "pginstall" / "bin"
     sixteen = PgBinaries(bindir, 16, bundled=True)
     server = local_server.locate(public_directory / "sixteen", sixteen)
-    lifecycle.ensure_running(server, lambda _text: None)
+    lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)
 
@@ -268,7 +268,7 @@ def test_what_is_said_to_be_dumped_is_what_is_dumped(
         return run(*arguments, **streams)
 
     monkeypatch.setattr(clients, "run", run_later)
-    counted = dumps.dump(filled, tmp_path / "rows.dump", lambda _text: None)
+    counted = dumps.dump(filled, tmp_path / "rows.dump")
     assert counted == Contents(inputs=3, predictions=2, runs=1)
     mlpredict("db", "restore", tmp_path / "rows.dump", "--dsn", elsewhere)
     assert query(elsewhere, "SELECT count(*) FROM inputs") == [(3,)]
@@ -285,7 +285,7 @@ def test_half_a_script_is_not_committed(
     for name, lines in scripts.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
         (tmp_path / name).chmod(0o755)
-    with clients.reached(empty_dsn, lambda _text: None) as target:
+    with clients.reached(empty_dsn) as target:
         target = replace(target, bindir=tmp_path)
         with open(os.devnull, "rb") as dump, pytest.raises(DatabaseError, match="pg_restore: "):
             dumps.load_as_script(dump.fileno(), target, ())

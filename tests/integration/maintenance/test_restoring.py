@@ -27,18 +27,17 @@ from tests.conftest import COMMAND, Command
 from tests.controlling_terminal import terminal
 from tests.full_disk import FILL, fill, small_file_system
 from tests.integration.maintenance.test_dumps import ROWS, STORE_ANOTHER, execute, query
-from tests.local_servers import silent
 
 OURS = "SELECT datname FROM pg_database WHERE datname LIKE 'mlpredict%' ORDER BY 1"
 LABELS = "SELECT id, label FROM predictions ORDER BY id"
 OLD, NEW = [(1, "1"), (3, "1")], [(1, "new"), (3, "new")]
 LOST = b"holds 3 inputs, 2 predictions, 1 run"
 
-# Each is killed when `replacement` or `archive` first does the named thing.
+# Each is killed when `restoring` or `dumps` first does the named thing.
 KILLED = """
 import os, signal, sys
 from mlpredict.cli import main
-from mlpredict.storage import archive, replacement
+from mlpredict.storage.maintenance import dumps, restoring
 
 def die(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -49,22 +48,22 @@ def die_at(prefix, function):
     return called
 
 def die_between_the_renames(name):
-    if name.startswith(replacement.REPLACED):
-        replacement.Identifier = die_at(replacement.RESTORED, identifier)
+    if name.startswith(restoring.REPLACED):
+        restoring.Identifier = die_at(restoring.RESTORED, identifier)
     return identifier(name)
 
-identifier = replacement.Identifier
+identifier = restoring.Identifier
 match sys.argv.pop(1):
     case "made":
-        archive.load = die
+        dumps.load = die
     case "loaded":
-        archive.accept = die
+        dumps.accept = die
     case "whole":
-        replacement._swap = die
+        restoring._swap = die
     case "half swapped":
-        replacement.Identifier = die_between_the_renames
+        restoring.Identifier = die_between_the_renames
     case "swapped":
-        replacement._drop = die_at(replacement.REPLACED, replacement._drop)
+        restoring._drop = die_at(restoring.REPLACED, restoring._drop)
 main()
 """
 
@@ -77,7 +76,7 @@ def agree(lost: Contents) -> None:
 def server(public_directory: Path) -> Iterator[LocalServer]:
     """A server whose database `mlpredict` the tests of this module replace."""
     server = local_server.locate(public_directory / "restored")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)
 
@@ -91,7 +90,7 @@ def environment(environment: dict[str, str], server: LocalServer) -> dict[str, s
 @pytest.fixture
 def administration(server: LocalServer) -> str:
     """The DSN of another database of the server."""
-    return make_conninfo(lifecycle.ensure_running(server, silent), dbname="postgres")
+    return make_conninfo(lifecycle.ensure_running(server), dbname="postgres")
 
 
 @pytest.fixture
@@ -263,7 +262,7 @@ def test_rows_that_nobody_was_asked_about_are_kept(
         execute(local, STORE_ANOTHER)
 
     with dump.open("rb") as file, pytest.raises(DatabaseError, match="holds 3 inputs, 3 predictions"):
-        restoring.restore(server, Source(file.fileno(), "new"), agree_while_somebody_stores, silent)
+        restoring.restore(server, Source(file.fileno(), "new"), agree_while_somebody_stores)
     assert query(local, LABELS) == [*OLD, (4, "0")]
     assert query(administration, OURS) == [("mlpredict",)]
 
@@ -281,7 +280,7 @@ def test_clients_are_disconnected_also_when_they_come_back(
 
     monkeypatch.setattr(restoring, "_require_same", come_back_once)
     with dump.open("rb") as file:
-        restoring.restore(server, Source(file.fileno(), "new"), agree, silent)
+        restoring.restore(server, Source(file.fileno(), "new"), agree)
     assert query(local, LABELS) == NEW
     for connection in stubborn:
         with pytest.raises(psycopg.OperationalError):
@@ -300,7 +299,7 @@ def test_a_full_disk_leaves_the_old_database(mlpredict: Command, dsn: str, tmp_p
         (disk / "home").mkdir()
         server = local_server.locate(disk / "home")
         try:
-            with lifecycle.open_connection(server, silent, autocommit=True) as connection:
+            with lifecycle.open_connection(server, autocommit=True) as connection:
                 migrate(connection)
                 connection.execute(ROWS.encode())
             fill(disk, leaving=25 << 20)
@@ -322,7 +321,7 @@ def test_a_full_disk_leaves_the_old_database(mlpredict: Command, dsn: str, tmp_p
 def test_a_server_that_is_used_is_left_alone(
     mlpredict: Command, server: LocalServer, local: str, dump: Path
 ) -> None:
-    with lifecycle.attached(server, silent):
+    with lifecycle.attached(server):
         done = mlpredict("db", "restore", dump, "--yes")
     assert done.returncode == 3
     assert b"another command is using the local PostgreSQL" in done.stderr

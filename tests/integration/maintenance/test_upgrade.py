@@ -53,7 +53,7 @@ UNUSUAL = Path("""it's "mine", $HOME""") / ("long" * 30)
 KILLED_AT = """
 import os, shutil, signal, sys
 from pathlib import Path
-from mlpredict.storage import upgrade
+from mlpredict.storage.maintenance import upgrade
 
 def die(*_arguments):
     os.kill(os.getpid(), signal.SIGKILL)
@@ -74,12 +74,8 @@ match moment:
     case "new one in place": upgrade._ask = die
     case "new one has answered": upgrade._remove = die
     case "old one half removed": shutil.rmtree = half_remove
-upgrade.upgrade(None, print, Path(home))
+upgrade.upgrade(None, Path(home))
 """
-
-
-def silent(text: str) -> None:
-    """No notices."""
 
 
 def installed_before(major: int) -> Path | None:
@@ -100,7 +96,7 @@ def older_server(home: Path) -> LocalServer:
 
 def contents(server: LocalServer) -> dict[str, Any]:
     """What each of our tables holds, ids included."""
-    with lifecycle.open_connection(server, silent) as connection:
+    with lifecycle.open_connection(server) as connection:
         return {
             table: connection.execute(
                 f"SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {table} AS t".encode()
@@ -122,7 +118,7 @@ def fill(server: LocalServer) -> None:
     """Rows in every table, made as a command makes them."""
     chance = random.Random(4)
     identity = ModelIdentity("pets", "3f2a91c0" * 8, "keras", "/pets", Task.CLASSIFICATION, ("cat",), {})
-    with lifecycle.open_connection(server, silent, autocommit=True) as connection:
+    with lifecycle.open_connection(server, autocommit=True) as connection:
         migrate(connection)
         repository = Repository(connection)
         run = repository.start_run(identity, engine=EngineName.LITERT, keep=Keep.ORIGINAL)
@@ -182,7 +178,7 @@ def place(home: Path, template: SimpleNamespace) -> Callable[[Path], LocalServer
 def refusal(home: Path) -> DatabaseError:
     """What the other commands say."""
     with pytest.raises(DatabaseError) as caught:
-        lifecycle.ensure_running(local_server.locate(home), silent)
+        lifecycle.ensure_running(local_server.locate(home))
     return caught.value
 
 
@@ -194,7 +190,7 @@ def test_an_older_database_is_carried_over_with_its_rows(
     home: Path, place: Callable[[Path], LocalServer], template: SimpleNamespace, mlpredict: Command
 ) -> None:
     old = place(home)
-    with lifecycle.open_connection(old, silent, autocommit=True) as connection:
+    with lifecycle.open_connection(old, autocommit=True) as connection:
         connection.execute("ALTER SYSTEM SET work_mem = '7MB'")
         connection.execute("ALTER SYSTEM SET log_line_prefix = 'it''s %m'")
         connection.execute("ALTER SYSTEM SET old_snapshot_threshold = '1h'")  # gone since 17
@@ -221,7 +217,7 @@ def test_an_older_database_is_carried_over_with_its_rows(
     assert contents(new) == template.contents
     after = mlpredict("list", "--all", env=env)
     assert (after.returncode, len(after.stdout.splitlines())) == (0, PREDICTIONS)
-    with lifecycle.open_connection(new, silent) as connection:
+    with lifecycle.open_connection(new) as connection:
         assert connection.execute("SHOW work_mem").fetchall() == [("7MB",)]
         assert connection.execute("SHOW log_line_prefix").fetchall() == [("it's %m",)]
         assert connection.execute("SHOW data_checksums").fetchall() == [("on",)]
@@ -263,7 +259,7 @@ def test_an_upgrade_killed_at_any_moment_is_finished_by_the_next(
     assert old.root.exists()
     assert contents(new) == template.contents
 
-    upgrade.upgrade(None, silent, home)
+    upgrade.upgrade(None, home)
     assert not old.root.exists()
     assert rubbish(new.root) == []
     assert not (new.data / upgrade.ORIGIN_FILE).exists()
@@ -272,8 +268,8 @@ def test_an_upgrade_killed_at_any_moment_is_finished_by_the_next(
 
 def kill_in_pg_upgrade(home: Path) -> None:
     """Kill an upgrade whose pg_upgrade is at work, and goes on."""
-    code = "import sys, pathlib; from mlpredict.storage.upgrade import upgrade; "
-    code += "upgrade(None, print, pathlib.Path(sys.argv[1]))"
+    code = "import sys, pathlib; from mlpredict.storage.maintenance.upgrade import upgrade; "
+    code += "upgrade(None, pathlib.Path(sys.argv[1]))"
     process = subprocess.Popen([sys.executable, "-c", code, home], stdout=subprocess.DEVNULL)
     while not list((home / "pg18").glob("upgrade-*/data/pg_upgrade_output.d/*/log")):
         assert process.poll() is None
@@ -291,7 +287,7 @@ def test_an_old_database_used_after_the_upgrade_is_not_removed(
     (new.data / "PG_VERSION").write_text("18\n")
     upgrade._write_origin(new.data, upgrade.Origin(16, "0" * 64, {}))
     with pytest.raises(DatabaseError, match="was used after"):
-        upgrade.upgrade(None, silent, home)
+        upgrade.upgrade(None, home)
     assert old.data.exists()
     assert new.data.exists()
 
@@ -312,7 +308,7 @@ def test_a_copy_that_lacks_rows_is_withdrawn(
 
     monkeypatch.setattr(upgrade, "_count_rows", count_fewer)
     with pytest.raises(DatabaseError, match=r"18 has 0 of 1 rows of public.failures; .* is as it was"):
-        upgrade.upgrade(None, silent, home / UNUSUAL)
+        upgrade.upgrade(None, home / UNUSUAL)
     assert refusal(home / UNUSUAL).hint == "run mlpredict db upgrade"
     assert rubbish(local_server.locate(home / UNUSUAL).root) == []
     assert contents(old) == template.contents
@@ -322,10 +318,10 @@ def test_what_pg_upgrade_refuses_leaves_everything_as_it_was(
     home: Path, place: Callable[[Path], LocalServer], template: SimpleNamespace
 ) -> None:
     old, new = place(home), local_server.locate(home)
-    with lifecycle.open_connection(old, silent, autocommit=True) as connection:
+    with lifecycle.open_connection(old, autocommit=True) as connection:
         connection.execute("CREATE TABLE unfit (of_no_other_server regproc)")
     with pytest.raises(DatabaseError, match=r"one of the reg\* data types in user tables$") as caught:
-        upgrade.upgrade(None, silent, home)
+        upgrade.upgrade(None, home)
     logs = new.root / "failed-upgrade"
     assert caught.value.hint == f"{old.data} is as it was; see {logs}"
     assert list(logs.rglob("tables_using_reg.txt"))
@@ -343,7 +339,7 @@ def test_incomplete_programs_leave_everything_as_it_was(
     for name in pg_binaries.NEEDED:
         (incomplete / name).symlink_to(old.bindir / name)
     with pytest.raises(DatabaseError, match=r"pg_upgrade failed: .*/pg_\w+\" failed: No such file"):
-        upgrade.upgrade(incomplete, silent, home)
+        upgrade.upgrade(incomplete, home)
     assert refusal(home).hint == "run mlpredict db upgrade"
     assert contents(old) == template.contents
 
@@ -354,7 +350,7 @@ def test_too_little_space_is_said_before_anything_is_done(
     old = place(home)
     monkeypatch.setattr(upgrade, "space_at", lambda _place: Space(150_000_000, 150_000_000, None))
     with pytest.raises(DatabaseError, match=r"needs 2\d\d\.\d MB, and (7|8)\d\.\d MB of that are missing in"):
-        upgrade.upgrade(None, silent, home)
+        upgrade.upgrade(None, home)
     assert not lifecycle.is_running(old)
     assert not local_server.locate(home).data.exists()
 
@@ -397,7 +393,7 @@ def test_programs_the_account_cannot_run_are_named(home: Path, place: Callable[[
     shutil.copytree(old.bindir, private / "bin", symlinks=True)
     if ROOT:
         with pytest.raises(DatabaseError, match=f"nobody cannot run the programs in {private}"):
-            upgrade.upgrade(private / "bin", silent, home)
+            upgrade.upgrade(private / "bin", home)
     else:
         assert service_account.runnable(pg_binaries.find_older(16, private / "bin"), old.account) == (
             private / "bin"

@@ -21,7 +21,7 @@ from mlpredict.errors import DatabaseError
 from mlpredict.storage.server import lifecycle, local_server, pg_binaries, service_account
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.server.service_account import Account
-from tests.local_servers import LONG, pid_of, silent
+from tests.local_servers import LONG, pid_of
 
 ROOT = os.geteuid() == 0
 
@@ -39,7 +39,7 @@ def test_nothing_is_open_to_others(shared: LocalServer) -> None:
 
 
 def test_the_socket_is_the_only_way_in(shared: LocalServer) -> None:
-    with lifecycle.open_connection(shared, silent) as connection:
+    with lifecycle.open_connection(shared) as connection:
         for name, value in {
             "listen_addresses": "",
             "unix_socket_permissions": "0700",
@@ -107,7 +107,7 @@ def test_the_environment_does_not_lead_elsewhere(
     for name, value in disturbing.items():
         monkeypatch.setenv(name, value)
     before = pid_of(shared)
-    lifecycle.open_connection(shared, silent).close()
+    lifecycle.open_connection(shared).close()
     assert pid_of(shared) == before
     assert disturbing.items() <= os.environ.items()
 
@@ -119,7 +119,7 @@ def test_a_long_path_gets_a_private_socket_directory(home: Path, monkeypatch: py
     server = local_server.locate(home / LONG)
     assert server.socket_dir.parent == runtime
     assert str(server.account.uid) in server.socket_dir.name
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     status = server.socket_dir.stat()
     assert (stat.S_IMODE(status.st_mode), status.st_uid) == (0o700, server.account.uid)
 
@@ -134,11 +134,11 @@ def test_a_foreign_or_open_socket_directory_is_refused(home: Path, monkeypatch: 
     server.socket_dir.mkdir(mode=0o700)
     server.socket_dir.chmod(0o755)
     with pytest.raises(DatabaseError, match="open to other users"):
-        lifecycle.ensure_running(server, silent)
+        lifecycle.ensure_running(server)
     server.socket_dir.rmdir()
     server.socket_dir.symlink_to("/" if ROOT else "/tmp")
     with pytest.raises(DatabaseError, match="belongs to another account"):
-        lifecycle.ensure_running(server, silent)
+        lifecycle.ensure_running(server)
 
 
 def test_an_impostor_at_the_socket_is_not_talked_to(server: LocalServer) -> None:
@@ -150,16 +150,13 @@ def test_an_impostor_at_the_socket_is_not_talked_to(server: LocalServer) -> None
         impostor.listen()
         with pytest.raises(psycopg.OperationalError, match="requirepeer"):
             psycopg.connect(local_server.conninfo(server))
-        lifecycle.ensure_running(server, silent)
+        lifecycle.ensure_running(server)
 
 
-def test_an_unreachable_home_as_root_moves_and_as_a_user_stays(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_home_as_root_moves_and_as_a_user_stays(home: Path, notices: list[str]) -> None:
     (home / "mine").mkdir(mode=0o700)
     server = local_server.locate(home / "mine")
-    notices: list[str] = []
-    lifecycle.ensure_running(server, notices.append)
+    lifecycle.ensure_running(server)
     assert stat.S_IMODE((home / "mine").stat().st_mode) == 0o700
     if ROOT:
         readable = str(home / "mine")[1:].replace("-", "%2d").replace("/", "-")
@@ -187,7 +184,7 @@ def test_programs_out_of_reach_are_copied_once(
     binaries = pg_binaries.PgBinaries(moved, found.major, bundled=True)
     server = replace(server, binaries=binaries)
     monkeypatch.setattr(os, "sync", lambda: None)  # the machine's other disks may be busy
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     copied = service_account.runnable(binaries, server.account)
     assert (home / "system" in copied.parents) == ROOT
     assert not list((home / "system").glob("copy-*"))

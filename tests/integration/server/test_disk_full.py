@@ -12,7 +12,6 @@ import pytest
 from mlpredict.storage.server import lifecycle, local_server
 from tests.conftest import Command
 from tests.full_disk import FILL, fill, small_file_system
-from tests.local_servers import silent
 
 MEGABYTES = 120
 
@@ -39,7 +38,7 @@ def on_it(small_disk: Path, mlpredict: Command) -> Callable[..., tuple[int, list
 def ids_stored(directory: Path) -> set[str]:
     """What is in the database, which must be whole."""
     server = local_server.locate(directory / "home")
-    with psycopg.connect(lifecycle.ensure_running(server, silent)) as connection:
+    with psycopg.connect(lifecycle.ensure_running(server)) as connection:
         lonely = connection.execute(
             "SELECT count(*) FROM inputs WHERE NOT EXISTS"
             " (SELECT FROM predictions WHERE predictions.inputid = inputs.id)"

@@ -26,14 +26,15 @@ from mlpredict.storage.server import (
     starting,
 )
 from mlpredict.storage.server.local_server import LocalConnection, LocalServer
-from tests.local_servers import pid_of, silent
+from tests.local_servers import pid_of
 
 ATTACH = """
-import sys
+import logging, sys
 from pathlib import Path
-from mlpredict.storage import local_server
+from mlpredict.storage.server import lifecycle, local_server
+logging.basicConfig(level=logging.INFO)
 server = local_server.locate(Path(sys.argv[1]))
-with local_server.open_connection(server, lambda text: print(text, file=sys.stderr)) as connection:
+with lifecycle.open_connection(server) as connection:
     print(connection.execute("SELECT pg_postmaster_start_time()").fetchone()[0])
 """
 
@@ -47,38 +48,37 @@ def attach_in_process(home: Path) -> subprocess.Popen[str]:
     )
 
 
-def test_cold_start_attach_stop_and_restart(home: Path) -> None:
+def test_cold_start_attach_stop_and_restart(home: Path, notices: list[str]) -> None:
     server = local_server.locate(home)
     assert server.root == home / "pg18"
     assert not server.root.exists()
     assert not lifecycle.is_running(server)
     assert not lifecycle.stop(server)
 
-    notices: list[str] = []
-    with lifecycle.open_connection(server, notices.append, autocommit=True) as connection:
+    with lifecycle.open_connection(server, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (id integer)")
         connection.execute("INSERT INTO kept VALUES (7)")
     assert notices == [f"created a private PostgreSQL 18 in {home / 'pg18'}"]
     first = pid_of(server)
 
-    with lifecycle.open_connection(server, notices.append) as connection:
+    with lifecycle.open_connection(server) as connection:
         assert connection.execute("SELECT id FROM kept").fetchall() == [(7,)]
     assert pid_of(server) == first
 
     assert lifecycle.is_running(server)
     assert lifecycle.stop(server)
     assert not lifecycle.is_running(server)
-    with lifecycle.open_connection(server, notices.append) as connection:
+    with lifecycle.open_connection(server) as connection:
         assert connection.execute("SELECT id FROM kept").fetchall() == [(7,)]
     assert len(notices) == 1
 
 
 def test_a_killed_server_comes_back_with_its_rows(server: LocalServer) -> None:
-    with lifecycle.open_connection(server, silent, autocommit=True) as connection:
+    with lifecycle.open_connection(server, autocommit=True) as connection:
         connection.execute("CREATE TABLE kept (id integer)")
         # Its process id belongs to a zombie of ours, which PostgreSQL alone would take for alive.
         os.kill(pid_of(server), signal.SIGKILL)
-        with lifecycle.open_connection(server, silent) as again:
+        with lifecycle.open_connection(server) as again:
             assert again.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]
 
 
@@ -98,26 +98,26 @@ def test_a_server_that_is_killed_while_it_starts_is_started_again(
         return process
 
     monkeypatch.setattr(starting, "_start_unless_alive", start_and_kill_the_first)
-    lifecycle.open_connection(server, silent).close()
+    lifecycle.open_connection(server).close()
     assert len(started) == 2
 
 
 def test_a_recorded_process_that_is_not_the_server_is_left_alone(server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     recorded = (server.data / "postmaster.pid").read_text()
     os.kill(pid_of(server), signal.SIGKILL)
     (server.data / "postmaster.pid").write_text(re.sub(r"\A\d+", str(os.getpid()), recorded))
     assert not lifecycle.is_running(server)
     assert not lifecycle.stop(server)
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert pid_of(server) != os.getpid()
 
 
 def test_a_server_whose_socket_was_removed_is_replaced(server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     lost = pid_of(server)
     (server.socket_dir / ".s.PGSQL.5432").unlink()
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert pid_of(server) != lost
 
 
@@ -156,7 +156,7 @@ def test_an_abandoned_initialisation_is_cleared_away(home: Path) -> None:
     abandoned = home / "pg18" / "init-killed"
     abandoned.mkdir(parents=True)
     (abandoned / "PG_VERSION").write_text("18\n")
-    lifecycle.ensure_running(local_server.locate(home), silent)
+    lifecycle.ensure_running(local_server.locate(home))
     assert not abandoned.exists()
 
 
@@ -172,9 +172,9 @@ def test_an_initialisation_killed_at_any_moment_leaves_nothing_half_made(home: P
         process.kill()
         process.communicate()
         if (root / "data").exists():  # it was too late
-            destroy.destroy(local_server.locate(home), silent)
+            destroy.destroy(local_server.locate(home))
     server = local_server.locate(home)
-    with lifecycle.open_connection(server, silent) as connection:
+    with lifecycle.open_connection(server) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("mlpredict",)
     assert not list(root.glob("init-*"))
 
@@ -202,11 +202,11 @@ def test_a_system_postgresql(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MLPREDICT_PG_BINDIR", str(bindir))
     server = local_server.locate(home)
     assert server.root.name == f"pg{bindir.parent.name}"
-    with lifecycle.open_connection(server, silent) as connection:
+    with lifecycle.open_connection(server) as connection:
         migrate(connection)
         connection.commit()
     assert lifecycle.stop(server)
-    with lifecycle.open_connection(server, silent) as connection:
+    with lifecycle.open_connection(server) as connection:
         version = connection.execute("SHOW server_version").fetchone()
         assert version is not None
         assert version[0].startswith(bindir.parent.name)
@@ -225,19 +225,19 @@ def test_another_versions_database_is_never_replaced_by_an_empty_one(
     (old / "PG_VERSION").write_text(f"{version}\n")
     server = local_server.locate(home)
     with pytest.raises(DatabaseError, match=f"PostgreSQL {version}, not 18") as caught:
-        lifecycle.ensure_running(server, silent)
+        lifecycle.ensure_running(server)
     assert str(caught.value.hint).startswith(hint)
     assert ("MLPREDICT_PG_BINDIR" in str(caught.value.hint)) == (version > 18)
     assert not server.data.exists()
     monkeypatch.setenv("MLPREDICT_HOME", str(home))
     with pytest.raises(DatabaseError, match=f"PostgreSQL {version}, not 18"):
-        status.status_of(None, silent)
+        status.status_of(None)
 
 
 def test_failures_are_one_line_with_the_reason(server: LocalServer) -> None:
     (server.data / "postgresql.auto.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(DatabaseError, match="contains errors") as caught:
-        lifecycle.ensure_running(server, silent)
+        lifecycle.ensure_running(server)
     assert "\n" not in caught.value.message
     assert str(server.log) in str(caught.value.hint)
 
@@ -245,13 +245,15 @@ def test_failures_are_one_line_with_the_reason(server: LocalServer) -> None:
 def test_a_home_that_cannot_be_made_is_named(home: Path) -> None:
     (home / "pg18").write_text("in the way")
     with pytest.raises(DatabaseError, match="pg18 is a file") as caught:
-        lifecycle.ensure_running(local_server.locate(home), silent)
+        lifecycle.ensure_running(local_server.locate(home))
     assert "--dsn" in str(caught.value.hint)
     (home / "pg18").unlink()
 
 
-def test_a_server_that_recovers_is_waited_for(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    lifecycle.ensure_running(server, silent)
+def test_a_server_that_recovers_is_waited_for(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, notices: list[str]
+) -> None:
+    lifecycle.ensure_running(server)
     monkeypatch.setattr(starting, "START_SECONDS", 0.0)
     monkeypatch.setattr(starting, "NOTICE_SECONDS", 0.0)
     refusals = ["FATAL:  the database system is starting up"] * 5
@@ -263,8 +265,7 @@ def test_a_server_that_recovers_is_waited_for(server: LocalServer, monkeypatch: 
         return connect(*arguments, **options)
 
     monkeypatch.setattr(LocalConnection, "connect", refused_at_first)
-    notices: list[str] = []
-    lifecycle.open_connection(server, notices.append).close()
+    lifecycle.open_connection(server).close()
     assert refusals == []
     assert len(notices) == 1
     assert "waiting for the local PostgreSQL" in notices[0]

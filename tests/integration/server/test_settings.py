@@ -62,14 +62,14 @@ def server(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
     home.chmod(0o755)
     root = home / f"pg{major}"
     server = replace(local_server.locate(home), root=root, socket_dir=root / "run", binaries=binaries)
-    lifecycle.ensure_running(server, lambda _text: None)
+    lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)
     shutil.rmtree(home)
 
 
 def ask(server: LocalServer, query: str) -> list[tuple[Any, ...]]:
-    with lifecycle.open_connection(server, lambda _text: None, autocommit=True) as connection:
+    with lifecycle.open_connection(server, autocommit=True) as connection:
         cursor = connection.execute(query.encode())
         return cursor.fetchall() if cursor.description else []
 

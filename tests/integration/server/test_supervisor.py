@@ -16,14 +16,14 @@ import pytest
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server import lease, lifecycle, service_account
 from mlpredict.storage.server.local_server import LocalServer
-from tests.local_servers import pid_of, silent
+from tests.local_servers import pid_of
 
 SOON = 15.0
 USE = """
 import sys, time
 from pathlib import Path
-from mlpredict.storage import local_server
-with local_server.attached(local_server.locate(Path(sys.argv[1])), print):
+from mlpredict.storage.server import lifecycle, local_server
+with lifecycle.attached(local_server.locate(Path(sys.argv[1]))):
     print("in use", flush=True)
     time.sleep(60)
 """
@@ -73,7 +73,7 @@ def test_an_idle_server_is_stopped_and_nothing_is_left(
     server: LocalServer, linger: Callable[[str], None]
 ) -> None:
     linger("0.5")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert lifecycle.is_running(server)
     assert len(supervisors(server)) == 1
     assert eventually(lambda: is_stopped(server))
@@ -83,11 +83,11 @@ def test_an_idle_server_is_stopped_and_nothing_is_left(
 
 def test_a_server_in_use_is_not_stopped(server: LocalServer, linger: Callable[[str], None]) -> None:
     linger("0.1")
-    with lifecycle.open_connection(server, silent, autocommit=True) as connection:
+    with lifecycle.open_connection(server, autocommit=True) as connection:
         running = pid_of(server)
         time.sleep(1.5)
         assert connection.execute("SELECT 1").fetchone() == (1,)
-        with lifecycle.open_connection(server, silent):
+        with lifecycle.open_connection(server):
             assert pid_of(server) == running
         time.sleep(0.5)
         assert connection.execute("SELECT 2").fetchone() == (2,)
@@ -98,8 +98,8 @@ def test_without_lingering_the_last_command_stops_it(
     server: LocalServer, linger: Callable[[str], None]
 ) -> None:
     linger("0")
-    first = lifecycle.open_connection(server, silent)
-    second = lifecycle.open_connection(server, silent)
+    first = lifecycle.open_connection(server)
+    second = lifecycle.open_connection(server)
     first.close()
     assert lifecycle.is_running(server)
     second.close()
@@ -119,22 +119,22 @@ def test_a_killed_command_does_not_keep_the_server(
 
 def test_other_programs_keep_it_running(server: LocalServer, linger: Callable[[str], None]) -> None:
     linger("0.2")
-    conninfo = lifecycle.ensure_running(server, silent)
+    conninfo = lifecycle.ensure_running(server)
     with psycopg.connect(conninfo, autocommit=True) as other:
         time.sleep(2.5)
         assert other.execute("SELECT 1").fetchone() == (1,)
         linger("0")
-        lifecycle.open_connection(server, silent).close()
+        lifecycle.open_connection(server).close()
         assert other.execute("SELECT 2").fetchone() == (2,)
     assert eventually(lambda: is_stopped(server))
 
 
 def test_it_can_be_left_running(server: LocalServer, linger: Callable[[str], None]) -> None:
     linger("-1")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert supervisors(server) == []
     linger("0.1")  # the next command would have it otherwise
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert eventually(lambda: is_stopped(server))
 
 
@@ -142,31 +142,31 @@ def test_a_shorter_time_is_noticed_by_a_supervisor_that_waits(
     server: LocalServer, linger: Callable[[str], None]
 ) -> None:
     linger("300")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     linger("0.1")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     assert eventually(lambda: is_stopped(server))
 
 
 def test_a_killed_supervisor_is_replaced(server: LocalServer, linger: Callable[[str], None]) -> None:
     linger("300")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     (first,) = supervisors(server)
     os.kill(first, signal.SIGKILL)
     assert eventually(lambda: supervisors(server) == [])
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     (second,) = supervisors(server)
     assert second != first
 
 
 def test_the_supervisor_ends_with_a_server_that_was_killed(server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     os.kill(pid_of(server), signal.SIGKILL)
     assert eventually(lambda: supervisors(server) == [])
 
 
 def test_the_supervisor_has_no_more_rights_than_the_server(server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
 
     def owner() -> str:
         (pid,) = supervisors(server)
@@ -180,53 +180,54 @@ def test_the_supervisor_has_no_more_rights_than_the_server(server: LocalServer) 
 def test_nobody_changes_a_server_in_use(server: LocalServer) -> None:
     with another_command(server):
         with pytest.raises(DatabaseError, match="another command is using"):
-            lifecycle.stop_unused(server, silent)
+            lifecycle.stop_unused(server)
         with pytest.raises(DatabaseError, match="another command is using"), lifecycle.exclusively(server):
             pytest.fail("had it alone")
         assert lifecycle.is_running(server)
-    assert lifecycle.stop_unused(server, silent)
+    assert lifecycle.stop_unused(server)
 
 
 def test_who_has_it_alone_can_use_it(server: LocalServer) -> None:
     with lifecycle.exclusively(server):
-        with lifecycle.open_connection(server, silent) as connection:
+        with lifecycle.open_connection(server) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert lifecycle.stop(server)
     assert not lease.is_shared(server.root)
 
 
-def test_a_command_waits_for_who_has_it_alone(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    notices: list[str] = []
+def test_a_command_waits_for_who_has_it_alone(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch, notices: list[str]
+) -> None:
     monkeypatch.setattr(lease, "NOTICE_SECONDS", 0.02)
     monkeypatch.setattr(lease, "WAIT_SECONDS", 0.1)
     with lifecycle.exclusively(server):
         monkeypatch.setattr(lease, "_held_alone", set())  # as if it were another process
         with pytest.raises(DatabaseError, match="takes too long"):
-            lifecycle.open_connection(server, notices.append)
+            lifecycle.open_connection(server)
     assert len(notices) == 1
     assert "waiting" in notices[0]
-    lifecycle.open_connection(server, silent).close()
+    lifecycle.open_connection(server).close()
 
 
 def test_a_full_disk_only_leaves_the_linger_time_as_it_was(
     server: LocalServer, linger: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     linger("300")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
 
     def full(*_arguments: object) -> int:
         raise OSError(lease.NO_SPACE[0], "No space left on device")
 
     monkeypatch.setattr(os, "pwrite", full)
     linger("200")
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     used = lease.usage(server.root)
     assert used is not None
     assert used.linger == 300
 
 
 def test_the_shared_state_is_the_servers_accounts(server: LocalServer) -> None:
-    lifecycle.ensure_running(server, silent)
+    lifecycle.ensure_running(server)
     for name in ("use.lock", "supervisor.lock", "server.lock"):
         assert (server.root / name).stat().st_uid == server.account.uid, name
     assert service_account.account_for(server.data) == server.account

@@ -139,7 +139,7 @@ def test_a_killed_local_server_is_no_end(environment: dict[str, str], home: Path
         status, said = run.finish()
     assert status == 0, said
     assert killed > 1
-    with lifecycle.attached(server, lambda _text: None) as conninfo:
+    with lifecycle.attached(server) as conninfo:
         stored = stored_in(conninfo)
     assert (len(run.printed), run.ids, stored.images, stored.lonely) == (IMAGES, stored.ids, IMAGES, 0)
 

@@ -177,7 +177,7 @@ def test_a_model_predicted_what_it_predicted(repository: Repository, run: Run) -
 
 def test_runs_that_store_the_same_images_at_once_do_not_hinder_each_other(dsn: str) -> None:
     def store(order: int) -> list[int | None]:
-        with open_repository(dsn, lambda _text: None) as repository:
+        with open_repository(dsn) as repository:
             run = repository.start_run(model(), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
             images = [str(n).encode() for n in range(50)][:: 1 if order % 2 else -1]
             batches = [

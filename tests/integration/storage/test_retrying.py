@@ -23,13 +23,9 @@ from tests.rows import model, new
 RUNS_AT_ONCE = 4
 
 
-def silent(_text: str) -> None:
-    """No notices."""
-
-
 @pytest.fixture
 def store(dsn: str) -> Iterator[PersistentStore]:
-    with open_store(dsn, silent, retry=10) as store:
+    with open_store(dsn, retry=10) as store:
         yield store
 
 
@@ -83,8 +79,8 @@ def test_a_batch_whose_commit_arrives_late_is_stored_once(
     dsn: str, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first connection is taken for lost while the server is still at its transaction."""
-    slow, quick, quickest = (open_repository(dsn, silent) for _ in range(3))
-    store = PersistentStore(iter([slow, quick, quickest]).__next__, silent, 10)
+    slow, quick, quickest = (open_repository(dsn) for _ in range(3))
+    store = PersistentStore(iter([slow, quick, quickest]).__next__, 10)
     run = started(store)
     batch = [new(0), new(1)]
     add_in_time = Repository.add
@@ -116,7 +112,7 @@ def test_transactions_that_cannot_be_serialised_are_tried_again(
     )
 
     def run_once(_number: int) -> list[int | None]:
-        with open_store(dsn, silent, retry=20) as store:
+        with open_store(dsn, retry=20) as store:
             run = started(store)
             batches = [[new(20 * batch + n) for n in range(20)] for batch in range(5)]
             return [one.input_id for batch in batches for one in store.add(run, batch, [])]
@@ -134,17 +130,18 @@ def test_failures_alone_are_stored_once(
     run = started(store)
     failures = [Rejected(3, Source("x.png"), "damaged")]
     assert store.add(run, [], failures) == []
-    with open_repository(dsn, silent) as repository:
+    with open_repository(dsn) as repository:
         assert repository.stored(run, [], failures) == []
         assert repository.stored(run, [], [Rejected(4, Source("y.png"), "damaged")]) is None
         assert repository.stored(run, [new(5)], []) is None
 
 
-def test_it_is_said_when_it_takes_long_and_when_it_is_over(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_said_when_it_takes_long_and_when_it_is_over(
+    dsn: str, monkeypatch: pytest.MonkeyPatch, notices: list[str]
+) -> None:
     monkeypatch.setattr(retrying, "NOTICE_SECONDS", 0.0)
-    notices: list[str] = []
-    connect = refusing(2, lambda: open_repository(dsn, silent))
-    with PersistentStore(connect, notices.append, 10) as store:
+    connect = refusing(2, lambda: open_repository(dsn))
+    with PersistentStore(connect, 10) as store:
         run = started(store)
         terminate(dsn)
         assert store.add(run, [new(0)], [])
@@ -154,8 +151,8 @@ def test_it_is_said_when_it_takes_long_and_when_it_is_over(dsn: str, monkeypatch
 
 
 def test_trying_again_comes_to_an_end(dsn: str) -> None:
-    connect = refusing(1000, lambda: open_repository(dsn, silent))
-    with PersistentStore(connect, silent, 0.3) as store:
+    connect = refusing(1000, lambda: open_repository(dsn))
+    with PersistentStore(connect, 0.3) as store:
         run = started(store)
         terminate(dsn)
         with pytest.raises(DatabaseError, match=r"connection refused \(tried again for 0\.3 s\)"):
@@ -171,11 +168,11 @@ def test_what_no_new_connection_would_change_is_raised_at_once(
         store.add(run, [new(0)], [])
     assert not isinstance(caught.value, TransientDatabaseError)
     with pytest.raises(DatabaseError):
-        open_store(f"{dsn} dbname=no_such_database", silent, retry=10)
+        open_store(f"{dsn} dbname=no_such_database", retry=10)
 
 
 def test_a_disk_that_is_full_is_not_waited_for(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with open_store(dsn, silent, retry=10) as store:
+    with open_store(dsn, retry=10) as store:
         run = started(store)
         monkeypatch.setattr(Repository, "place", Path("/"))
         monkeypatch.setattr(disk, "space_at", lambda _place: disk.Space(1000, 10**9, None))

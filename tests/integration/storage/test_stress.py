@@ -166,7 +166,7 @@ def test_no_row_is_lost_and_no_process_is_left(
     assert witness.unexplained == []
 
     run([*predict, digits[0]], environment, "0.1", witness, None)
-    with psycopg.connect(lifecycle.ensure_running(server, lambda _text: None)) as connection:
+    with psycopg.connect(lifecycle.ensure_running(server)) as connection:
         stored = {row[0] for row in connection.execute("SELECT id FROM predictions")}
         lonely = connection.execute(
             "SELECT count(*) FROM inputs WHERE NOT EXISTS"

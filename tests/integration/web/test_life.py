@@ -144,7 +144,7 @@ def test_a_database_that_is_killed_is_started_again_and_nothing_is_stored_twice(
     assert crowd.lost == 0
     assert set(crowd.statuses) <= {200, 503}
     assert crowd.statuses[200] > IMAGES / 2
-    with lifecycle.attached(server, lambda _text: None) as conninfo:
+    with lifecycle.attached(server) as conninfo:
         stored = stored_in(conninfo)
     assert crowd.ids <= stored.ids
     assert len(stored.ids) <= IMAGES + 1

@@ -13,7 +13,7 @@ import pytest
 from mlpredict.cli import interruption as module
 from mlpredict.cli.interruption import LONGEST_COMMAND, how_to_resume, interruption
 from mlpredict.errors import Interrupted, Terminated
-from mlpredict.support.ahead import MadeAhead, mapped_ahead
+from mlpredict.support.ahead import Prefetched, mapped_ahead
 
 SAME = "the same command with --skip-existing"
 
@@ -67,7 +67,7 @@ def test_what_is_ready_when_it_is_enough_is_the_last() -> None:
         yield from range(3)
         over.wait(60)  # as for a pipe that nobody writes to
 
-    with MadeAhead(numbers(), 5, enough=lambda: len(taken) == 3) as items:
+    with Prefetched(numbers(), 5, enough=lambda: len(taken) == 3) as items:
         for item in items:
             taken.append(item)
     over.set()

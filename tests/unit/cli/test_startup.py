@@ -87,6 +87,12 @@ def test_the_commands_of_db_are_not_built_for_others() -> None:
     assert imported_by(code + "assert 'mlpredict.cli.db.commands' not in sys.modules") == set()
 
 
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--help"], ["--version"]])
+def test_help_comes_without_loggers(arguments: list[str]) -> None:
+    code = f"import sys; from mlpredict.cli import run; run({arguments!r})\n"
+    assert imported_by(code + "assert 'logging' not in sys.modules") == set()
+
+
 def test_garbage_is_collected_while_there_is_work_and_not_before() -> None:
     code = (
         "import gc; from mlpredict.cli import garbage\n"

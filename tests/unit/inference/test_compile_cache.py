@@ -26,10 +26,10 @@ REFUSED = Compiled(None, "it uses operations that LiteRT has not: FlexRFFT", Non
 class Workshop:
     """Stands for the compiler process and counts what it is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices: list[str]) -> None:
         self.outcome: Compiled | ModelError = FLATBUFFER
         self.jobs = 0
-        self.notices: list[str] = []
+        self.notices = notices
 
     def compile(self, files: ModelFiles, examples: object, *, trusted: bool) -> Compiled:
         self.jobs += 1
@@ -41,12 +41,12 @@ class Workshop:
         def no_examples(_: object) -> object:
             raise AssertionError("the stand-in needs no examples")
 
-        return compiled_model(files, "cats", cache, no_examples, self.notices.append, trusted=trusted)  # type: ignore[arg-type]
+        return compiled_model(files, "cats", cache, no_examples, trusted=trusted)  # type: ignore[arg-type]
 
 
 @pytest.fixture
-def workshop(monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    made = Workshop()
+def workshop(monkeypatch: pytest.MonkeyPatch, notices: list[str]) -> Workshop:
+    made = Workshop(notices)
     monkeypatch.setattr(compiling, "_compile_in_process", made.compile)
     return made
 
@@ -141,7 +141,7 @@ def test_a_compiler_that_dies_or_hangs_is_one_error(
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(compiling, "COMPILER_SECONDS", 0.5)
     with pytest.raises(ModelError) as raised:
-        compiled_model(FILES, "cats", tmp_path / "cache", lambda _: np.zeros(1), lambda _: None)
+        compiled_model(FILES, "cats", tmp_path / "cache", lambda _: np.zeros(1))
     assert str(raised.value) == f"{FILES.path}: {message}"
     assert not (tmp_path / "cache").exists()
 

@@ -10,7 +10,7 @@ from mlpredict.inference.compiler_process import largest_difference
 
 
 @pytest.mark.parametrize(
-    ("expected", "answered", "difference"),
+    ("expected", "actual", "difference"),
     [
         ([0.5, 0.5], [0.5, 0.25], 0.25),
         ([100.0, 0.0], [99.0, 0.0], 0.01),
@@ -19,14 +19,14 @@ from mlpredict.inference.compiler_process import largest_difference
     ids=["absolute up to one", "relative above", "none"],
 )
 def test_a_difference_is_absolute_up_to_one_and_relative_above(
-    expected: list[float], answered: list[float], difference: float
+    expected: list[float], actual: list[float], difference: float
 ) -> None:
-    assert largest_difference([np.array(expected)], [np.array(answered)]) == pytest.approx(difference)
+    assert largest_difference([np.array(expected)], [np.array(actual)]) == pytest.approx(difference)
 
 
-@pytest.mark.parametrize("answered", [[np.nan, 0.0], [0.0], [np.inf, 0.0]], ids=["nan", "shape", "infinity"])
-def test_what_cannot_be_compared_does_not_pass(answered: list[float]) -> None:
-    difference = largest_difference([np.zeros(2)], [np.array(answered)])
+@pytest.mark.parametrize("actual", [[np.nan, 0.0], [0.0], [np.inf, 0.0]], ids=["nan", "shape", "infinity"])
+def test_what_cannot_be_compared_does_not_pass(actual: list[float]) -> None:
+    difference = largest_difference([np.zeros(2)], [np.array(actual)])
     assert not difference <= TOLERANCE
 
 

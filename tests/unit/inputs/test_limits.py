@@ -264,11 +264,11 @@ def test_the_limits_travel_with_many_files(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @linux_only
-def test_heavy_images_are_decoded_by_turns() -> None:
-    Path("heavy.png").write_bytes(hostile.black_png(8500, 8500))
+def test_large_images_are_decoded_one_at_a_time() -> None:
+    Path("large.png").write_bytes(hostile.black_png(8500, 8500))
     peaks: list[int] = []
     with Decoders(2) as decoders:
-        chunks = iter([[(n, Source("heavy.png"))] for n in range(4)])
+        chunks = iter([[(n, Source("large.png"))] for n in range(4)])
         for items in decoders.decode(chunks, MODEL):
             assert isinstance(items[0], Sample)
             peaks.append(sum(map(resident, decoders.numbers)))

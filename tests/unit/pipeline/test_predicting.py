@@ -152,7 +152,7 @@ def test_an_image_of_another_shape_begins_another_batch(model: FakeModel, store:
     assert batches == [["a.png", "b.png", "missing.png rejected"], ["d.png"], ["e.png"]]
 
 
-def test_a_heavy_batch_is_closed_early(
+def test_a_large_batch_is_closed_early(
     model: FakeModel, store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = images(5)

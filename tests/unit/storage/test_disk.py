@@ -131,9 +131,10 @@ def test_a_full_disk_is_told_from_other_errors(
     error: DatabaseError, said: str, free: int, full: bool, space: SimpleNamespace
 ) -> None:
     space.free = free
-    explained = disk.explained(error, Path("/d"), said)
-    assert (explained is not error) is full
-    assert full is ("no space left for the database" in explained.message)
+    better = disk.full_error(error, Path("/d"), said)
+    assert (better is not None) is full
+    if better is not None:
+        assert "no space left for the database" in better.message
 
 
 def test_the_volume_of_files_and_folders(tmp_path: Path) -> None:

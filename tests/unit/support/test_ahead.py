@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from mlpredict.support.ahead import MadeAhead, interruptible, mapped_ahead
+from mlpredict.support.ahead import Prefetched, interruptible, mapped_ahead
 
 PATIENCE_SECONDS = 10
 
@@ -41,8 +41,8 @@ class Counted:
 
 def made_ahead(
     items: Iterable[int], most: int = 5, room: int = 1000, size: Callable[[int], int] = lambda _item: 1
-) -> MadeAhead[int]:
-    return MadeAhead(iter(items), most, room, size)
+) -> Prefetched[int]:
+    return Prefetched(iter(items), most, room, size)
 
 
 @pytest.mark.parametrize("most", [1, 3])

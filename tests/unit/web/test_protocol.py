@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 
 from mlpredict.web.server import protocol
-from mlpredict.web.server.protocol import PatientOnlySoLong
+from mlpredict.web.server.protocol import TimeoutProtocol
 
 BODY = b"x" * 20_000_000
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -30,7 +30,7 @@ async def answer(scope: Any, receive: Any, send: Any) -> None:
 def client_of_a_server() -> Iterator[socket.socket]:
     """A connection to a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(answer, http=PatientOnlySoLong, lifespan="off", log_config=None)
+        config = uvicorn.Config(answer, http=TimeoutProtocol, lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()

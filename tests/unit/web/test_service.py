@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +22,8 @@ from mlpredict.web import service as service_module
 from mlpredict.web.batches import Pending
 from mlpredict.web.errors import Busy, DatabaseAway
 from mlpredict.web.metrics import Metrics
-from mlpredict.web.server import worker
-from mlpredict.web.server.worker import Sparing
+from mlpredict.web.server import logs
+from mlpredict.web.server.logs import RateLimited
 from mlpredict.web.service import Service
 
 
@@ -74,8 +75,8 @@ def recorder() -> type[Recorder]:
 
 
 @contextmanager
-def serving(model: Model, notices: list[str]) -> Iterator[Service]:
-    service = Service(model, Recorder("test"), Metrics(), notices.append)  # type: ignore[arg-type]
+def serving(model: Model) -> Iterator[Service]:
+    service = Service(model, Recorder("test"), Metrics())  # type: ignore[arg-type]
     try:
         yield service
     finally:
@@ -83,9 +84,9 @@ def serving(model: Model, notices: list[str]) -> Iterator[Service]:
         service.close()
 
 
-def run(model: Model, work: Any, notices: list[str] | None = None) -> Any:
+def run(model: Model, work: Any) -> Any:
     async def main() -> Any:
-        with serving(model, [] if notices is None else notices) as service:
+        with serving(model) as service:
             result: Coroutine[Any, Any, Any] = work(service)
             return await asyncio.wait_for(result, 10)
 
@@ -114,8 +115,8 @@ def test_requests_that_gather_while_the_model_works_are_one_batch(recorder: type
         model.gate.set()
         return list(await asyncio.gather(first, *others))
 
-    answers = run(model, work)
-    assert [labels(one) for one in answers] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
+    outcomes = run(model, work)
+    assert [labels(one) for one in outcomes] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
     assert model.batches == [1, 3]
     assert recorder.batches == (1, 3)
 
@@ -144,8 +145,8 @@ def test_a_batch_has_a_limit_which_a_request_alone_may_exceed(recorder: type[Rec
         model.gate.set()
         return list(await asyncio.gather(first, *others))
 
-    answers = run(model, work)
-    assert labels(answers[1]) == ["2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
+    outcomes = run(model, work)
+    assert labels(outcomes[1]) == ["2.0", "3.0", "4.0", "5.0", "6.0", "7.0"]
     assert recorder.batches == (1, 6, 3, 2)
     assert max(model.batches) == 4
 
@@ -160,8 +161,8 @@ def test_images_of_several_shapes_and_damaged_ones_are_one_batch(recorder: type[
         Source("d", png(3)),
         Source("e", png(99)),
     ]
-    answers = run(model, lambda service: service.predict(sources))
-    assert labels(answers) == ["1.0", "2.0", "not an image", "3.0", "no number"]
+    outcomes = run(model, lambda service: service.predict(sources))
+    assert labels(outcomes) == ["1.0", "2.0", "not an image", "3.0", "no number"]
     assert recorder.batches == (5,)
 
 
@@ -226,12 +227,11 @@ def test_who_does_not_wait_for_an_answer_does_not_hinder_others() -> None:
 
 
 def test_a_database_that_is_away_is_told_once_and_asked_again_later(
-    monkeypatch: pytest.MonkeyPatch, recorder: type[Recorder]
+    monkeypatch: pytest.MonkeyPatch, recorder: type[Recorder], notices: list[str]
 ) -> None:
     monkeypatch.setattr(service_module, "AWAY_SECONDS", 0.05)
     model = Model()
     model.gate.set()
-    notices: list[str] = []
     recorder.away = True
 
     async def work(service: Service) -> list[str]:
@@ -242,7 +242,7 @@ def test_a_database_that_is_away_is_told_once_and_asked_again_later(
         await asyncio.sleep(0.06)
         return labels(await service.predict([Source("x", png(1))]))
 
-    assert run(model, work, notices) == ["1.0"]
+    assert run(model, work) == ["1.0"]
     assert notices == ["gone"]
 
 
@@ -250,7 +250,7 @@ def test_what_waits_at_the_end_is_done() -> None:
     model = Model()
 
     async def main() -> list[str]:
-        service = Service(model, Recorder("test"), Metrics(), print)  # type: ignore[arg-type]
+        service = Service(model, Recorder("test"), Metrics())  # type: ignore[arg-type]
         first = await begun(model, service)
         second = asyncio.ensure_future(service.predict([Source("x", png(2))]))
         while not service._batcher._jobs:
@@ -264,13 +264,17 @@ def test_what_waits_at_the_end_is_done() -> None:
     assert asyncio.run(asyncio.wait_for(main(), 10)) == ["1.0", "2.0"]
 
 
-def test_trouble_is_not_repeated_with_every_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    trouble = Sparing(said.append)
+def test_trouble_is_not_repeated_with_every_request(
+    monkeypatch: pytest.MonkeyPatch, notices: list[str]
+) -> None:
+    trouble = logging.getLogger("mlpredict.tests")
+    limit = RateLimited()
+    trouble.addFilter(limit)
     for _ in range(3):
-        trouble("gone")
-        trouble("full")
-    assert said == ["gone", "full"]
-    monkeypatch.setattr(worker, "SECONDS", 0.0)
-    trouble("gone")
-    assert said == ["gone", "full", "gone"]
+        trouble.error("gone")
+        trouble.error("full")
+    assert notices == ["gone", "full"]
+    monkeypatch.setattr(logs, "SECONDS", 0.0)
+    trouble.error("gone")
+    trouble.removeFilter(limit)
+    assert notices == ["gone", "full", "gone"]
