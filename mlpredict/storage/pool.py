@@ -11,7 +11,12 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from mlpredict.errors import DatabaseError, TransientDatabaseError
-from mlpredict.storage.connection import Connection, connection_parameters, require_local_platform
+from mlpredict.storage.connection import (
+    KEEPALIVE,
+    Connection,
+    connection_parameters,
+    require_local_platform,
+)
 from mlpredict.storage.repository import Repository
 
 if TYPE_CHECKING:
@@ -82,30 +87,33 @@ def open_reads(dsn: str | None) -> Iterator[ReadPool]:
         return
     require_local_platform()
     from mlpredict.storage.server import lifecycle, local_server
-    from mlpredict.storage.server.local_server import undisturbed
 
     server = local_server.locate()
-    with undisturbed(), lifecycle.attached(server) as conninfo:
-        pool = ReadPool(connection_parameters(conninfo), _reviving(server))
+    with lifecycle.attached(server):
+        pool = ReadPool({**KEEPALIVE, **local_server.parameters(server)}, _reviving(server))
         with closing(pool):
             yield pool
 
 
 def _reviving(server: LocalServer) -> type[Connection]:
     """Connections to a local server that is started again where it was killed."""
-    from mlpredict.storage.server import lifecycle
+    from mlpredict.storage.server import lifecycle, local_server
 
     class RevivingConnection(psycopg.Connection[tuple[Any, ...]]):
         @classmethod
         def connect(cls, *arguments: Any, **options: Any) -> Self:
             try:
-                return super().connect(*arguments, **options)
+                with local_server.without_service():
+                    connection = super().connect(*arguments, **options)
             except psycopg.OperationalError:
                 try:
                     lifecycle.ensure_running(server)
                 except DatabaseError as error:
                     raise psycopg.OperationalError(error.message) from error
-            return super().connect(*arguments, **options)
+                with local_server.without_service():
+                    connection = super().connect(*arguments, **options)
+            local_server.settle(connection)
+            return connection
 
     return RevivingConnection
 

@@ -13,7 +13,6 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from mlpredict.errors import DatabaseError
@@ -21,8 +20,8 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.maintenance import clients, dumps
 from mlpredict.storage.maintenance.dumps import Restored, Source
 from mlpredict.storage.maintenance.status import Contents, contents_of
-from mlpredict.storage.server import disk, lifecycle
-from mlpredict.storage.server.local_server import NAME, LocalServer, undisturbed
+from mlpredict.storage.server import disk, lifecycle, local_server
+from mlpredict.storage.server.local_server import NAME, LocalServer
 from mlpredict.support.logs import get_logger
 from mlpredict.support.signals import interrupted_by_termination
 
@@ -49,7 +48,7 @@ def restore(server: LocalServer, source: Source, confirm: Callable[[Contents], N
     """
     with lifecycle.attached(server) as conninfo:
         dumps.check(source, clients.local_target(server, conninfo))
-        lost = _contents(conninfo)
+        lost = _contents(server)
     confirm(lost)
     try:
         _require_space(server, source)
@@ -66,16 +65,16 @@ def _replace(server: LocalServer, source: Source, lost: Contents) -> Restored:
         interrupted_by_termination(),
         lifecycle.exclusively(server),
         lifecycle.attached(server) as conninfo,
-        closing(_open(make_conninfo(conninfo, dbname="postgres"))) as administrator,
+        closing(_open(server, "postgres")) as administrator,
         translated(),
     ):
         _drop_left_behind(administrator)
         with _temporary_database(administrator) as name:
             target = clients.local_target(server, conninfo).named(name)
-            with closing(_open(make_conninfo(conninfo, dbname=name))) as connection:
+            with closing(_open(server, name)) as connection:
                 dumps.load(source, target, connection)
                 restored = dumps.accept(source, connection)
-            replaced = _swap(administrator, name, lambda: _require_same(lost, _contents(conninfo)))
+            replaced = _swap(administrator, name, lambda: _require_same(lost, _contents(server)))
         try:
             _drop(administrator, replaced)
         except psycopg.Error as error:
@@ -136,11 +135,11 @@ def _drop(administrator: Connection, name: str) -> None:
     administrator.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
 
 
-def _contents(conninfo: str) -> Contents:
-    with closing(_open(conninfo)) as connection:
+def _contents(server: LocalServer) -> Contents:
+    with closing(_open(server, NAME)) as connection:
         return contents_of(connection)
 
 
-def _open(conninfo: str) -> psycopg.Connection[tuple[Any, ...]]:
-    with translated(), undisturbed():
-        return psycopg.connect(conninfo, autocommit=True)
+def _open(server: LocalServer, dbname: str) -> psycopg.Connection[tuple[Any, ...]]:
+    with translated():
+        return local_server.connect(server, dbname=dbname, autocommit=True)

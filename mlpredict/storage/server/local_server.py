@@ -16,13 +16,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
@@ -36,6 +38,20 @@ NAME = "mlpredict"
 PORT = 5432
 SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 """What fits into the operating system's `sun_path`."""
+
+DEFAULTS = {
+    "client_encoding": "UTF8",
+    "connect_timeout": "130",
+    "max_protocol_version": "3.0",
+    "min_protocol_version": "3.0",
+    "sslcertmode": "allow",
+}
+"""Of parameters that are not empty by default, and whose default libpq does not tell."""
+
+_service_hidden = threading.Lock()
+
+SETTINGS_BY_VARIABLE = {"PGDATESTYLE": "DateStyle", "PGTZ": "TimeZone", "PGGEQO": "geqo"}
+"""What libpq sends from the environment without a connection parameter for it (its `EnvironmentOptions`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +115,54 @@ def conninfo(server: LocalServer) -> str:
 
 def connect(server: LocalServer, *, dbname: str = NAME, autocommit: bool = False) -> LocalConnection:
     """Connect to a server that runs; raises psycopg.OperationalError where it does not."""
-    with undisturbed():
+    with without_service():
         connection = LocalConnection.connect(
-            make_conninfo(conninfo(server), dbname=dbname), autocommit=autocommit
+            make_conninfo(**parameters(server, dbname)), autocommit=autocommit
         )
+    settle(connection)
     connection.root = server.root
     connection.log_start = server.log.stat().st_size if server.log.exists() else 0
     return connection
 
 
+def parameters(server: LocalServer, dbname: str = NAME) -> dict[str, str]:
+    """What connects this process to the server, whatever `PG*` variables it has: they are for other servers.
+
+    The variables themselves stay as they are: they are the whole process's, and other threads' too.
+    """
+    own = {name: str(value) for name, value in conninfo_to_dict(conninfo(server)).items()}
+    own["dbname"] = dbname
+    for option in pq.Conninfo.get_defaults():
+        variable, name = (option.envvar or b"").decode(), option.keyword.decode()
+        if variable in os.environ and name not in own:
+            own[name] = DEFAULTS.get(name) or (option.compiled or b"").decode()
+    return own
+
+
 @contextlib.contextmanager
-def undisturbed() -> Iterator[None]:
-    """Connections are made as they are meant: the user's `PG*` variables are for other servers."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("PG")}
-    try:
+def without_service() -> Iterator[None]:
+    """Connect in spite of `PGSERVICE`: no parameter overrules it, and libpq fails where it names nothing."""
+    if "PGSERVICE" not in os.environ:
         yield
-    finally:
-        os.environ.update(hidden)
+        return
+    with _service_hidden:
+        service = os.environ.pop("PGSERVICE", None)
+        try:
+            yield
+        finally:
+            if service is not None:
+                os.environ["PGSERVICE"] = service
+
+
+def settle(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+    """Undo what libpq makes of variables that it has no parameters for."""
+    for variable, setting in SETTINGS_BY_VARIABLE.items():
+        if variable in os.environ:
+            connection.execute(
+                "SELECT set_config(name, boot_val, false) FROM pg_settings WHERE name = %s", (setting,)
+            )
+    if not connection.autocommit:
+        connection.commit()
 
 
 @contextlib.contextmanager

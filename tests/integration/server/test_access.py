@@ -103,11 +103,18 @@ def test_the_environment_does_not_lead_elsewhere(
         "PGTARGETSESSIONATTRS": "standby",
         "PGCHANNELBINDING": "require",
         "PGOPTIONS": "-c no_such.setting",
+        "PGDATESTYLE": "German",
+        "PGCLIENTENCODING": "LATIN1",
+        "PGCONNECT_TIMEOUT": "soon",
+        "PGSSLCERTMODE": "require",
+        "PGMINPROTOCOLVERSION": "9",
     }
     for name, value in disturbing.items():
         monkeypatch.setenv(name, value)
     before = pid_of(shared)
-    lifecycle.open_connection(shared).close()
+    with lifecycle.open_connection(shared) as connection:
+        assert connection.execute("SHOW DateStyle").fetchone() == ("ISO, MDY",)
+        assert connection.execute("SHOW client_encoding").fetchone() == ("UTF8",)
     assert pid_of(shared) == before
     assert disturbing.items() <= os.environ.items()
 
