@@ -29,6 +29,10 @@ class UsageError(MlpredictError):
     exit_status = 2
 
 
+class ImageError(MlpredictError):
+    """The image cannot be predicted."""
+
+
 class DatabaseError(MlpredictError):
     """The database cannot be used."""
 

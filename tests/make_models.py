@@ -100,6 +100,15 @@ def odd_ones(folder: Path, expected: dict[str, NDArray[Any]]) -> None:
     )
     flatbuffer(any_size, folder / "any_size.tflite")
     expected["any_size.tflite"] = any_size(pixels(20, 30, 3) / np.float32(255), training=False).numpy()
+    sizeless = keras.Sequential(
+        [
+            keras.Input((None, None, 3)),
+            layers.Conv2D(4, 5, padding="valid"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+    sizeless.save(folder / "sizeless.keras")
     integers = keras.Sequential(
         [
             keras.Input((8, 8, 3), dtype="uint8"),

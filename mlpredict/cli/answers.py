@@ -89,7 +89,8 @@ class _TableAnswers:
         _tell_summary(tally)
 
 
-def _tell_failures(outcomes: Iterable[Outcome]) -> None:
+def tell_failures(outcomes: Iterable[Outcome]) -> None:
+    """Say what gave no prediction, a line each."""
     for outcome in outcomes:
         if isinstance(outcome, Rejected):
             talk.error(f"{outcome.source.filename}: {outcome.reason}")

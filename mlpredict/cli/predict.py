@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.options import (
     AsJson,
@@ -32,8 +31,7 @@ from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
-    from mlpredict.inference.model import Model
-    from mlpredict.storage.retrying import PersistentStore
+    from mlpredict.api import Database, Model
 
 STDIN = "-"
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
@@ -157,10 +155,12 @@ def predict(
     with start_decoders(named) as decoders:
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.inputs.sources import discover
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
-        loaded = _load(model, engine, named, limits, trusted=unsafe_model)
+        used = _load(model, engine, named, limits, trusted=unsafe_model)
+        loaded = used.loaded
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
             names=lambda: _names(named, files_from, null=null),
@@ -173,7 +173,7 @@ def predict(
         )
         printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
         batches = decoding(
-            job.names(),
+            discover(job.names(), limits),
             loaded.spec,
             batch_size=batch_size or loaded.batch_size,
             started=decoders,
@@ -184,10 +184,10 @@ def predict(
             quiet_stderr(),
             batches as decoded,
             # While images are being decoded already: the driver takes its time to be imported.
-            _store(dsn, no_store, retry) as store,
+            _database(dsn, no_store, retry) as database,
         ):
             garbage.collect_from_here()
-            failed = run(job, decoded, loaded, store, printer)
+            failed = run(job, decoded, used, database, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)
 
@@ -216,21 +216,17 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
 
 
 def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limits, *, trusted: bool) -> Model:
-    from mlpredict.inference.model import load_model
+    from mlpredict.api import load_model
     from mlpredict.pipeline.predicting import examples
 
     return load_model(
-        path or settings.model_path(),
-        engine=engine,
-        cache=settings.cache_home(),
-        examples=lambda spec: examples(named, spec, limits),
-        trusted=trusted,
+        path, engine=engine, unsafe=trusted, examples=lambda spec: examples(named, spec, limits)
     )
 
 
-def _store(dsn: str | None, no_store: bool, retry: float) -> AbstractContextManager[PersistentStore | None]:
+def _database(dsn: str | None, no_store: bool, retry: float) -> AbstractContextManager[Database | None]:
     if no_store:
         return nullcontext()
-    from mlpredict.storage.retrying import open_store
+    from mlpredict.api import connect
 
-    return open_store(dsn or settings.dsn(), retry=retry)
+    return connect(dsn, retry=retry)

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpredict.cli.answers import Answers, _tell_failures
+from mlpredict.cli.answers import Answers, tell_failures
 from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import stderr_is_terminal, talk, talk_console
-from mlpredict.domain import Keep, PredictionRecord, Rejected, Run, Sample
+from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
 from mlpredict.errors import DatabaseError
-from mlpredict.inference.model import Model
 from mlpredict.inputs.limits import Limits
-from mlpredict.inputs.sources import discover, volume_of
+from mlpredict.inputs.sources import volume_of
+from mlpredict.pipeline.batch import Outcome
 from mlpredict.pipeline.predicting import predict
-from mlpredict.pipeline.recording import NotStoring, Recorder, Storing
+from mlpredict.pipeline.recording import NotStoring
 from mlpredict.pipeline.tally import Tally
 
 if TYPE_CHECKING:
-    from mlpredict.storage.retrying import PersistentStore
+    from mlpredict.api import Database, Model
+    from mlpredict.inference.model import Model as LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,40 +46,82 @@ def run(
     job: Job,
     decoded: Iterable[list[Sample | Rejected]],
     model: Model,
-    store: PersistentStore | None,
+    database: Database | None,
     printer: Answers,
 ) -> int:
     """Predict, record and print everything that is decoded; how many inputs failed.
 
-    Raises Interrupted when a signal has ended it before everything was, with what was recorded printed.
+    Raises:
+        Interrupted: a signal has ended it before everything was done; what was recorded is printed.
     """
-    if store is not None and store.place is not None:
-        _warn_of_little_space(job, model, store.place)
+    volume = _Volume(job)
+    if database is not None and database.place is not None:
+        _warn_of_little_space(job, model.loaded, volume, database.place)
     with interruption() as interrupted, _resumable(job):
-        recorder, stored_run = _recorder(job, model, store)
-        tally = Tally(stored_run.run_id if stored_run else None)
-        with _progress(job) as advance:
-            for outcomes in predict(decoded, model, recorder, interrupted.is_requested):
+        tally = Tally()
+        with _progress(job, volume) as advance:
+            for outcomes in _outcomes(job, decoded, model, database, tally, interrupted.is_requested):
                 tally.count(outcomes)
-                _tell_failures(outcomes)
+                tell_failures(outcomes)
                 printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
                 advance(len(outcomes))
-        if store is not None and stored_run is not None and not interrupted.is_requested():
-            store.finish_run(stored_run)
     printer.finish(tally)
     if interrupted.is_requested():
-        raise interrupted.as_error(_done(tally), how_to_resume(job.arguments) if store else None)
+        raise interrupted.as_error(_done(tally), how_to_resume(job.arguments) if database else None)
     return tally.failed
 
 
-def _warn_of_little_space(job: Job, model: Model, place: Path) -> None:
+def _outcomes(
+    job: Job,
+    decoded: Iterable[list[Sample | Rejected]],
+    model: Model,
+    database: Database | None,
+    tally: Tally,
+    enough: Callable[[], bool],
+) -> Iterator[list[Outcome]]:
+    """What becomes of images, a batch at a time, stored where there is a database."""
+    if database is None:
+        yield from predict(decoded, model.loaded, NotStoring(str(model)), enough)
+        return
+    started = database.run(
+        model, nullcontext(decoded), keep=job.keep, skip_existing=job.skip_existing, enough=enough
+    )
+    for outcomes in started.batches():
+        tally.run_id = started.run_id
+        yield outcomes
+    tally.run_id = started.run_id
+
+
+@dataclass(slots=True)
+class _Volume:
+    """How much is named, found out once: to warn of little space, and to know how far a run is."""
+
+    job: Job
+    _known: tuple[int, int] | None = None
+
+    @property
+    def images(self) -> int | None:
+        """How many images; None where the names can be gone through only once."""
+        return self._measured()[0] if self.job.countable else None
+
+    @property
+    def file_bytes(self) -> int:
+        """About how many bytes they have."""
+        return self._measured()[1] if self.job.countable else 0
+
+    def _measured(self) -> tuple[int, int]:
+        if self._known is None:
+            self._known = volume_of(self.job.names(), self.job.limits)
+        return self._known
+
+
+def _warn_of_little_space(job: Job, model: LoadedModel, volume: _Volume, place: Path) -> None:
     from mlpredict.storage.server import disk
 
-    images, file_bytes = volume_of(job.names(), job.limits) if job.countable else (0, 0)
     spec = model.spec
     pixels = spec.height * spec.width * spec.channels if spec.height and spec.width else None
     outputs = len(model.identity.labels or ())
-    growth = disk.growth(images, file_bytes, job.keep, pixel_bytes=pixels, outputs=outputs)
+    growth = disk.growth(volume.images or 0, volume.file_bytes, job.keep, pixel_bytes=pixels, outputs=outputs)
     if warning := disk.warning(place, growth):
         talk.notice(warning)
 
@@ -97,17 +140,8 @@ def _done(tally: Tally) -> str:
     return f"{tally.predicted:,} predicted" + (f" and stored as run {tally.run_id}" if tally.run_id else "")
 
 
-def _recorder(job: Job, model: Model, store: PersistentStore | None) -> tuple[Recorder, Run | None]:
-    """What records the predictions, and the run where they are stored."""
-    if store is None:
-        return NotStoring(str(model.identity)), None
-    run = store.start_run(model.identity, engine=model.engine.name, keep=job.keep)
-    skipping = model.identity.fingerprint if job.skip_existing else None
-    return Storing(store, run, job.keep, model.spec.preprocessing, skipping), run
-
-
 @contextmanager
-def _progress(job: Job) -> Iterator[Callable[[int], None]]:
+def _progress(job: Job, volume: _Volume) -> Iterator[Callable[[int], None]]:
     """A bar on standard error where a person can see it; what advances it by so many images."""
     # A bar and lines of data on the same screen would be written over one another.
     if talk.quiet or not stderr_is_terminal() or (job.streams and stdout_is_terminal()):
@@ -121,9 +155,8 @@ def _progress(job: Job) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn,
     )
 
-    total = sum(1 for _ in discover(job.names())) if job.countable else None
     console = talk_console()
     columns = (TextColumn("predicting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar, talk.beside(console):
-        task = bar.add_task("predicting", total=total)
+        task = bar.add_task("predicting", total=volume.images)
         yield lambda images: bar.advance(task, images)

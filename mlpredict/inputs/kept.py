@@ -13,7 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from PIL import Image
 
 from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
-from mlpredict.errors import MlpredictError
+from mlpredict.errors import ImageError
 from mlpredict.inputs.reading import Unusable, read
 
 
@@ -47,7 +47,7 @@ def _png(sample: Sample) -> bytes:
     return target.getvalue()
 
 
-class ImageUnavailable(MlpredictError):
+class ImageUnavailable(ImageError):
     """The stored image cannot be had."""
 
 

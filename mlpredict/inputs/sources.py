@@ -48,14 +48,19 @@ WEIGHED_OF_MORE = 16
 """Beyond so many files only each of so many is asked for its size, which takes most of the time."""
 
 
-def discover(names: Iterable[str], limits: Limits = USUAL_LIMITS) -> Iterator[Source | Rejected]:
+def discover(names: Iterable[str | Source], limits: Limits = USUAL_LIMITS) -> Iterator[Source | Rejected]:
     """The sources that files, folders and `-` name, numbered from 0 in the order they are found.
 
-    Folders are walked recursively in sorted order. A name that leads nowhere is a `Rejected`, and so is
-    standard input when it is larger than a file may be.
+    A source that is there already stays in its place. Folders are walked recursively in sorted order.
+    A name that leads nowhere is a `Rejected`, and so is standard input when it is larger than a file
+    may be.
     """
     position = 0
     for name in names:
+        if isinstance(name, Source):
+            yield name
+            position += 1
+            continue
         for found in _sources(name, limits.max_bytes):
             if isinstance(found, Source):
                 yield found

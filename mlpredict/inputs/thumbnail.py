@@ -12,8 +12,8 @@ from mlpredict.inputs.refusals import reason
 from mlpredict.support.quiet import quiet_stderr
 
 
-def thumbnail(content: bytes, size: tuple[int, int]) -> Image.Image:
-    """The picture upright and in RGB on white, not larger than `size`.
+def picture(content: bytes) -> Image.Image:
+    """The whole picture upright and in RGB on white.
 
     Raises:
         Unusable: with the reason.
@@ -23,10 +23,19 @@ def thumbnail(content: bytes, size: tuple[int, int]) -> Image.Image:
             check_pixels(image.size, USUAL_LIMITS)
             check_memory(image, image.size, len(content), USUAL_LIMITS)
             load(image)
-            shown = upright(to_channels(image, 3, "white"), image)
+            return upright(to_channels(image, 3, "white"), image)
     except Unusable:
         raise
     except Exception as error:
         raise Unusable(reason(error, content, None, USUAL_LIMITS)) from error
+
+
+def thumbnail(content: bytes, size: tuple[int, int]) -> Image.Image:
+    """The same, not larger than `size`, which is (width, height) in pixels.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    shown = picture(content)
     shown.thumbnail(size)
     return shown

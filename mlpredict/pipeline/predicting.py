@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlpredict.domain import ImageSpec, Rejected, Sample
+from mlpredict.domain import ImageSpec, Rejected, Sample, Source
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import STDIN, discover
@@ -39,18 +39,18 @@ Decoding = AbstractContextManager[Iterable["list[Sample | Rejected]"]]
 
 
 def decoding(
-    names: Iterable[str],
+    found: Iterator[Source | Rejected],
     spec: ImageSpec,
     *,
     batch_size: int,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
 ) -> Decoding:
-    """The images that files, folders and `-` name, decoded, in batches of one shape.
+    """The images of sources, decoded, in batches of one shape.
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(discover(names, limits), spec, started, limits), batch_size)
+    batches = _batches(decode_all(found, spec, started, limits), batch_size)
     return Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 

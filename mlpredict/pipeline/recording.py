@@ -7,10 +7,12 @@ import json
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.domain import (
+    EngineName,
     Keep,
+    ModelIdentity,
     NewPrediction,
     Prediction,
     PredictionRecord,
@@ -21,6 +23,9 @@ from mlpredict.domain import (
 )
 from mlpredict.inputs.kept import new_input
 
+if TYPE_CHECKING:
+    from mlpredict.inference.model import Model
+
 
 class Store(Protocol):
     """The repository, as far as the pipeline knows it."""
@@ -30,6 +35,12 @@ class Store(Protocol):
     ) -> list[PredictionRecord]: ...
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
+
+
+class RunStore(Store, Protocol):
+    """The repository, as far as a run knows it."""
+
+    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run: ...
 
 
 class Recorder(Protocol):
@@ -121,6 +132,19 @@ class NotStoring:
             )
             for sample, prediction in answered
         ]
+
+
+def start_recording(
+    model: Model, store: RunStore, *, keep: Keep, skip_existing: bool = False
+) -> tuple[Storing, Run]:
+    """Begin a run of a model, and what keeps its predictions.
+
+    Raises:
+        DatabaseError: the run cannot be stored.
+    """
+    run = store.start_run(model.identity, engine=model.engine.name, keep=keep)
+    skipping = model.identity.fingerprint if skip_existing else None
+    return Storing(store, run, keep, model.spec.preprocessing, skipping), run
 
 
 def preprocessing_name(preprocessing: Preprocessing) -> str:

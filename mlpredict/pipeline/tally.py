@@ -15,7 +15,7 @@ from mlpredict.pipeline.batch import Outcome, Skipped
 class Tally:
     """What has come of a run so far."""
 
-    run_id: int | None
+    run_id: int | None = None
     predicted: int = 0
     skipped: int = 0
     score_sum: float = 0.0

@@ -55,6 +55,11 @@ class PersistentStore:
         if self._repository is not None:
             self._repository.__exit__(kind, error, trace)
 
+    def close(self) -> None:
+        """Disconnect."""
+        if self._repository is not None:
+            self._repository.close()
+
     @property
     def place(self) -> Path | None:
         """The directory of the local server; None where the database is another's."""

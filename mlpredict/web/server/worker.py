@@ -13,11 +13,11 @@ from types import FrameType
 
 import uvicorn
 
-from mlpredict import settings
-from mlpredict.domain import EngineName, Keep
+from mlpredict.api import load_model
+from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
-from mlpredict.inference.model import Model, load_model
-from mlpredict.pipeline.recording import Storing
+from mlpredict.inference.model import Model
+from mlpredict.pipeline.recording import start_recording
 from mlpredict.storage.pool import ReadPool, open_reads
 from mlpredict.storage.retrying import PersistentStore, open_store
 from mlpredict.support.logs import get_logger
@@ -60,7 +60,7 @@ class Worker:
             ModelError, DatabaseError: it cannot begin.
         """
         prepare_loggers(verbose=self.options.verbose)
-        model = self._load()
+        model = load_model(self.options.model, unsafe=self.options.trusted).loaded
         dsn = self.options.dsn
         with (
             open_reads(dsn) as reads,
@@ -70,20 +70,10 @@ class Worker:
             loaded()
             runner.run(self._serve(model, store, reads, lambda: up(str(model.identity))))
 
-    def _load(self) -> Model:
-        """The one place where the model is loaded."""
-        return load_model(
-            self.options.model,
-            engine=EngineName.AUTO,
-            cache=settings.cache_home(),
-            trusted=self.options.trusted,
-        )
-
     async def _serve(
         self, model: Model, store: PersistentStore, reads: ReadPool, up: Callable[[], None]
     ) -> None:
-        run = store.start_run(model.identity, engine=model.engine.name, keep=Keep.ORIGINAL)
-        recorder = Storing(store, run, Keep.ORIGINAL, model.spec.preprocessing)
+        recorder, run = start_recording(model, store, keep=Keep.ORIGINAL)
         metrics = Metrics()
         service = Service(model, recorder, metrics)
         most = self.options.max_upload

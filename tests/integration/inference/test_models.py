@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psycopg
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from mlpredict.domain import Activation, EngineName, Sample, Source, Task
 from mlpredict.errors import ModelError
@@ -21,6 +23,7 @@ from mlpredict.inference.model_files import open_model
 from tests.conftest import Command
 from tests.make_models import pixels
 from tests.notices import heard
+from tests.serving import File, serving
 
 TOLERANCE = 1e-5
 # One step of an output of 8 bits is 1/256; a few are lost within the network.
@@ -233,3 +236,30 @@ def test_a_model_is_compiled_with_our_modules_and_not_with_the_working_folder_s(
         capture_output=True,
     )
     assert (done.returncode, done.stdout.split(b"\t")[2]) == (0, digits[0].name[:1].encode()), done.stderr
+
+
+def test_one_image_that_the_model_refuses_costs_no_other(
+    models: Path, tmp_path: Path, mlpredict: Command, environment: dict[str, str], dsn: str
+) -> None:
+    """The command and the server say the same: which image is at fault, and what the others show."""
+    names = []
+    for number, side in enumerate((40, 3, 40, 50)):
+        names.append(str(tmp_path / f"{number}.png"))
+        Image.effect_noise((side, side), 50).convert("RGB").save(names[-1])
+    model = models / "sizeless.keras"
+    done = mlpredict("predict", "--model", model, "--dsn", dsn, "--format", "jsonl", *names)
+    assert done.returncode == 1
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["filename"] for record in records] == [names[0], names[2], names[3]]
+    (complaint,) = [line for line in done.stderr.decode().splitlines() if names[1] in line]
+    with psycopg.connect(dsn) as connection:
+        ((failed, reason),) = connection.execute("SELECT filename, reason FROM failures").fetchall()
+    assert failed == names[1]
+    assert reason in complaint
+    for text in (complaint, reason):
+        assert "Graph execution" not in text
+        assert ".py" not in text
+    with serving(environment, "--model", str(model), "--dsn", dsn) as served:
+        answer = served.post("/v1/predictions", *(File(Path(name).read_bytes(), name) for name in names))
+    assert answer.status == 201
+    assert [one.get("error") for one in answer.json["predictions"]] == [None, reason, None, None]

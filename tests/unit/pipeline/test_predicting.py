@@ -28,6 +28,7 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import DatabaseError
 from mlpredict.inputs.decoding import CHUNK_FILES
+from mlpredict.inputs.sources import discover
 from mlpredict.pipeline import predicting
 from mlpredict.pipeline.batch import Outcome, Predictor, Skipped
 from mlpredict.pipeline.predicting import decoding, examples
@@ -69,7 +70,7 @@ def predict(
     names: Iterable[str], model: Predictor, recorder: Recorder, *, batch_size: int
 ) -> Iterator[list[Outcome]]:
     """What the command does with names, from one end to the other."""
-    with decoding(names, model.spec, batch_size=batch_size) as decoded:
+    with decoding(discover(names), model.spec, batch_size=batch_size) as decoded:
         yield from predicting.predict(decoded, model, recorder)
 
 

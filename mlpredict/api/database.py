@@ -1,0 +1,190 @@
+"""A database: what is stored, and what is read from it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlpredict import settings
+from mlpredict.api.images import several, sources_of
+from mlpredict.api.run import Run
+from mlpredict.api.stored import Predictions, StoredPrediction
+from mlpredict.domain import (
+    Keep,
+    PredictionFilter,
+    Rejected,
+    Sample,
+)
+from mlpredict.support.ahead import never
+from mlpredict.support.units import point_in_time
+
+RETRY_SECONDS = 30.0
+"""For so long a batch is tried again when the connection to the database is lost."""
+if TYPE_CHECKING:
+    from mlpredict.api.images import ImageLike
+    from mlpredict.api.model import Model
+    from mlpredict.storage.repository import Repository
+    from mlpredict.storage.retrying import PersistentStore
+
+
+@contextmanager
+def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator[Database]:
+    """The database of `dsn`, or the local PostgreSQL, which starts by itself.
+
+    Raises:
+        DatabaseError: nothing answers there, or it has no tables of this version.
+
+    Example:
+        >>> with mlpredict.connect() as db:
+        ...     run = db.predict(mlpredict.load_model(), "tests/digits")
+        ...     len(list(run))
+        16
+    """
+    database = Database(dsn or settings.dsn(), retry)
+    with database.opened():
+        yield database
+
+
+@dataclass(slots=True)
+class Database:
+    """Where predictions are kept; make one with `connect`."""
+
+    dsn: str | None
+    retry: float
+    _idle: list[PersistentStore] = field(default_factory=list)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Have a connection at hand until the block ends."""
+        with self.store():
+            pass
+        try:
+            yield
+        finally:
+            while self._idle:
+                self._idle.pop().close()
+
+    @property
+    def place(self) -> Path | None:
+        """The directory of the local PostgreSQL; None where the database is another's."""
+        return self._idle[0].place if self._idle else None
+
+    def predict(
+        self,
+        model: Model,
+        images: ImageLike | Iterable[ImageLike],
+        *,
+        skip_existing: bool = False,
+        keep: Keep | str = Keep.ORIGINAL,
+        batch_size: int | None = None,
+    ) -> Run:
+        """Predict images and store them with their predictions, while the run is iterated.
+
+        Images are files, folders (recursive), and whatever `Model.predict` takes. With
+        `skip_existing` those are passed over that the model has predicted already.
+
+        Raises:
+            UsageError: `keep` is "reference", and an image is not a file.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     for outcome in db.predict(mlpredict.load_model(), ["tests/digits/7-marker.png"]):
+            ...         print(outcome.label)
+            7
+        """
+        from mlpredict.pipeline.predicting import decoding
+
+        wanted = Keep(keep)
+        sources = sources_of(several(images), only_files=wanted is Keep.REFERENCE)
+        spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
+        return self.run(
+            model, decoding(sources, spec, batch_size=size), keep=wanted, skip_existing=skip_existing
+        )
+
+    def run(
+        self,
+        model: Model,
+        decoded: AbstractContextManager[Iterable[list[Sample | Rejected]]],
+        *,
+        keep: Keep = Keep.ORIGINAL,
+        skip_existing: bool = False,
+        enough: Callable[[], bool] = never,
+    ) -> Run:
+        """The same of images that are being decoded; it ends early when `enough` comes true."""
+        return Run(self, model, decoded, keep, skip_existing, enough)
+
+    def predictions(
+        self,
+        *,
+        label: str | Iterable[str] = (),
+        model: str | None = None,
+        run: int | None = None,
+        min_score: float | None = None,
+        max_score: float | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        filename: str | None = None,
+        limit: int | None = None,
+        before: int | None = None,
+    ) -> Predictions:
+        """Stored predictions, newest first; `since` and `until` are times, or ages such as "7d".
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     {one.label for one in db.predictions(label="7", min_score=0.9)} <= {"7"}
+            True
+        """
+        wanted = PredictionFilter(
+            labels=(label,) if isinstance(label, str) else tuple(label),
+            model=model,
+            run_id=run,
+            min_score=min_score,
+            max_score=max_score,
+            since=_time(since, "since"),
+            until=_time(until, "until"),
+            filename=filename,
+        )
+        return Predictions(self, wanted, limit, before)
+
+    def prediction(self, prediction_id: int) -> StoredPrediction:
+        """Everything about one prediction.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        with self.reading() as repository:
+            return StoredPrediction(repository.detail(prediction_id))
+
+    @contextmanager
+    def reading(self) -> Iterator[Repository]:
+        """A connection of its own to read from, until the block ends."""
+        from mlpredict.storage.repository import open_repository
+
+        with open_repository(self.dsn) as repository:
+            yield repository
+
+    @contextmanager
+    def store(self) -> Iterator[PersistentStore]:
+        """A connection to write to, which no other thread has meanwhile."""
+        from mlpredict.storage.retrying import open_store
+
+        with self._turn:
+            store = self._idle.pop() if self._idle else None
+        store = store or open_store(self.dsn, retry=self.retry)
+        try:
+            yield store
+        except BaseException:
+            store.close()
+            raise
+        with self._turn:
+            self._idle.append(store)
+
+
+def _time(given: str | datetime | None, name: str) -> datetime | None:
+    return point_in_time(given, name) if isinstance(given, str) else given

@@ -1,0 +1,62 @@
+"""What a person calls an image → the sources that the other layers know."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, cast
+
+from mlpredict.domain import (
+    Rejected,
+    Source,
+)
+from mlpredict.errors import UsageError
+from mlpredict.inputs.sources import discover
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    ImageLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
+
+
+def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
+    """Images one by one, where only one may have been given."""
+    one = isinstance(images, (str, bytes, os.PathLike)) or hasattr(images, "__array_interface__")
+    return [cast("ImageLike", images)] if one else cast("Iterable[ImageLike]", images)
+
+
+def sources_of(images: Iterable[ImageLike], *, only_files: bool = False) -> Iterator[Source | Rejected]:
+    """The sources that images stand for; folders stand for what is in them."""
+
+    def named() -> Iterator[str | Source]:
+        for image in images:
+            if isinstance(image, (str, os.PathLike)):
+                yield os.fspath(image)
+            elif only_files:
+                raise UsageError(
+                    'keep="reference" needs files: what is in memory is nowhere to be found later'
+                )
+            else:
+                yield _in_memory(image)
+
+    return discover(named())
+
+
+def _in_memory(image: bytes | Image.Image | NDArray[np.uint8]) -> Source:
+    if isinstance(image, (bytes, bytearray, memoryview)):
+        return Source("image", bytes(image))
+    from PIL import Image
+
+    if not isinstance(image, Image.Image):
+        if image.dtype != "uint8" or image.ndim not in (2, 3):
+            raise UsageError(
+                f"an array of {image.dtype} of shape {image.shape} is no image:"
+                " expected uint8 of shape (height, width) or (height, width, channels)"
+            )
+        image = Image.fromarray(image[..., 0] if image.shape[2:] == (1,) else image)
+    target = io.BytesIO()
+    image.save(target, "PNG")
+    return Source(getattr(image, "filename", "") or "image", target.getvalue())
