@@ -12,6 +12,7 @@ from types import FrameType
 
 from mlpredict.cli.talk import PROGRAM, talk
 from mlpredict.errors import Interrupted, Terminated
+from mlpredict.support.signals import handled
 
 HEARD = (signal.SIGINT, signal.SIGTERM)
 NOTICE_SECONDS = 0.5
@@ -59,16 +60,11 @@ class Interruption:
 def interruption() -> Iterator[Interruption]:
     """Signals are taken for requests until the block ends. One that is ignored, as nohup does, stays so."""
     heard = Interruption()
-    previous = {number: signal.getsignal(number) for number in HEARD}
-    taken = [number for number in HEARD if previous[number] is not signal.SIG_IGN]
-    for number in taken:
-        signal.signal(number, heard.hear)
-    try:
-        yield heard
-    finally:
-        heard.end()
-        for number in taken:
-            signal.signal(number, previous[number])
+    with handled(HEARD, heard.hear):
+        try:
+            yield heard
+        finally:
+            heard.end()
 
 
 def how_to_resume(arguments: Sequence[str]) -> str:

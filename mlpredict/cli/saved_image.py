@@ -12,6 +12,7 @@ from mlpredict.errors import OutputError
 from mlpredict.inputs.image import image_format
 from mlpredict.inputs.kept import load_stored
 from mlpredict.support.printable import printable
+from mlpredict.support.whole_file import whole_file
 
 STDOUT = "-"
 NAME_BYTES = 255
@@ -29,10 +30,6 @@ SUFFIXES = {
 }
 # Nothing opens it by itself.
 NO_IMAGE = (".bin",)
-
-
-class FileNotWritten(OutputError):
-    """A file is there already, or cannot be written."""
 
 
 def require_folder(output: str | None) -> None:
@@ -58,7 +55,8 @@ def write_image(detail: PredictionDetail, output: str | None, *, force: bool) ->
         return
     kind = image_format(content)
     target = _target(detail, kind, output)
-    _write(target, content, force=force)
+    with whole_file(target, force=force, lasting=False) as partial:
+        partial.write_bytes(content)
     talk.notice(f"wrote {target} ({len(content):,} bytes, {kind or 'no image'})")
 
 
@@ -82,30 +80,3 @@ def _own_name(detail: PredictionDetail, kind: str | None) -> str:
     if len(os.fsencode(name)) > NAME_BYTES:
         name = f"prediction-{detail.record.prediction_id}{suffixes[0]}"
     return name
-
-
-def _write(target: Path, content: bytes, *, force: bool) -> None:
-    """Write a file; without `force` never over one that is there, nor through a link."""
-    try:
-        if force:
-            _replace(target, content)
-        else:
-            with target.open("xb") as file:
-                file.write(content)
-    except FileExistsError:
-        raise FileNotWritten(
-            f"{target}: there is a file of this name", hint="overwrite it with --force"
-        ) from None
-    except OSError as error:
-        raise FileNotWritten(f"{target}: {error.strerror or error}") from error
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write beside the target and rename, so that what was there is whole until this is."""
-    partial = target.with_name(f".mlpredict-{os.getpid()}.partial")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -75,8 +75,9 @@ def show(
             with problems.told(NotFound):
                 details.append(repository.detail(prediction_id))
     if export_image:
-        from mlpredict.cli.saved_image import FileNotWritten, require_folder, write_image
+        from mlpredict.cli.saved_image import require_folder, write_image
         from mlpredict.inputs.kept import ImageUnavailable
+        from mlpredict.support.whole_file import FileNotWritten
 
         if len(ids) > 1:
             require_folder(output)

@@ -29,6 +29,7 @@ from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
 from mlpredict.inference.trust import require_trust
 from mlpredict.support.logs import get_logger
+from mlpredict.support.whole_file import replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +116,8 @@ class _CacheEntry:
         digest = None
         if compiled.flatbuffer is not None:
             digest = hashlib.sha256(compiled.flatbuffer).hexdigest()
-            _replace(self._flatbuffer, compiled.flatbuffer)
+            with replacing(self._flatbuffer) as file:
+                file.write(compiled.flatbuffer)
         facts = {
             "compiler": COMPILER_VERSION,
             "flatbuffer_sha256": digest,
@@ -123,7 +125,8 @@ class _CacheEntry:
             "difference": compiled.difference,
             "danger": compiled.danger,
         }
-        _replace(self._facts, json.dumps(facts, indent=2).encode())
+        with replacing(self._facts) as file:
+            file.write(json.dumps(facts, indent=2).encode())
 
     @property
     def _facts(self) -> Path:
@@ -132,19 +135,6 @@ class _CacheEntry:
     @property
     def _flatbuffer(self) -> Path:
         return self.folder / f"{self.sha256}.tflite"
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees half of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _compile_in_process(

@@ -10,6 +10,7 @@ from pathlib import Path
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
+from mlpredict.storage.tables import PUBLISHED
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 # Any constant will do, as long as every mlpredict takes the same: it keeps two of them from
@@ -121,7 +122,7 @@ def _has_table(connection: Connection, name: str) -> bool:
 
 
 def _count_published_rows(connection: Connection) -> tuple[int, int]:
-    if not all(_has_table(connection, table) for table in ("inputs", "predictions")):
+    if not all(_has_table(connection, table) for table in PUBLISHED):
         return 0, 0
     row = connection.execute(
         "SELECT (SELECT count(*) FROM inputs), (SELECT count(*) FROM predictions)"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from mlpredict.errors import OutputError
 from mlpredict.support.signals import interrupted_by_termination
@@ -15,58 +17,101 @@ from mlpredict.support.signals import interrupted_by_termination
 PREFIX_CHARACTERS = 50
 """Of the target's name: at four bytes each they fit into a name with the rest of it."""
 
+SUFFIX = ".partial"
+NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL)
+"""What systems say whose files have one name only."""
+
+
+class FileNotWritten(OutputError):
+    """A file is there already, or cannot be written."""
+
 
 @contextmanager
-def whole_file(target: Path, *, force: bool) -> Iterator[Path]:
+def replacing(target: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write that takes the target's place when the block ends, and is removed when it raises.
+
+    It lies beside the target, is made anew, never where a link leads, and can be read and written by its
+    owner alone. With `new` there is no target yet: one that has come meanwhile is left alone.
+
+    Raises:
+        FileExistsError: with `new`, there is a target.
+        OSError: the file cannot be written.
+
+    Example:
+        with replacing(folder / "facts.json") as file:
+            file.write(b"{}")
+    """
+    prefix = f".{target.name[:PREFIX_CHARACTERS]}."
+    descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=SUFFIX, dir=target.parent)
+    try:
+        with open(name, "wb", opener=lambda *_: descriptor) as file:
+            yield file
+        if new:
+            _rename_to_new(name, target)
+        else:
+            os.replace(name, target)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+@contextmanager
+def whole_file(target: Path, *, force: bool, lasting: bool = True) -> Iterator[Path]:
     """The name of an empty private file to write to, which in the end becomes the target.
 
     An exception, or a signal that ends the process, removes it instead. Only `force` replaces a
-    file that is there.
+    file that is there. The target has the mode that the umask gives to new files; what is `lasting`
+    survives a power cut.
 
     Raises:
-        OutputError: there is a file, or something that is none; or it cannot be written.
+        FileNotWritten: there is a file, or something that is none; or it cannot be written.
     """
-    _refuse(target, force=force)
     with _named(target), interrupted_by_termination():
-        prefix = f".{target.name[:PREFIX_CHARACTERS]}."
-        descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".partial", dir=target.parent)
-        partial = Path(name)
-        try:
-            os.close(descriptor)
+        _refuse_what_is_no_file(target)
+        if not force and os.path.lexists(target):
+            raise FileExistsError
+        with replacing(target, new=not force) as file:
+            partial = Path(file.name)
             yield partial
-            _make_lasting(partial)
-            _refuse(target, force=force)
-            partial.replace(target)
+            partial.chmod(0o666 & ~_umask())
+            if lasting:
+                os.fsync(file.fileno())
+            _refuse_what_is_no_file(target)
+        if lasting:
             _sync(target.parent)
-        finally:
-            partial.unlink(missing_ok=True)
 
 
-def _refuse(target: Path, *, force: bool) -> None:
-    with _named(target):
-        try:
-            mode = target.lstat().st_mode
-        except FileNotFoundError:
-            return
-    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
-        raise OutputError(f"{target}: it is no file that could be replaced", hint="- is standard output")
-    if not force:
-        raise OutputError(f"{target}: there is a file of this name", hint="overwrite it with --force")
+def _rename_to_new(name: str, target: Path) -> None:
+    try:
+        os.link(name, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(name, target)
+    else:
+        os.unlink(name)
+
+
+def _refuse_what_is_no_file(target: Path) -> None:
+    with suppress(FileNotFoundError):
+        mode = target.lstat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+            message = f"{target}: it is no file that could be replaced"
+            raise FileNotWritten(message, hint="- is standard output")
 
 
 @contextmanager
 def _named(target: Path) -> Iterator[None]:
     try:
         yield
+    except FileExistsError:
+        message = f"{target}: there is a file of this name"
+        raise FileNotWritten(message, hint="overwrite it with --force") from None
     except OSError as error:
-        raise OutputError(f"{target}: {error.strerror or error}") from error
-
-
-def _make_lasting(partial: Path) -> None:
-    """Sync a file, with the mode that a new one has."""
-    partial.chmod(0o666 & ~_umask())
-    with partial.open("r+b") as file:
-        os.fsync(file.fileno())
+        raise FileNotWritten(f"{target}: {error.strerror or error}") from error
 
 
 def _umask() -> int:

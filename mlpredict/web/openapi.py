@@ -38,7 +38,7 @@ ERROR = _object(detail=STRING)
 RANKING = {**_array(_object(label=STRING, score=NUMBER)), "type": ["array", "null"]}
 
 
-FIELDS: dict[str, Schema] = {
+FIELD_SCHEMAS: dict[str, Schema] = {
     "prediction_id": INTEGER,
     "input_id": _or_null("integer"),
     "run_id": _or_null("integer"),
@@ -53,19 +53,19 @@ FIELDS: dict[str, Schema] = {
 }
 
 
-RECORD = _object(**FIELDS)
+RECORD = _object(**FIELD_SCHEMAS)
 
 
 FAILED = _object(filename=STRING, error=STRING)
 
 
-MADE = _object(predictions=_array({"anyOf": [_object(**FIELDS, top=RANKING), FAILED]}))
+MADE = _object(predictions=_array({"anyOf": [_object(**FIELD_SCHEMAS, top=RANKING), FAILED]}))
 
 
 LISTED = _object(predictions=_array(RECORD), next=_or_null("string"))
 
 
-WHOLE = _object(**FIELDS, probabilities=RANKING, image=_or_null("string"))
+WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"))
 
 
 ROWS = _array({"type": "array", "minItems": 3, "maxItems": 3})

@@ -11,11 +11,7 @@ from psycopg.conninfo import make_conninfo
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.server import local_server
 from mlpredict.storage.server.local_server import LocalServer
-
-PUBLISHED = """
-    CREATE TABLE inputs (id serial PRIMARY KEY, image text);
-    CREATE TABLE predictions (id serial PRIMARY KEY, inputid integer REFERENCES inputs, predictions json);
-"""
+from tests.published import PUBLISHED_TABLES
 
 INPUTS = 1000
 """Images in a filled database; `list` does not look at them."""
@@ -72,7 +68,7 @@ class Databases:
         """One with the two tables of 2020."""
         dsn, new = self._database(name)
         if new:
-            run(dsn, PUBLISHED)
+            run(dsn, PUBLISHED_TABLES)
         return dsn
 
     def current(self, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mlpredict import settings
 from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
+from mlpredict.support.units import in_bytes
 
 if TYPE_CHECKING:
     from mlpredict.storage.maintenance.status import DatabaseStatus
@@ -67,16 +68,14 @@ def _flat(fields: dict[str, Any]) -> dict[str, Any]:
 
 def _for_people(fields: dict[str, Any]) -> dict[str, str]:
     """What a person wants to know, in words."""
-    from mlpredict.storage.server.disk import in_words
-
     shown = {"database": fields["where"], "state": _state(fields)}
     if fields["version"] or fields["major"]:
         shown["PostgreSQL"] = fields["version"] or str(fields["major"])
     if fields["account"]:
         shown["account"] = fields["account"]
     if fields["size_bytes"]:
-        free = f", {in_words(fields['free_bytes'])} free" if fields["free_bytes"] is not None else ""
-        shown["size"] = in_words(fields["size_bytes"]) + free
+        free = f", {in_bytes(fields['free_bytes'])} free" if fields["free_bytes"] is not None else ""
+        shown["size"] = in_bytes(fields["size_bytes"]) + free
     for table, count in (fields["rows"] or {}).items():
         shown[table] = f"{count:,}"
     return shown

@@ -23,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import parse, require_local_platform
 from mlpredict.storage.server.pg_binaries import OVERRIDE, find_binaries
-from mlpredict.support.signals import interrupted_by_termination
+from mlpredict.support.signals import handled, interrupted_by_termination
 
 if TYPE_CHECKING:
     from mlpredict.storage.server.local_server import LocalServer
@@ -142,9 +142,8 @@ def hand_over(command: list[str], environment: Mapping[str, str]) -> int:
 
     A Ctrl-C is for the program alone.
     """
-    previous = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
-        with interrupted_by_termination():
+        with handled([signal.SIGINT], lambda _number, _frame: None), interrupted_by_termination():
             process = subprocess.Popen(command, env=environment)
             try:
                 status = process.wait()
@@ -154,8 +153,6 @@ def hand_over(command: list[str], environment: Mapping[str, str]) -> int:
                 raise
     except OSError as error:
         raise DatabaseError(f"{command[0]} does not run: {error.strerror}") from error
-    finally:
-        signal.signal(signal.SIGINT, previous)
     return status if status >= 0 else 128 - status
 
 

@@ -19,8 +19,9 @@ from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
 from mlpredict.storage.maintenance import clients
 from mlpredict.storage.maintenance.clients import Target, failure, find, plain
-from mlpredict.storage.maintenance.status import PUBLISHED, Contents, contents_of, tables_of
+from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
 from mlpredict.storage.migrations import SchemaReport, migrate
+from mlpredict.storage.tables import PUBLISHED
 from mlpredict.support.signals import interrupted_by_termination
 
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
@@ -99,7 +100,7 @@ def check(source: Source, target: Target) -> None:
             hint="SQL is run with mlpredict db psql" if "text format" in error.message else None,
         ) from error
     os.lseek(source.descriptor, 0, os.SEEK_SET)  # pg_restore has moved it
-    if not set(TABLE_LISTED.findall(listed)) >= PUBLISHED:
+    if not set(TABLE_LISTED.findall(listed)).issuperset(PUBLISHED):
         raise DatabaseError(f"{source.name} is a dump without mlpredict's tables")
 
 
@@ -151,7 +152,7 @@ def accept(source: Source, connection: Connection) -> Restored:
 
 
 def _require_tables(connection: Connection) -> None:
-    if not tables_of(connection) >= PUBLISHED:
+    if not tables_of(connection).issuperset(PUBLISHED):
         raise DatabaseError(f"there are no mlpredict tables in {describe(connection)}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,7 @@ from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
-
-COUNTED_TABLES = ("inputs", "predictions", "runs", "models", "failures")
-
-PUBLISHED = frozenset({"inputs", "predictions"})
-"""The tables there are in every version, the 2020 program's included."""
-
-TABLES = PUBLISHED | {"models", "runs", "failures", "schema_migrations"}
+from mlpredict.storage.tables import COUNTED, TABLES
 
 TABLES_PRESENT = """
     SELECT tablename FROM pg_tables
@@ -120,7 +114,7 @@ def _live_facts(client: Connection) -> LiveFacts:
     if not schema_version:
         return LiveFacts(version, 0, None)
     count = sql.SQL("SELECT count(*) FROM {}")
-    rows = {table: int(_one(client, count.format(sql.Identifier(table)))) for table in COUNTED_TABLES}
+    rows = {table: int(_one(client, count.format(sql.Identifier(table)))) for table in COUNTED}
     return LiveFacts(version, schema_version, rows)
 
 
@@ -167,15 +161,14 @@ class Contents:
 def tables_of(connection: Connection) -> set[str]:
     """Which of our tables there are."""
     with translated():
-        return {name for (name,) in connection.execute(TABLES_PRESENT, (sorted(TABLES),))}
+        return {name for (name,) in connection.execute(TABLES_PRESENT, (list(TABLES),))}
 
 
 def contents_of(connection: Connection) -> Contents:
     """Count the rows."""
     present = tables_of(connection)
-    return Contents(
-        *(_count(connection, table) if table in present else 0 for table in ("inputs", "predictions", "runs"))
-    )
+    tables = [one.name for one in fields(Contents)]
+    return Contents(*(_count(connection, table) if table in present else 0 for table in tables))
 
 
 def _count(connection: Connection, table: str) -> int:

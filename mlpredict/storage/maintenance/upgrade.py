@@ -36,9 +36,10 @@ from mlpredict.storage.server import (
     pg_binaries,
     postmaster,
 )
-from mlpredict.storage.server.disk import in_words, space_at
+from mlpredict.storage.server.disk import space_at
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.support.logs import get_logger
+from mlpredict.support.units import in_bytes
 
 logger = get_logger(__name__)
 
@@ -99,7 +100,7 @@ def _carry_over(old: LocalServer, new: LocalServer, lock: int) -> None:
     size = _size(old.data)
     _require_space(new.root, size + SPARE_BYTES)
     versions = f"from PostgreSQL {old.binaries.major} to {new.binaries.major}"
-    logger.info(f"carrying {in_words(size)} over {versions}: do not use the database meanwhile")
+    logger.info(f"carrying {in_bytes(size)} over {versions}: do not use the database meanwhile")
     rows, settings = _survey(old)
     # Only a server that has been stopped leaves what pg_upgrade takes: a killed one has run till here.
     lifecycle.stop(old)
@@ -273,7 +274,7 @@ def _require_space(directory: Path, needed: int) -> None:
     free = space_at(directory).free
     if free < needed:
         raise DatabaseError(
-            f"the copy needs {in_words(needed)}, and {in_words(needed - free)} of that are missing "
+            f"the copy needs {in_bytes(needed)}, and {in_bytes(needed - free)} of that are missing "
             f"in {directory}",
             hint="make room there; nothing has been changed",
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError, NoSpace
+from mlpredict.support.units import in_bytes
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_SHARE = 0.1
@@ -77,7 +78,7 @@ def warning(place: Path, grows: int) -> str | None:
     if left >= max(LEAST_FREE_BYTES, LEAST_FREE_SHARE * space.total):
         return None
     return (
-        f"storing up to {in_words(grows)} leaves {in_words(max(left, 0))} of {in_words(space.total)} "
+        f"storing up to {in_bytes(grows)} leaves {in_bytes(max(left, 0))} of {in_bytes(space.total)} "
         f"free in {place}"
     )
 
@@ -106,7 +107,7 @@ def require(place: Path, batch_bytes: int) -> None:
 
 def _no_space(space: Space, place: Path) -> NoSpace:
     return NoSpace(
-        f"no space left for the database: {in_words(space.free)} free in {place}",
+        f"no space left for the database: {in_bytes(space.free)} free in {place}",
         hint="make room; what was printed is stored, and predict --skip-existing goes on from there",
     )
 
@@ -115,10 +116,3 @@ def _lost_the_server(error: DatabaseError) -> bool:
     import psycopg
 
     return isinstance(error.__cause__, psycopg.OperationalError)
-
-
-def in_words(count: int) -> str:
-    """Bytes as a person reads them: `7 kB`, `40.3 MB`, `1.25 GB`."""
-    if count < 1_000_000:
-        return f"{count / 1e3:,.0f} kB"
-    return f"{count / 1e9:,.2f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

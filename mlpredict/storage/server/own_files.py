@@ -11,6 +11,7 @@ from pathlib import Path
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER
 from mlpredict.storage.server.service_account import Account
+from mlpredict.support.whole_file import SUFFIX, replacing
 
 
 def make_root(root: Path, account: Account) -> None:
@@ -74,9 +75,7 @@ def make_private(directory: Path, account: Account) -> None:
 def open_own(path: Path, flags: int) -> int:
     """Open or make a file that belongs to its directory's owner, following no link."""
     file = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    owner = path.parent.stat()
-    if owner.st_uid != os.geteuid():
-        os.fchown(file, owner.st_uid, owner.st_gid)
+    _give_to_owner(file, path.parent)
     return file
 
 
@@ -85,14 +84,18 @@ def write(path: Path, text: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         if path.read_text(errors="replace") == text:
             return
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    file = open_own(partial, os.O_WRONLY | os.O_EXCL)
-    try:
-        os.write(file, text.encode())
-    finally:
-        os.close(file)
-    partial.replace(path)
+    for abandoned in path.parent.glob(f".{path.name}.*{SUFFIX}"):
+        abandoned.unlink(missing_ok=True)
+    with replacing(path) as file:
+        _give_to_owner(file.fileno(), path.parent)
+        file.write(text.encode())
+
+
+def _give_to_owner(file: int, directory: Path) -> None:
+    """Have an open file belong to whoever its directory belongs to."""
+    owner = directory.stat()
+    if owner.st_uid != os.geteuid():
+        os.fchown(file, owner.st_uid, owner.st_gid)
 
 
 def sync_directory(directory: Path) -> None:

@@ -21,6 +21,7 @@ from mlpredict.pipeline.recording import start_recording
 from mlpredict.storage.pool import ReadPool, open_reads
 from mlpredict.storage.retrying import PersistentStore, open_store
 from mlpredict.support.logs import get_logger
+from mlpredict.support.signals import handled
 from mlpredict.web.access import Rules
 from mlpredict.web.app import create_app
 from mlpredict.web.backend import Backend
@@ -115,15 +116,9 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Unlike uvicorn's, it does not raise the signals again when all is done: that is no failure."""
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number, handler in before.items():
-            if handler is not signal.SIG_IGN:  # as nohup and the workers have it
-                signal.signal(number, self.handle_exit)
-        try:
+        # Workers ignore a Ctrl-C, and go on doing so.
+        with handled((signal.SIGINT, signal.SIGTERM), self.handle_exit):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:

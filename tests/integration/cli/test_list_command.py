@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from mlpredict.cli.app import app
 from tests.conftest import Command
+from tests.published import PUBLISHED_TABLES
 
 ROWS = """
     INSERT INTO models (fingerprint, name, format, path, task, description)
@@ -28,9 +29,7 @@ ROWS = """
            timestamptz '2026-01-01' + n * interval '1 day'
     FROM generate_series(0, 49) AS n;
 """
-PUBLISHED = """
-    CREATE TABLE inputs (id serial PRIMARY KEY, image text);
-    CREATE TABLE predictions (id serial PRIMARY KEY, inputId integer REFERENCES inputs, predictions json);
+PUBLISHED_ROWS = """
     INSERT INTO inputs (image) VALUES ('data:image/jpeg;base64,AAAA');
     INSERT INTO predictions (inputId, predictions) VALUES (1, '[0.125, 0.875]');
 """
@@ -134,7 +133,7 @@ def test_a_published_database_is_adopted_listed_and_shown(
     mlpredict: Command, empty_dsn: str, tmp_path: Path
 ) -> None:
     with psycopg.connect(empty_dsn) as connection:
-        connection.execute(PUBLISHED)
+        connection.execute(PUBLISHED_TABLES + PUBLISHED_ROWS)
     refused = mlpredict("list", "--dsn", empty_dsn)
     assert (refused.returncode, len(refused.stderr.splitlines())) == (3, 1)
     assert b"init-db" in refused.stderr

@@ -59,7 +59,7 @@ def test_a_disk_that_is_full_and_has_room_again(
     status, printed, talk = on_it("predict", digits[0])
     assert (status, printed) == (3, [])
     last = talk.splitlines()[-1]
-    assert last.startswith("mlpredict: no space left for the database: 0 kB free in")
+    assert last.startswith("mlpredict: no space left for the database: 0 bytes free in")
     assert "--skip-existing" in last
     assert on_it("list")[0] == 0  # reading needs no space
 
@@ -87,7 +87,7 @@ def test_a_server_that_stopped_for_want_of_space_starts_when_there_is_some(
     status, _, talk = on_it("list")
     assert status in (0, 3)
     if status:  # its log of changes was full, too
-        assert "no space left for the database: 0 kB free" in talk
+        assert "no space left for the database: 0 bytes free" in talk
     (small_disk / FILL).unlink()
     status, listed, talk = on_it("list", "--all")
     assert (status, len(listed)) == (0, len(digits)), talk

@@ -11,11 +11,8 @@ import pytest
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.storage import migrations
 from mlpredict.storage.migrations import SchemaReport, applied_version, migrate, require_current
+from tests.published import PUBLISHED_TABLES
 
-PUBLISHED_TABLES = """
-    CREATE TABLE inputs (id serial PRIMARY KEY, image text);
-    CREATE TABLE predictions (id serial PRIMARY KEY, inputId integer REFERENCES inputs, predictions json);
-"""
 PUBLISHED_ROWS = """
     INSERT INTO inputs (image) VALUES ('data:image/jpeg;base64,/9j/'), ('data:image/jpeg;base64,/9k/');
     INSERT INTO predictions (inputId, predictions) VALUES

@@ -11,10 +11,8 @@ import psycopg
 import pytest
 from PIL import Image
 
-from mlpredict.domain import PredictionRecord
+from mlpredict.domain import FIELDS
 from tests.serving import File, Served
-
-FIELDS = list(PredictionRecord.__dataclass_fields__)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +86,7 @@ def test_predictions_are_filtered_and_paged(served: Served, digits: list[Path], 
     path, seen = "/v1/predictions?limit=5&filename=" + quote("paged/*"), []
     while path:
         page = served.ask(path).json
-        assert [list(one) for one in page["predictions"]] == [FIELDS] * len(page["predictions"])
+        assert [list(one) for one in page["predictions"]] == [list(FIELDS)] * len(page["predictions"])
         seen += [one["prediction_id"] for one in page["predictions"]]
         path = page["next"]
     assert seen == everything

@@ -57,7 +57,7 @@ def test_a_warning_comes_before_the_space_is_short(
 def test_a_warning_says_how_much_and_where(space: SimpleNamespace) -> None:
     space.free, space.total = 3_000_000_000, 20_000_000_000
     assert disk.warning(Path("/d"), 2_500_000_000) == (
-        "storing up to 2.50 GB leaves 500.0 MB of 20.00 GB free in /d"
+        "storing up to 2.5 GB leaves 500 MB of 20 GB free in /d"
     )
 
 
