@@ -93,7 +93,14 @@ def tell_failures(outcomes: Iterable[Outcome]) -> None:
     """Say what gave no prediction, a line each."""
     for outcome in outcomes:
         if isinstance(outcome, Rejected):
-            talk.error(f"{outcome.source.filename}: {outcome.reason}")
+            talk.error(f"{outcome.source.filename}: {outcome.reason}{_option(outcome.reason)}")
+
+
+def _option(reason: str) -> str:
+    """What the command line has to say of a reason: the option that allows more."""
+    if not reason.startswith("too large: ") or ("limit" not in reason and "of memory" not in reason):
+        return ""
+    return " (--max-pixels)" if "pixel" in reason or "memory" in reason else " (--max-bytes)"
 
 
 def _tell_summary(tally: Tally) -> None:

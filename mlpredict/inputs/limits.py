@@ -61,9 +61,7 @@ def check_pixels(size: tuple[int, int], limits: Limits) -> None:
     """
     width, height = size
     if width * height > limits.max_pixels:
-        raise Unusable(
-            f"too large: {width}×{height} pixels, limit {in_pixels(limits.max_pixels)} (--max-pixels)"
-        )
+        raise Unusable(f"too large: {width}×{height} pixels, limit {in_pixels(limits.max_pixels)}")
 
 
 def check_memory(image: Image.Image, size: tuple[int, int], file_bytes: int, limits: Limits) -> int:
@@ -79,7 +77,7 @@ def check_memory(image: Image.Image, size: tuple[int, int], file_bytes: int, lim
         width, height = size
         raise Unusable(
             f"too large: {width}×{height} pixels of {image.format} take {in_bytes(needed + file_bytes)}"
-            f" of memory, limit {in_bytes(limits.memory)} (--max-pixels)"
+            f" of memory, limit {in_bytes(limits.memory)}"
         )
     return needed
 

@@ -40,7 +40,7 @@ def read(source: Source, max_bytes: int | None = None) -> bytes:
 def too_many_bytes(size: int | None, limit: int) -> str:
     """Why a file is refused that has so many bytes; None where nobody counted them."""
     counted = f"more than {in_bytes(limit)}" if size is None else in_bytes(size)
-    return f"too large: {counted}, limit {in_bytes(limit)} (--max-bytes)"
+    return f"too large: {counted}, limit {in_bytes(limit)}"
 
 
 def _read_file(filename: str, max_bytes: int | None) -> bytes:

@@ -69,15 +69,15 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
 
 
 def _takes_too_much(limits: Limits) -> str:
-    return f"too large: decoding it takes more than {in_bytes(limits.memory)} of memory (--max-pixels)"
+    return f"too large: decoding it takes more than {in_bytes(limits.memory)} of memory"
 
 
 def _bomb(words: str, limits: Limits) -> str:
     count = re.search(r"\d+", words)
     told = in_pixels(int(count[0])) if count else "the image"
     if count and int(count[0]) <= limits.max_pixels:
-        return f"too large: {told} take more than {in_bytes(limits.memory)} of memory (--max-pixels)"
-    return f"too large: {told}, limit {in_pixels(limits.max_pixels)} (--max-pixels)"
+        return f"too large: {told} take more than {in_bytes(limits.memory)} of memory"
+    return f"too large: {told}, limit {in_pixels(limits.max_pixels)}"
 
 
 def _of_a_kind(words: str, format_: str | None) -> str:

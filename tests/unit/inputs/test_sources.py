@@ -185,7 +185,7 @@ def test_standard_input_is_read_up_to_the_limit(
     assert item == (
         Source("-", bytes(size))
         if taken
-        else Rejected(0, Source("-"), "too large: more than 100 bytes, limit 100 bytes (--max-bytes)")
+        else Rejected(0, Source("-"), "too large: more than 100 bytes, limit 100 bytes")
     )
     assert stdin.buffer.tell() == min(size, 101)
 
