@@ -12,7 +12,8 @@ import typer.main
 
 from mlpredict.cli.app import app
 
-README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
 
 
 def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
@@ -72,3 +73,15 @@ def test_the_tables_have_the_columns_the_readme_names(connection: psycopg.Connec
             (table,),
         )
         assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", columns)) == [name for (name,) in rows], table
+
+
+def test_the_layout_names_what_is_there() -> None:
+    section = README[README.index("## Working on it") :]
+    rooms = re.findall(r"^\| `(mlpredict/[\w/.]+)` \|", section, re.MULTILINE)
+    assert rooms
+    for row in re.findall(r"^\| [^-\n][^\n]*$", section, re.MULTILINE):
+        folders = [ROOT, ROOT / "mlpredict"]
+        for name in re.findall(r"`([\w/.]+(?:\.py|\.html|/))`", row):
+            found = [folder / name for folder in folders if (folder / name).exists()]
+            assert found, row
+            folders += [place if place.is_dir() else place.parent for place in found]
