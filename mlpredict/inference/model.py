@@ -76,7 +76,7 @@ class Model:
         Raises:
             ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
-        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
+        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing)
         return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
 
     @property
@@ -141,7 +141,7 @@ def _engine(
 
     def example_tensors(signature: Signature) -> NDArray[Any]:
         spec = image_spec(signature, sidecar.preprocessing, where)
-        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
+        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing)
 
     compiled = compiled_model(
         files, _name(files, sidecar), cache / "models", example_tensors, trusted=trusted
@@ -186,7 +186,7 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
 
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
-    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
+    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing)
     outputs = interruptible(lambda: engine.run(tensor))
     return _rows_for(outputs[output], PROBE_IMAGES, where)
 
@@ -255,5 +255,5 @@ def _name(files: ModelFiles, sidecar: Sidecar) -> str:
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
     """SHA-256, in hexadecimal, over the model's own files and how it was used."""
-    usage = json.dumps({"preprocessing": asdict(preprocessing), "output": output}, sort_keys=True)
+    usage = json.dumps({"preprocessing": preprocessing.stated(), "output": output}, sort_keys=True)
     return hashlib.sha256(f"{files_sha256}\n{usage}".encode()).hexdigest()

@@ -34,6 +34,8 @@ RESAMPLING = {
     Resize.BILINEAR: Image.Resampling.BILINEAR,
     Resize.BICUBIC: Image.Resampling.BICUBIC,
     Resize.LANCZOS: Image.Resampling.LANCZOS,
+    Resize.BOX: Image.Resampling.BOX,
+    Resize.HAMMING: Image.Resampling.HAMMING,
 }
 # Programs that draw: Pillow hands them to Ghostscript or to Windows, which then run them.
 VECTOR_FORMATS = frozenset({"EPS", "WMF"})

@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.domain import (
@@ -149,5 +149,5 @@ def start_recording(
 
 def preprocessing_name(preprocessing: Preprocessing) -> str:
     """A short name for one way of preprocessing: eight hexadecimal digits."""
-    text = json.dumps(asdict(preprocessing), sort_keys=True)
+    text = json.dumps(preprocessing.stated(), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
