@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Pixels = NDArray[np.uint8 | np.float32]
+
 
 class Task(StrEnum):
     """What a model's output means."""
@@ -213,8 +215,9 @@ class Sample:
     """A decoded image, ready for the model.
 
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
-    the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view:
-    uint8 of shape (height, width, channels).
+    the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view of
+    shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
+    filter that does not round.
     """
 
     position: int
@@ -224,7 +227,7 @@ class Sample:
     sha256: bytes
     width: int
     height: int
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
 
 
 @dataclass(frozen=True, slots=True)

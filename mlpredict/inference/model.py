@@ -35,6 +35,8 @@ from mlpredict.support.logs import get_logger
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mlpredict.domain import Pixels
+
 logger = get_logger(__name__)
 
 PROBE_IMAGES = 4
@@ -44,7 +46,7 @@ PROBE_SIDE = 96
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
 
-Examples = Callable[[ImageSpec], "NDArray[np.uint8]"]
+Examples = Callable[[ImageSpec], "Pixels"]
 
 
 def no_examples(spec: ImageSpec) -> NDArray[np.uint8]:
@@ -70,7 +72,7 @@ class Model:
         """
         return self.reader.read(self.outputs(np.stack([sample.pixels for sample in samples])))
 
-    def outputs(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+    def outputs(self, pixels: Pixels) -> NDArray[Any]:
         """The chosen output for pixels of shape (batch, height, width, channels).
 
         Raises:
@@ -165,7 +167,7 @@ def _warn(danger: str | None, where: str) -> None:
         logger.warning(f"warning: {where}: {danger}")
 
 
-def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
 

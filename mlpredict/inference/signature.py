@@ -15,6 +15,8 @@ from mlpredict.errors import ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mlpredict.domain import Pixels
+
 
 CHANNELS = (1, 3, 4)
 # A quarter of a gigabyte of float32, and a few images are needed at once.
@@ -128,9 +130,7 @@ def _check_preprocessing(
         raise ModelError(f"{where}: no {size} pixels can be cut out of what resize_to = {wanted} leaves")
 
 
-def to_tensor(
-    pixels: NDArray[np.uint8] | NDArray[np.float32], spec: TensorSpec, preprocessing: Preprocessing
-) -> NDArray[Any]:
+def to_tensor(pixels: Pixels, spec: TensorSpec, preprocessing: Preprocessing) -> NDArray[Any]:
     """Bring pixels of shape (batch, height, width, channels), 0..255 and RGB, to what an input takes.
 
     Floats are `(pixel / divisor - mean) / std` in float32; without a scaling they are 0..1 for an

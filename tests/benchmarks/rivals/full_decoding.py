@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlpredict import settings
-from mlpredict.domain import EngineName, ImageSpec, Sample, Source
+from mlpredict.domain import EngineName, ImageSpec, Pixels, Sample, Source
 from mlpredict.inference.model import load_model
 from mlpredict.inputs.image import decode
 
@@ -26,7 +26,7 @@ PHOTOS = 20
 SEED = 2020
 
 
-def ours(path: Path, spec: ImageSpec) -> NDArray[np.uint8]:
+def ours(path: Path, spec: ImageSpec) -> Pixels:
     """The pixels that mlpredict gives a model."""
     sample = decode(0, Source(str(path)), spec)
     assert isinstance(sample, Sample)
