@@ -148,6 +148,11 @@ class Preprocessing:
     resize_to: int | None = None
     decode: Decode = Decode.FULL
 
+    @property
+    def rounds(self) -> bool:
+        """Whether pixels are whole levels (uint8), and not float32 between them."""
+        return self.antialias or self.resize is Resize.NEAREST
+
     def stated(self) -> dict[str, Any]:
         """What names this preprocessing, for hashes: the same as ever for what could ever be said.
 

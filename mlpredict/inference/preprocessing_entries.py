@@ -59,6 +59,10 @@ WITHOUT_ANTIALIASING = (Resize.NEAREST, Resize.BILINEAR, Resize.BICUBIC)
 """The filters of `tf.image.resize` that do without by default."""
 
 
+ANTIALIASING = (Resize.BILINEAR, Resize.BICUBIC, Resize.LANCZOS, Resize.BOX, Resize.HAMMING)
+"""The filters that take all pixels of an image into account, however many there are."""
+
+
 def preprocessing_of(table: Table, known: Preprocessing | None = None) -> Preprocessing:
     """The preprocessing that a table states; `known` is what holds where it says nothing.
 
@@ -76,7 +80,17 @@ def preprocessing_of(table: Table, known: Preprocessing | None = None) -> Prepro
             f"antialias = false goes with resize = {', '.join(WITHOUT_ANTIALIASING)};"
             " the filters of OpenCV never antialias"
         )
+    if found.decode is Decode.REDUCED:
+        _check_reduced(found)
     return found
+
+
+def _check_reduced(found: Preprocessing) -> None:
+    if not found.antialias or found.resize not in ANTIALIASING or found.threshold is not None:
+        raise Misstated(
+            f'decode = "reduced" goes with an antialiasing resize = {", ".join(ANTIALIASING)}'
+            " and without a threshold: the others look at single pixels"
+        )
 
 
 def _stated(table: Table) -> dict[str, Any]:

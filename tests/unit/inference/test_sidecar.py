@@ -241,6 +241,13 @@ def test_labels_of_a_single_file_stand_beside_it(tmp_path: Path, name: str) -> N
         ('threshold = "Otsu"', "threshold = 'Otsu': expected a level of grey"),
         ("threshold = []", r"threshold = \[\]: expected a level of grey"),
         ("invert = 1", "invert = 1: expected true or false"),
+        ('decode = "reduced"\nresize = "nearest"', "decode = .reduced. goes with an antialiasing resize"),
+        ('decode = "reduced"\nresize = "area"', "decode = .reduced. goes with an antialiasing resize"),
+        (
+            'decode = "reduced"\nresize = "bilinear"\nantialias = false',
+            "decode = .reduced. goes with an antialiasing resize",
+        ),
+        ('decode = "reduced"\nthreshold = 9', "decode = .reduced. .* without a threshold"),
         ('decode = "half"', "decode = 'half': expected one of full, reduced"),
         ("name = ", "Invalid value"),
     ],

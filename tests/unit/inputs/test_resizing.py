@@ -115,7 +115,7 @@ def test_opencv_s_cubic_is_never_two_levels_apart(
     assert apart.max() <= 1
     if min(source) >= 4 and cv2.ipp.useIPP():
         # Elsewhere OpenCV computes with integers, as it does everywhere for the smallest images.
-        assert apart.mean() < (3e-3 if make is black_and_white else 2e-4)
+        assert apart.mean() < (5e-3 if make is black_and_white else 1e-3)
 
 
 def test_any_sizes_come_out_as_opencv_s() -> None:
