@@ -204,10 +204,10 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
 
     It halves the time of a photo of 2000×1500 at 224×224. It is done for models alone whose author has
     measured what it changes and says so, as it changes too much otherwise: of five trained models
-    (digits, CIFAR-10, FER 2013, age, birds) and 18 to 26 photos each, probabilities came out up to 0.32
-    apart from full decoding, the median of a model up to 0.008, and 3 of 114 labels were others. Pixels of smooth
-    photos come out at most 3 of 255 apart, but up to 66 where there is fine detail. Asking for 16 times
-    the size of the input still left 0.05, so there is no size from which on it does not matter.
+    (digits, CIFAR-10, FER 2013, age, birds) and 22 or 26 photos each, outputs came out up to 0.32 apart
+    from full decoding, the median of a model up to 0.008, and 3 of 114 labels were others. Pixels of
+    smooth photos come out at most 3 of 255 apart, but up to 66 where there is fine detail. Asking for 16
+    times the size of the input still left 0.05, so there is no size from which on it does not matter.
     """
     if spec.preprocessing.decode is Decode.REDUCED and image.format in JPEG_FORMATS:
         side = least_side(spec)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from mlpredict.domain import (
 from mlpredict.errors import ModelError
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
 from mlpredict.inference.preprocessing_entries import preprocessing_of
-from mlpredict.inference.sidecar import Sidecar, read_sidecar
+from mlpredict.inference.sidecar import KNOWN_KEYS, Sidecar, read_sidecar
 
+README = Path(__file__).parents[3] / "README.md"
 WHOLE = """
 name = "mnist-convnet"
 labels = ["zero", "one"]
@@ -170,6 +172,22 @@ def test_a_scale_says_what_becomes_of_a_pixel(
     scaling = read(files, f"scale = {scale}").preprocessing.scaling
     assert scaling is not None
     assert (pixel / scaling.divisor - scaling.mean[0]) / scaling.std[0] == expected
+
+
+def test_the_readme_tells_of_every_entry_and_is_understood(files: ModelFiles) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.S)
+    assert read(files, block).preprocessing.resize_to == 256
+    told = set(re.findall(r"^(?:# )?(\w+) = ", block, re.M))
+    assert told == KNOWN_KEYS
+
+
+def test_what_the_readme_says_of_other_libraries_is_understood(files: ModelFiles) -> None:
+    table = README.read_text("utf-8").partition("| code | file |")[2].partition("\n\n")[0]
+    rows = [row.split(" | ")[1] for row in table.splitlines()[2:]]
+    stated = ["\n".join(re.findall(r"`(\w+ = [^`]+)`", row)) for row in rows]
+    assert len(stated) > 8
+    for text in stated:
+        assert read(files, text).preprocessing != Preprocessing(), text
 
 
 def test_labels_may_stand_in_a_file(files: ModelFiles) -> None:
