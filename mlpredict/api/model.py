@@ -20,10 +20,8 @@ from mlpredict.domain import (
 from mlpredict.errors import ImageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from mlpredict.api.images import ImageLike
+    from mlpredict.domain import Pixels
     from mlpredict.inference.model import Model as LoadedModel
 
 
@@ -107,7 +105,7 @@ def load_model(
     *,
     engine: EngineName | str = EngineName.AUTO,
     unsafe: bool = False,
-    examples: Callable[[ImageSpec], NDArray[np.uint8]] | None = None,
+    examples: Callable[[ImageSpec], Pixels] | None = None,
 ) -> Model:
     """Load a SavedModel folder, a `.keras`, `.h5` or `.tflite` file; without a path the usual model.
 

@@ -35,6 +35,8 @@ from mlpredict.support.logs import get_logger
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from mlpredict.domain import Pixels
+
 logger = get_logger(__name__)
 
 PROBE_IMAGES = 4
@@ -44,7 +46,7 @@ PROBE_SIDE = 96
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
 
-Examples = Callable[[ImageSpec], "NDArray[np.uint8]"]
+Examples = Callable[[ImageSpec], "Pixels"]
 
 
 def no_examples(spec: ImageSpec) -> NDArray[np.uint8]:
@@ -70,13 +72,13 @@ class Model:
         """
         return self.reader.read(self.outputs(np.stack([sample.pixels for sample in samples])))
 
-    def outputs(self, pixels: NDArray[np.uint8]) -> NDArray[Any]:
+    def outputs(self, pixels: Pixels) -> NDArray[Any]:
         """The chosen output for pixels of shape (batch, height, width, channels).
 
         Raises:
             ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
-        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
+        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing)
         return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
 
     @property
@@ -141,7 +143,7 @@ def _engine(
 
     def example_tensors(signature: Signature) -> NDArray[Any]:
         spec = image_spec(signature, sidecar.preprocessing, where)
-        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
+        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing)
 
     compiled = compiled_model(
         files, _name(files, sidecar), cache / "models", example_tensors, trusted=trusted
@@ -165,7 +167,7 @@ def _warn(danger: str | None, where: str) -> None:
         logger.warning(f"warning: {where}: {danger}")
 
 
-def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
 
@@ -186,7 +188,7 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
 
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
     shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
-    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
+    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing)
     outputs = interruptible(lambda: engine.run(tensor))
     return _rows_for(outputs[output], PROBE_IMAGES, where)
 
@@ -255,5 +257,5 @@ def _name(files: ModelFiles, sidecar: Sidecar) -> str:
 
 def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
     """SHA-256, in hexadecimal, over the model's own files and how it was used."""
-    usage = json.dumps({"preprocessing": asdict(preprocessing), "output": output}, sort_keys=True)
+    usage = json.dumps({"preprocessing": preprocessing.stated(), "output": output}, sort_keys=True)
     return hashlib.sha256(f"{files_sha256}\n{usage}".encode()).hexdigest()

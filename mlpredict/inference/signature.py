@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.domain import ImageSpec, Preprocessing, Scaling
+from mlpredict.domain import OTSU, ChannelOrder, ImageSpec, PerImage, Preprocessing, Scaling
 from mlpredict.errors import ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from mlpredict.domain import Pixels
 
 
 CHANNELS = (1, 3, 4)
@@ -80,7 +83,7 @@ def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -
         raise ModelError(f"{where}: takes {tensor}: expected numbers")
     if 0 in (height, width) or (height or 1) * (width or 1) * channels > MAX_VALUES:
         raise ModelError(f"{where}: takes {tensor}: expected an image of 1 to {MAX_VALUES:,} numbers")
-    _check_scaling(preprocessing.scaling, channels, where)
+    _check_preprocessing(preprocessing, height, width, channels, where)
     return ImageSpec(height, width, channels, preprocessing)
 
 
@@ -110,33 +113,81 @@ def natural_order(names: Sequence[str]) -> list[str]:
     return sorted(names, key=key)
 
 
-def _check_scaling(scaling: Scaling | None, channels: int, where: str) -> None:
+def _check_preprocessing(
+    preprocessing: Preprocessing, height: int | None, width: int | None, channels: int, where: str
+) -> None:
+    scaling, wanted = preprocessing.scaling, preprocessing.resize_to
     if scaling is not None and len(scaling.mean) not in (1, channels):
         raise ModelError(f"{where}: scale has {len(scaling.mean)} means for {channels} channels")
+    if preprocessing.channels is ChannelOrder.BGR and channels == 1:
+        raise ModelError(f"{where}: channels says bgr, and it takes one channel")
+    if preprocessing.threshold == OTSU and channels != 1:
+        raise ModelError(
+            f"{where}: threshold says {OTSU}, which is for grey, and it takes {channels} channels"
+        )
+    if wanted is not None and (height is None or width is None or wanted < max(height, width)):
+        size = f"{height or 'any'}×{width or 'any'}"
+        raise ModelError(f"{where}: no {size} pixels can be cut out of what resize_to = {wanted} leaves")
 
 
-def to_tensor(pixels: NDArray[np.uint8], spec: TensorSpec, scaling: Scaling | None) -> NDArray[Any]:
-    """Scale pixels of shape (batch, height, width, channels) to the dtype and rank of an input.
+def to_tensor(pixels: Pixels, spec: TensorSpec, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Bring pixels of shape (batch, height, width, channels), 0..255 and RGB, to what an input takes.
 
     Floats are `(pixel / divisor - mean) / std` in float32; without a scaling they are 0..1 for an
-    input of floats and 0..255 for one of integers.
+    input of floats and 0..255 for one of integers, which are rounded and stay within their dtype.
     """
     dtype = np.dtype(spec.dtype)
+    scaling = preprocessing.scaling
     if scaling is None:
         scaling = UNIT_INTERVAL if dtype.kind == "f" else AS_THEY_ARE
-    tensor: NDArray[Any] = pixels if scaling == AS_THEY_ARE else _scaled(pixels, scaling)
+    ordered = pixels if preprocessing.channels is ChannelOrder.RGB else _blue_first(pixels)
+    tensor: NDArray[Any] = ordered if scaling == AS_THEY_ARE else _scaled(ordered, scaling)
     if len(spec.shape) == 3:
         tensor = tensor[..., 0]
+    if dtype.kind != "f" and tensor.dtype.kind == "f":
+        most = np.iinfo(dtype)
+        tensor = np.rint(tensor).clip(most.min, most.max)
     return np.ascontiguousarray(tensor, dtype=dtype)
 
 
-def _scaled(pixels: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
-    tensor = np.divide(pixels, np.float32(scaling.divisor), dtype=np.float32)
+def _blue_first(pixels: NDArray[Any]) -> NDArray[Any]:
+    """The same with the first three channels the other way round; alpha stays the last."""
+    return pixels.take([2, 1, 0, 3][: pixels.shape[-1]], axis=-1)
+
+
+def _scaled(pixels: NDArray[Any], scaling: Scaling) -> NDArray[np.float32]:
+    match scaling.per_image:
+        case PerImage.STANDARDIZATION:
+            return _standardized(pixels)
+        case PerImage.MIN_MAX:
+            return _stretched(pixels)
+    tensor: NDArray[np.float32] = np.divide(pixels, np.float32(scaling.divisor), dtype=np.float32)
     if any(scaling.mean):
         tensor -= np.asarray(scaling.mean, np.float32)
     if any(std != 1 for std in scaling.std):
         tensor /= np.asarray(scaling.std, np.float32)
     return tensor
+
+
+EACH_IMAGE = (1, 2, 3)
+"""The axes of height, width and channels."""
+
+
+def _standardized(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Every image with a mean of 0 and a standard deviation of 1, or less where it is uniform."""
+    values = pixels.astype(np.float64)
+    mean = values.mean(EACH_IMAGE, keepdims=True)
+    least = 1 / math.sqrt(math.prod(values.shape[1:]))
+    std = np.maximum(values.std(EACH_IMAGE, keepdims=True), least)
+    return np.asarray((values - mean) / std, np.float32)
+
+
+def _stretched(pixels: NDArray[Any]) -> NDArray[np.float32]:
+    """Every image from 0 to 1; 0 where it is uniform."""
+    values = pixels.astype(np.float32)
+    low = values.min(EACH_IMAGE, keepdims=True)
+    span = values.max(EACH_IMAGE, keepdims=True) - low
+    return np.asarray((values - low) / np.where(span > 0, span, 1), np.float32)
 
 
 def random_pixels(shape: tuple[int, int, int, int], seed: int = 0) -> NDArray[np.uint8]:

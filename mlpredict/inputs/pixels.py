@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageColor
+from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from mlpredict.domain import ImageSpec
 from mlpredict.inputs.limits import DEEP
+from mlpredict.inputs.reading import Unusable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
-
-LARGE_PIXELS = 16 << 20
-BAND_PIXELS = 1 << 20
-# What is left is still so many times as large as the model's input: the filter has something to choose from.
-MARGIN = 2
 
 ORIENTATION = 0x0112
 UPRIGHT = 1
@@ -98,6 +94,23 @@ def _forget_text(image: Image.Image) -> None:
         del image.info["transparency"]
 
 
+def stated_white(image: Image.Image, white: float | None) -> float | None:
+    """What becomes 255 in an image that is not decoded yet, where the model's author says so.
+
+    Raises:
+        Unusable: Pillow reads only the upper 8 bits of each of its values, which are not the ones meant.
+    """
+    if white is None or not isinstance(image, ImageFile) or not image.tile:
+        return white
+    codec, _, _, arguments = image.tile[0]
+    if ";16" in str(arguments) and not image.mode.startswith(DEEP):
+        raise Unusable(
+            f"16 bits a channel in colour, of which only the upper 8 are read: not with white = {white:g}"
+        )
+    # The headers of these say themselves what white is.
+    return None if codec in ("ppm", "ppm_plain") else white
+
+
 def white_of(image: Image.Image, rows: int) -> float | None:
     """What becomes 255 in an image of more than 8 bits, looked for in so many rows at a time."""
     if not image.mode.startswith(DEEP):
@@ -134,41 +147,18 @@ def _full_scale(mode: str, peak: float) -> float:
     return next((step for step in steps if peak <= step), peak)
 
 
-def worth_reducing(image: Image.Image, spec: ImageSpec) -> bool:
-    """Whether an image is so large that its conversion is better done in bands."""
-    width, height = image.size
-    return width * height > LARGE_PIXELS and _factors(image, spec) != (1, 1)
-
-
-def reduced(image: Image.Image, spec: ImageSpec) -> Image.Image:
-    """The image with the channels of `spec`, its sides divided by whole numbers."""
-    across, down = _factors(image, spec)
-    width, height = image.size
-    small = Image.new(MODES[spec.channels], (-(-width // across), -(-height // down)))
-    rows = max(1, BAND_PIXELS // (width * down)) * down
-    white = white_of(image, rows)
-    for top in range(0, height, rows):
-        band = image.crop((0, top, width, min(top + rows, height)))
-        converted = to_channels(band, spec.channels, spec.preprocessing.background, white)
-        small.paste(converted.reduce((across, down)), (0, top // down))
-    return small
-
-
-def _factors(image: Image.Image, spec: ImageSpec) -> tuple[int, int]:
-    if spec.height is None or spec.width is None:
-        return 1, 1
-    # The longer side both ways: EXIF may turn the image yet.
-    side = MARGIN * max(spec.height, spec.width)
-    return max(1, image.width // side), max(1, image.height // side)
-
-
 def upright(pixels: Image.Image, image: Image.Image) -> Image.Image:
-    """The pixels of an image, turned as the image's metadata say. A TIFF has been turned by Pillow."""
+    """The pixels of an image, turned as the image's metadata say."""
+    turn = turn_of(image)
+    return pixels if turn is None else pixels.transpose(turn)
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """What brings the pixels upright, by the image's metadata. A TIFF has been turned by Pillow."""
     # Asking Pillow takes as long as decoding a digit.
     if ORIENTATION_KEYS.isdisjoint(image.info) or image.format == "TIFF":
-        return pixels
-    turn = TURNS.get(_orientation(image))
-    return pixels if turn is None else pixels.transpose(turn)
+        return None
+    return TURNS.get(_orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:

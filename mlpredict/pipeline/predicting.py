@@ -21,9 +21,7 @@ from mlpredict.pipeline.recording import Recorder
 from mlpredict.support.ahead import Prefetched, mapped_ahead, never
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from mlpredict.domain import Pixels
     from mlpredict.inputs.decoder_pool import Decoders
 
 
@@ -72,7 +70,7 @@ def predict(
         yield list(recorded(batch, said, recorder).values())
 
 
-def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> NDArray[np.uint8]:
+def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> Pixels:
     """The first few images that names lead to, as pixels of shape (images, height, width, channels).
 
     Standard input is left alone: it can be read only once.

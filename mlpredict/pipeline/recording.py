@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.domain import (
@@ -21,10 +21,17 @@ from mlpredict.domain import (
     Run,
     Sample,
 )
+from mlpredict.errors import UsageError
 from mlpredict.inputs.kept import new_input
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
+
+PIXELS_VERSION = 2
+"""Counts up when the same words come to mean other pixels: what was kept before stays what it was.
+
+1 decoded large images at a part of their size, unless they were told not to.
+"""
 
 
 class Store(Protocol):
@@ -134,14 +141,30 @@ class NotStoring:
         ]
 
 
+def check_keep(keep: Keep, model: ModelIdentity, preprocessing: Preprocessing) -> None:
+    """Refuse to keep what cannot be kept as it is.
+
+    Raises:
+        UsageError: the model's input has values between whole levels, which no PNG holds.
+    """
+    if keep is Keep.MODEL_INPUT and not preprocessing.rounds:
+        raise UsageError(
+            f"--keep {keep}: {model} is given values between whole levels (antialias = false),"
+            " which no image file holds",
+            hint=f"--keep {Keep.ORIGINAL} keeps the file, from which the same values can be made again",
+        )
+
+
 def start_recording(
     model: Model, store: RunStore, *, keep: Keep, skip_existing: bool = False
 ) -> tuple[Storing, Run]:
     """Begin a run of a model, and what keeps its predictions.
 
     Raises:
+        UsageError: the model's input cannot be kept as it is.
         DatabaseError: the run cannot be stored.
     """
+    check_keep(keep, model.identity, model.spec.preprocessing)
     run = store.start_run(model.identity, engine=model.engine.name, keep=keep)
     skipping = model.identity.fingerprint if skip_existing else None
     return Storing(store, run, keep, model.spec.preprocessing, skipping), run
@@ -149,5 +172,5 @@ def start_recording(
 
 def preprocessing_name(preprocessing: Preprocessing) -> str:
     """A short name for one way of preprocessing: eight hexadecimal digits."""
-    text = json.dumps(asdict(preprocessing), sort_keys=True)
+    text = json.dumps({"pixels": PIXELS_VERSION, **preprocessing.stated()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]

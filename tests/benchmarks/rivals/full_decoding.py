@@ -1,4 +1,4 @@
-"""What mlpredict's decoding of photos changes against decoding all of their pixels.
+"""What decoding photos at a reduced scale changes against decoding all of their pixels.
 
     full_decoding.py MODEL FOLDER
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlpredict import settings
-from mlpredict.domain import EngineName, ImageSpec, Sample, Source
+from mlpredict.domain import Decode, EngineName, ImageSpec, Pixels, Sample, Source
 from mlpredict.inference.model import load_model
 from mlpredict.inputs.image import decode
 
@@ -26,9 +27,10 @@ PHOTOS = 20
 SEED = 2020
 
 
-def ours(path: Path, spec: ImageSpec) -> NDArray[np.uint8]:
-    """The pixels that mlpredict gives a model."""
-    sample = decode(0, Source(str(path)), spec)
+def reduced(path: Path, spec: ImageSpec) -> Pixels:
+    """The pixels that mlpredict gives a model that takes a reduced scale."""
+    wanted = replace(spec, preprocessing=replace(spec.preprocessing, decode=Decode.REDUCED))
+    sample = decode(0, Source(str(path)), wanted)
     assert isinstance(sample, Sample)
     return sample.pixels
 
@@ -56,7 +58,7 @@ def main() -> None:
     model = load_model(model_path, engine=EngineName.LITERT, cache=settings.cache_home())
     paths = sorted(folder.iterdir())[:PHOTOS]
     # One at a time: a batch may be larger than the model was prepared for.
-    seen = [ours(path, model.spec)[None] for path in paths]
+    seen = [reduced(path, model.spec)[None] for path in paths]
     whole = [full(path, model.spec)[None] for path in paths]
     pixels = np.abs(np.concatenate(seen).astype(int) - np.concatenate(whole))
     answers = [np.abs(model.outputs(a) - model.outputs(b)).max() for a, b in zip(seen, whole, strict=True)]

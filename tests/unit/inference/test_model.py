@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from mlpredict.domain import (
     Activation,
+    ChannelOrder,
     EngineName,
     Fit,
     ImageSpec,
     ModelIdentity,
+    PerImage,
     Prediction,
     Preprocessing,
     Resize,
@@ -78,6 +80,28 @@ def test_the_fingerprint_of_the_same_model_used_alike_is_the_same() -> None:
 
 
 @pytest.mark.parametrize(
+    ("preprocessing", "output", "expected"),
+    [
+        (Preprocessing(), None, "dd88b5fc54d5463cd5b1118a82013ab2e5b848c4a0260de55068d79ea3aa0023"),
+        (
+            Preprocessing(Scaling(255.0), Resize.BICUBIC, Fit.STRETCH, "white"),
+            None,
+            "59cad4b6793dcedd4025b80418a2c848c06f6a61a9de73ed381747014891efc3",
+        ),
+        (
+            Preprocessing(Scaling(127.5, (1.0,)), Resize.NEAREST, Fit.PAD),
+            "logits",
+            "b10c438cff8677d4a7204329c597cadd6bce2baa4daad69de6e99520e68be07d",
+        ),
+    ],
+)
+def test_new_words_change_no_fingerprint_that_is_stored(
+    preprocessing: Preprocessing, output: str | None, expected: str
+) -> None:
+    assert fingerprint(FILES, preprocessing, output) == expected
+
+
+@pytest.mark.parametrize(
     "other",
     [
         pytest.param(("cd" * 32, Preprocessing(), None), id="files"),
@@ -86,6 +110,14 @@ def test_the_fingerprint_of_the_same_model_used_alike_is_the_same() -> None:
         pytest.param((FILES, Preprocessing(resize=Resize.NEAREST), None), id="resize"),
         pytest.param((FILES, Preprocessing(fit=Fit.CROP), None), id="fit"),
         pytest.param((FILES, Preprocessing(background="white"), None), id="background"),
+        pytest.param((FILES, Preprocessing(resize=Resize.BILINEAR, antialias=False), None), id="antialias"),
+        pytest.param((FILES, Preprocessing(channels=ChannelOrder.BGR), None), id="channels"),
+        pytest.param((FILES, Preprocessing(invert=True), None), id="invert"),
+        pytest.param((FILES, Preprocessing(threshold=0), None), id="threshold"),
+        pytest.param((FILES, Preprocessing(white=4095.0), None), id="white"),
+        pytest.param((FILES, Preprocessing(central_crop=0.875), None), id="central crop"),
+        pytest.param((FILES, Preprocessing(resize_to=256), None), id="resize to"),
+        pytest.param((FILES, Preprocessing(Scaling(per_image=PerImage.MIN_MAX)), None), id="per image"),
     ],
 )
 def test_whatever_changes_the_answers_changes_the_fingerprint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlpredict.domain import Preprocessing, Scaling
+from mlpredict.domain import ChannelOrder, Fit, Preprocessing, Scaling
 from mlpredict.errors import ModelError
 from mlpredict.inference.compilation import signature_message
 from mlpredict.inference.signature import Signature, TensorSpec, image_spec, natural_order, output_index
@@ -107,6 +107,34 @@ def test_a_scale_for_other_channels_is_refused() -> None:
     scaling = Scaling(mean=(0.5,) * 3, std=(0.5,) * 3)
     with pytest.raises(ModelError, match="cats: scale has 3 means for 1 channels"):
         image_spec(taking((None, 2, 2, 1)), Preprocessing(scaling), "cats")
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "channels", "told"),
+    [
+        (Preprocessing(channels=ChannelOrder.BGR), 1, "channels says bgr, and it takes one channel"),
+        (
+            Preprocessing(threshold="otsu"),
+            3,
+            "threshold says otsu, which is for grey, and it takes 3 channels",
+        ),
+        (
+            Preprocessing(fit=Fit.CROP, resize_to=223),
+            3,
+            "no 224×200 pixels can be cut out of what resize_to = 223 leaves",
+        ),
+    ],
+)
+def test_what_does_not_go_with_the_input_is_refused(
+    preprocessing: Preprocessing, channels: int, told: str
+) -> None:
+    with pytest.raises(ModelError, match=f"^cats: {told}$"):
+        image_spec(taking((None, 224, 200, channels)), preprocessing, "cats")
+
+
+def test_nothing_is_cut_out_for_a_model_of_any_size() -> None:
+    with pytest.raises(ModelError, match="no any×any pixels can be cut out"):
+        image_spec(taking((None, None, None, 3)), Preprocessing(fit=Fit.CROP, resize_to=256), "cats")
 
 
 def test_the_first_output_is_the_prediction_unless_another_is_named() -> None:

@@ -1,15 +1,17 @@
-"""Photos, which are decoded at a reduced scale: hardly a pixel may tell."""
+"""Photos that may be decoded at a reduced scale: where they are smooth, hardly a pixel may tell."""
 
 from __future__ import annotations
+
+import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
-from mlpredict.domain import Fit, ImageSpec, Preprocessing
-from mlpredict.inputs import image as decoding
-from tests.unit.images import decoded, file_of
+from mlpredict.domain import Decode, Fit, ImageSpec, Preprocessing, Resize
+from tests.unit.images import array, decoded, file_of
 
 WIDTH, HEIGHT = 1500, 1000
 # Of 255.
@@ -31,36 +33,61 @@ def photo() -> Image.Image:
     return Image.fromarray(np.clip(np.mean(layers, axis=0) + grain, 0, 255).astype(np.uint8))
 
 
-def differences(wanted: ImageSpec, content: bytes, patch: pytest.MonkeyPatch) -> NDArray[np.int64]:
-    reduced = decoded(content, wanted).pixels.astype(np.int64)
-    patch.setattr(decoding, "_decode_at_reduced_scale", lambda _image, _spec: None)
-    return np.asarray(np.abs(reduced - decoded(content, wanted).pixels))
+def differences(height: int, width: int, channels: int, fit: Fit, content: bytes) -> NDArray[np.int64]:
+    full, reduced = (
+        decoded(content, ImageSpec(height, width, channels, Preprocessing(fit=fit, decode=decode))).pixels
+        for decode in (Decode.FULL, Decode.REDUCED)
+    )
+    return np.asarray(np.abs(full.astype(np.int64) - reduced))
 
 
 @pytest.mark.parametrize("fit", Fit)
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_reduced_scale_hardly_moves_a_pixel(
-    channels: int, fit: Fit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wanted = ImageSpec(96, 64, channels, Preprocessing(fit=fit))
-    apart = differences(wanted, file_of(photo(), "JPEG", quality=90), monkeypatch)
+def test_a_reduced_scale_hardly_moves_a_pixel_of_a_smooth_photo(channels: int, fit: Fit) -> None:
+    apart = differences(96, 64, channels, fit, file_of(photo(), "JPEG", quality=90))
     assert 0 < apart.max() <= LARGEST_DIFFERENCE
     assert apart.mean() <= MEAN_DIFFERENCE
 
 
-def test_a_photo_much_larger_than_the_input_is_not_reduced_too_far(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_photo_much_larger_than_the_input_is_not_reduced_too_far() -> None:
     drawn = Image.new("L", (WIDTH, HEIGHT), "white")
     ImageDraw.Draw(drawn).ellipse((400, 150, 1000, 800), outline="black", width=90)
-    apart = differences(ImageSpec(28, 28, 1), file_of(drawn, "JPEG", quality=90), monkeypatch)
-    assert apart.max() <= LARGEST_DIFFERENCE
+    apart = differences(28, 28, 1, Fit.STRETCH, file_of(drawn, "JPEG", quality=90))
+    assert 0 < apart.max() <= LARGEST_DIFFERENCE
 
 
-def test_a_turned_photo_is_large_enough_after_it_is_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turned_photo_is_large_enough_after_it_is_turned() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    wanted = ImageSpec(200, 30, 3)
-    apart = differences(wanted, file_of(photo(), "JPEG", quality=90, exif=exif), monkeypatch)
-    assert apart.max() <= LARGEST_DIFFERENCE
+    apart = differences(200, 30, 3, Fit.STRETCH, file_of(photo(), "JPEG", quality=90, exif=exif))
+    assert 0 < apart.max() <= LARGEST_DIFFERENCE
+
+
+@pytest.mark.parametrize(
+    "cut", [Preprocessing(fit=Fit.CROP, resize_to=240), Preprocessing(central_crop=0.25)]
+)
+def test_what_is_cut_out_is_large_enough_too(cut: Preprocessing) -> None:
+    content = file_of(photo(), "JPEG", quality=90)
+    full, reduced = (
+        decoded(content, ImageSpec(60, 60, 3, replace(cut, decode=decode))).pixels.astype(np.int64)
+        for decode in (Decode.FULL, Decode.REDUCED)
+    )
+    # It would be 13 if the photo were decoded at a quarter of its size.
+    assert 0 < np.abs(full - reduced).max() <= 2 * LARGEST_DIFFERENCE
+
+
+@pytest.mark.parametrize("fit", Fit)
+def test_without_a_word_all_of_a_photo_is_decoded(fit: Fit) -> None:
+    wanted = ImageSpec(96, 64, 3, Preprocessing(fit=fit, resize=Resize.LANCZOS))
+    content = file_of(photo(), "JPEG", quality=90)
+    whole = Image.open(io.BytesIO(content))
+    assert whole.size == (WIDTH, HEIGHT)
+    fitted = {
+        Fit.STRETCH: lambda: whole.resize((64, 96), Image.Resampling.LANCZOS),
+        Fit.CROP: lambda: ImageOps.fit(whole, (64, 96), Image.Resampling.LANCZOS),
+        Fit.PAD: lambda: ImageOps.pad(whole, (64, 96), Image.Resampling.LANCZOS),
+    }[fit]()
+    np.testing.assert_array_equal(decoded(content, wanted).pixels, array(fitted))
 
 
 def test_the_size_that_is_told_is_the_file_s_own() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mlpredict.domain import Rejected, Sample, Source
+from mlpredict.domain import Decode, Preprocessing, Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decoder_pool import Decoders
 from mlpredict.inputs.decoding import decode_all
@@ -21,6 +21,7 @@ from tests.unit.images import decoded, file_of, picture, png, refused, spec
 
 pytestmark = pytest.mark.usefixtures("working_directory")
 MODEL = spec(1, 28, 28)
+REDUCED = spec(1, 28, 28, Preprocessing(decode=Decode.REDUCED))
 SMALL = Limits(max_pixels=1000, max_bytes=5000)
 # So much memory that an image of 30 megapixels fits in only if it is grey: 100 MB.
 NARROW = Limits(max_pixels=30_000_000, max_bytes=10_000_000)
@@ -81,7 +82,7 @@ def test_a_canvas_that_is_made_when_a_file_is_opened_is_counted_too() -> None:
     ],
 )
 def test_memory_is_counted_before_it_is_taken(content: bytes, needed: str | None) -> None:
-    item = decode(0, Source("-", content), MODEL, NARROW)
+    item = decode(0, Source("-", content), REDUCED, NARROW)
     if needed is None:
         assert isinstance(item, Sample) or not item.reason.startswith("too large")
     else:
@@ -90,7 +91,10 @@ def test_memory_is_counted_before_it_is_taken(content: bytes, needed: str | None
 
 def test_what_a_large_photo_is_reduced_to_counts() -> None:
     content = file_of(Image.new("RGB", (5400, 5400)), "JPEG")
-    assert isinstance(decode(0, Source("-", content), MODEL, NARROW), Sample)
+    assert isinstance(decode(0, Source("-", content), REDUCED, NARROW), Sample)
+    assert reason(decode(0, Source("-", content), MODEL, NARROW)) == (
+        "too large: 5400×5400 pixels of JPEG take 117.1 MB of memory, limit 100 MB (--max-pixels)"
+    )
 
 
 @linux_only

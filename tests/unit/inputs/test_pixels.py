@@ -11,11 +11,10 @@ import pytest
 from PIL import Image
 
 from mlpredict.domain import Preprocessing
-from mlpredict.inputs import pixels
 from mlpredict.inputs.pixels import to_channels
 from tests import hostile
 from tests.hostile import chunk
-from tests.unit.images import array, decoded, file_of, spec
+from tests.unit.images import array, decoded, file_of, refused, spec
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
@@ -265,35 +264,34 @@ def test_a_text_is_not_taken_for_what_it_is_called(key: str, before: bool, colou
         assert decoded(content, wanted).pixels[0, 0].tolist() == expected
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "CMYK", "I;16", "I", "F", "LA", "1"])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_a_large_image_in_bands_is_the_whole_image_reduced(
-    mode: str, channels: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    image = wide_picture(mode)
-    wanted = spec(channels, 7, 5, Preprocessing(background="blue"))
-    whole = to_channels(image, channels, "blue").reduce((image.width // 14, image.height // 14))
-    monkeypatch.setattr(pixels, "BAND_PIXELS", 700)
-    np.testing.assert_array_equal(array(pixels.reduced(image, wanted)), array(whole))
+@pytest.mark.parametrize(
+    ("content", "levels"),
+    [
+        pytest.param(file_of(sixteen_bit(4095)), 255, id="the white itself"),
+        pytest.param(file_of(sixteen_bit(2048)), 128, id="half"),
+        pytest.param(file_of(sixteen_bit(5000)), 255, id="brighter than white"),
+        pytest.param(file_of(sixteen_bit(2048), "TIFF"), 128, id="TIFF"),
+        pytest.param(file_of(of_one("I", 2048), "TIFF"), 128, id="TIFF of 32 bits"),
+        pytest.param(file_of(of_one("L", 100)), 100, id="8 bits"),
+        pytest.param(file_of(of_one("RGB", (100, 100, 100))), 100, id="8 bits in colour"),
+        pytest.param(b"P5 1 2 4095\n" + b"\x08\x00" * 2, 128, id="PGM that says so itself"),
+        pytest.param(b"P5 1 2 65535\n" + b"\x08\x00" * 2, 128, id="PGM that says otherwise"),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_white_that_is_stated_is_the_brightest_level(content: bytes, levels: int, channels: int) -> None:
+    wanted = spec(channels, preprocessing=Preprocessing(white=4095.0))
+    assert decoded(content, wanted).pixels.flat[0] == levels
 
 
-def wide_picture(mode: str) -> Image.Image:
-    """A picture of 100×90 pixels whose brightest one is at its end."""
-    ramp = np.linspace(0, 60_000, 9000).reshape(90, 100)
-    match mode:
-        case "I;16":
-            return Image.fromarray(ramp.astype(np.uint16))
-        case "I" | "F":
-            return Image.fromarray(ramp.astype(np.int32 if mode == "I" else np.float32))
-    picture = Image.fromarray((ramp // 256).astype(np.uint8))
-    if mode in ("LA", "RGBA"):
-        picture.putalpha(picture.rotate(180))
-    return picture.convert(mode)
+def test_a_white_holds_for_floats_too() -> None:
+    wanted = spec(1, preprocessing=Preprocessing(white=2.0))
+    assert decoded(file_of(of_one("F", 0.5), "TIFF"), wanted).pixels.flat[0] == 64
 
 
-def test_only_large_images_are_reduced() -> None:
-    small, wide = Image.new("1", (4096, 4096)), Image.new("1", (4097, 4097))
-    assert not pixels.worth_reducing(small, spec(1, 28, 28))
-    assert pixels.worth_reducing(wide, spec(1, 28, 28))
-    assert not pixels.worth_reducing(wide, spec(1, 4097, 4097))
-    assert not pixels.worth_reducing(wide, spec(1))
+def test_a_white_that_cannot_hold_is_no_reason_to_guess() -> None:
+    deep = of_rows(row=b"\x0f\xff" * 3, colours=RGB_PNG, depth=16)
+    assert refused(deep, spec(3, preprocessing=Preprocessing(white=4095.0))) == (
+        "16 bits a channel in colour, of which only the upper 8 are read: not with white = 4095"
+    )
+    assert decoded(deep, spec(3)).pixels.flat[0] == 15

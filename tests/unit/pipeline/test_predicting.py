@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from mlpredict.domain import (
+    Decode,
     Fit,
     Keep,
     PredictionRecord,
@@ -26,13 +27,14 @@ from mlpredict.domain import (
     Scaling,
     Source,
 )
-from mlpredict.errors import DatabaseError
+from mlpredict.errors import DatabaseError, UsageError
 from mlpredict.inputs.decoding import CHUNK_FILES
 from mlpredict.inputs.sources import discover
 from mlpredict.pipeline import predicting
 from mlpredict.pipeline.batch import Outcome, Predictor, Skipped
 from mlpredict.pipeline.predicting import decoding, examples
-from mlpredict.pipeline.recording import NotStoring, Recorder, Storing, preprocessing_name
+from mlpredict.pipeline.recording import NotStoring, Recorder, Storing, check_keep, preprocessing_name
+from tests.rows import model as model_of_rows
 from tests.unit.fakes import NOT_FINITE, FakeModel, FakeStore
 from tests.unit.images import picture, png, spec
 
@@ -305,9 +307,24 @@ def test_without_examples_there_is_an_empty_batch() -> None:
         Preprocessing(resize=Resize.NEAREST),
         Preprocessing(fit=Fit.PAD),
         Preprocessing(background="white"),
+        Preprocessing(resize=Resize.BILINEAR, antialias=False),
+        Preprocessing(decode=Decode.REDUCED),
     ],
 )
 def test_every_way_of_preprocessing_has_its_name(other: Preprocessing) -> None:
     assert preprocessing_name(Preprocessing()) == preprocessing_name(Preprocessing())
     assert preprocessing_name(other) != preprocessing_name(Preprocessing())
     assert len(preprocessing_name(other)) == 8
+
+
+def test_values_between_levels_are_not_kept_as_an_image() -> None:
+    between = Preprocessing(resize=Resize.BILINEAR, antialias=False)
+    with pytest.raises(UsageError, match=r"^--keep model-input: pets@3f2a91c0 .* no image file holds$"):
+        check_keep(Keep.MODEL_INPUT, model_of_rows(), between)
+    for keep, preprocessing in [
+        (Keep.ORIGINAL, between),
+        (Keep.REFERENCE, between),
+        (Keep.MODEL_INPUT, Preprocessing()),
+        (Keep.MODEL_INPUT, Preprocessing(resize=Resize.NEAREST, antialias=False)),
+    ]:
+        check_keep(keep, model_of_rows(), preprocessing)
