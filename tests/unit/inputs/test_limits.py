@@ -93,7 +93,7 @@ def test_what_a_large_photo_is_reduced_to_counts() -> None:
     content = file_of(Image.new("RGB", (5400, 5400)), "JPEG")
     assert isinstance(decode(0, Source("-", content), REDUCED, NARROW), Sample)
     assert reason(decode(0, Source("-", content), MODEL, NARROW)) == (
-        "too large: 5400×5400 pixels of JPEG take 117.1 MB of memory, limit 100 MB (--max-pixels)"
+        "too large: 5400×5400 pixels of JPEG take 117.1 MB of memory, limit 100 MB"
     )
 
 
