@@ -21,6 +21,7 @@ from mlpredict.storage.migrations import migrate
 from mlpredict.storage.server import lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
 from tests.notices import heard
+from tests.processes import default_signals
 from tests.tcp_server import TcpServer
 
 DIGITS = Path(__file__).parent / "digits"
@@ -39,6 +40,13 @@ class Command(Protocol):
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[bytes]: ...
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals() -> Iterator[None]:
+    """However the tests are started, a Ctrl-C interrupts what they start."""
+    with default_signals():
+        yield
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tests.processes import started
+
 # A new session has no terminal before it takes one.
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 COMMAND = [sys.executable, "-c", f"{TAKE_TERMINAL}; from mlpredict.cli import main; main()"]
@@ -60,18 +62,10 @@ class Terminal:
 def terminal(environment: dict[str, str], *arguments: str) -> Iterator[Terminal]:
     """The command on a terminal; it is killed in the end if it still runs."""
     here, there = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=there,
-        stdout=there,
-        stderr=there,
-        env=environment,
-        start_new_session=True,
-    )
-    os.close(there)
-    try:
-        yield Terminal(process, here)
-    finally:
-        process.kill()
-        process.wait()
-        os.close(here)
+    streams = {"stdin": there, "stdout": there, "stderr": there}
+    with started([*COMMAND, *arguments], env=environment, start_new_session=True, **streams) as process:
+        os.close(there)
+        try:
+            yield Terminal(process, here)
+        finally:
+            os.close(here)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,7 @@ from typing import Any
 import psycopg
 
 from tests.conftest import COMMAND
-
-SECONDS = 60
+from tests.processes import SECONDS, started
 
 
 @dataclass(slots=True)
@@ -54,14 +52,8 @@ def running(environment: dict[str, str], *arguments: str | Path, **options: Any)
     """`predict` in the background, its predictions as JSON lines; killed when the block ends."""
     command = [*COMMAND, "predict", "--format", "jsonl", *map(str, arguments)]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, **options) as process:
-        alarm = threading.Timer(SECONDS, process.kill)
-        alarm.start()
-        try:
-            yield Running(process)
-        finally:
-            alarm.cancel()
-            process.kill()
+    with started(command, env=environment, stdout=pipe, stderr=pipe, **options) as process:
+        yield Running(process)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,6 +128,7 @@ def serving(environment: Mapping[str, str], *arguments: str, **options: Any) -> 
                 before.append(line)
             else:
                 raise AssertionError(f"no server: {before}")
+            alarm.cancel()
             served = Served(process, up[1])
             served.listen()
             yield served

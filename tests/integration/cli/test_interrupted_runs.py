@@ -14,6 +14,7 @@ import pytest
 
 from tests.benchmarks.inputs import write_digits
 from tests.conftest import COMMAND
+from tests.processes import started
 from tests.runs import Running, running, stored_in
 
 IMAGES = 10_000
@@ -90,14 +91,13 @@ def test_an_interrupted_array_is_whole(environment: dict[str, str], dsn: str, fo
     # Without a buffer of Python's own, a signal ends a write in its middle.
     environment = {**environment, "PYTHONUNBUFFERED": "1"}
     command = [*COMMAND, "predict", "--json", str(folder), "--dsn", dsn]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         begun = process.stdout.read(1)
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)  # it waits for who reads, in the middle of a batch
         printed = json.loads(begun + process.stdout.read())
+        process.wait()
     assert process.returncode == STATUS[signal.SIGINT]
     assert {record["prediction_id"] for record in printed} == stored_in(dsn).ids
 

@@ -7,12 +7,12 @@ import pty
 import re
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import COMMAND
+from tests.processes import started
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 HIDE_CURSOR = b"\x1b[?25l"
@@ -25,16 +25,15 @@ def on_a_terminal(environment: dict[str, str], *arguments: str | Path, cwd: Path
     here, there = pty.openpty()
     command = [*COMMAND, *map(str, arguments)]
     env = {**environment, "TERM": "xterm-256color"}
-    process = subprocess.Popen(command, stdin=there, stdout=there, stderr=there, env=env, cwd=cwd)
-    os.close(there)
     written = bytearray()
-    while True:
-        try:
-            written += os.read(here, 65536)
-        except OSError:
-            break
-    os.close(here)
-    process.wait()
+    with started(command, stdin=there, stdout=there, stderr=there, env=env, cwd=cwd):
+        os.close(there)
+        while True:
+            try:
+                written += os.read(here, 65536)
+            except OSError:
+                break
+        os.close(here)
     return written.decode()
 
 
@@ -117,7 +116,7 @@ def test_an_interrupted_run_leaves_the_terminal_as_it_was(
     here, there = pty.openpty()
     command = [*COMMAND, "predict", "--no-store", "--files-from", str(named_pipe)]
     env = {**environment, "TERM": "xterm-256color"}
-    with subprocess.Popen(command, stdin=there, stdout=there, stderr=there, env=env) as process:
+    with started(command, stdin=there, stdout=there, stderr=there, env=env) as process:
         os.close(there)
         with named_pipe.open("wb"):  # from which nothing comes
             written = b""

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import COMMAND, Command
 from tests.make_hostile_models import MARKER
+from tests.processes import started
 
 TRUSTED_ALONE = {
     "lambda.keras": "has a Lambda layer, which would run code from the file",
@@ -144,12 +145,12 @@ def test_a_model_that_never_ends_can_be_interrupted(
     environment: dict[str, str], hostile: Path, digits: list[Path]
 ) -> None:
     command = [*COMMAND, "predict", str(digits[0]), "--no-store", "--model", str(hostile / "endless.tflite")]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    # It is being tried by then.
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(2)
-    process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=20) == (b"", b"mlpredict: interrupted\n")
+    with started(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        # It is being tried by then.
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == (b"", b"mlpredict: interrupted\n")
     assert process.returncode == 130
 
 

@@ -30,6 +30,7 @@ from tests.conftest import COMMAND, Command
 from tests.controlling_terminal import terminal
 from tests.full_disk import small_file_system
 from tests.integration.storage.test_migrations import published
+from tests.processes import started
 from tests.tcp_server import TcpServer
 
 ROWS = """
@@ -236,11 +237,11 @@ def dump_held_up(environment: dict[str, str], dsn: str, target: Path) -> Iterato
     with psycopg.connect(dsn) as holder, psycopg.connect(dsn, autocommit=True) as observer:
         holder.execute("LOCK TABLE models")
         command = [*COMMAND, "db", "dump", str(target), "--dsn", dsn, "--force"]
-        process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-        while observer.execute(PG_DUMPS.encode()).fetchone() == (0,):
-            assert process.poll() is None
-            time.sleep(0.01)
-        yield process
+        with started(command, env=environment, stderr=subprocess.PIPE) as process:
+            while observer.execute(PG_DUMPS.encode()).fetchone() == (0,):
+                assert process.poll() is None
+                time.sleep(0.01)
+            yield process
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -307,8 +308,8 @@ def test_a_reader_that_has_gone_is_no_error(environment: dict[str, str], filled:
     execute(filled, "INSERT INTO inputs (image) SELECT repeat('x', 1000) FROM generate_series(1, 10000)")
     here, there = os.pipe()
     command = [*COMMAND, "db", "dump", "-", "--dsn", filled]
-    process = subprocess.Popen(command, env=environment, stdout=there, stderr=subprocess.PIPE)
-    os.close(there)
-    os.close(here)
-    _, said = process.communicate(timeout=30)
+    with started(command, env=environment, stdout=there, stderr=subprocess.PIPE) as process:
+        os.close(there)
+        os.close(here)
+        _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (0, b"")

@@ -27,6 +27,7 @@ from tests.conftest import COMMAND, Command
 from tests.controlling_terminal import terminal
 from tests.full_disk import FILL, fill, small_file_system
 from tests.integration.maintenance.test_dumps import ROWS, STORE_ANOTHER, execute, query
+from tests.processes import started
 
 OURS = "SELECT datname FROM pg_database WHERE datname LIKE 'mlpredict%' ORDER BY 1"
 LABELS = "SELECT id, label FROM predictions ORDER BY id"
@@ -241,14 +242,15 @@ def test_an_interrupted_restore_leaves_nothing(
     environment: dict[str, str], local: str, administration: str, dump: Path, number: signal.Signals
 ) -> None:
     command = [*COMMAND, "db", "restore", "-", "--yes"]
-    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdin is not None
-    process.stdin.write(dump.read_bytes()[:-200])  # and the rest never comes
-    process.stdin.flush()
-    while not any("restore" in str(name) for (name,) in query(administration, OURS)):
-        time.sleep(0.01)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=30)
+    with started(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(dump.read_bytes()[:-200])  # and the rest never comes
+        process.stdin.flush()
+        while not any("restore" in str(name) for (name,) in query(administration, OURS)):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
     assert (process.returncode, said) == (130, b"mlpredict: interrupted\n")
     assert query(administration, OURS) == [("mlpredict",)]
     assert query(local, LABELS) == OLD

@@ -42,6 +42,7 @@ from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.server.pg_binaries import PgBinaries
 from mlpredict.storage.tables import TABLES
 from tests.conftest import Command
+from tests.processes import started
 
 ROOT = os.geteuid() == 0
 PREDICTIONS = 40
@@ -270,12 +271,10 @@ def kill_in_pg_upgrade(home: Path) -> None:
     """Kill an upgrade whose pg_upgrade is at work, and goes on."""
     code = "import sys, pathlib; from mlpredict.storage.maintenance.upgrade import upgrade; "
     code += "upgrade(None, pathlib.Path(sys.argv[1]))"
-    process = subprocess.Popen([sys.executable, "-c", code, home], stdout=subprocess.DEVNULL)
-    while not list((home / "pg18").glob("upgrade-*/data/pg_upgrade_output.d/*/log")):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    with started([sys.executable, "-c", code, home], stdout=subprocess.DEVNULL) as process:
+        while not list((home / "pg18").glob("upgrade-*/data/pg_upgrade_output.d/*/log")):
+            assert process.poll() is None
+            time.sleep(0.01)
 
 
 def test_an_old_database_used_after_the_upgrade_is_not_removed(

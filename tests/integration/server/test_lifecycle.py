@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from mlpredict.storage.server import (
 )
 from mlpredict.storage.server.local_server import LocalConnection, LocalServer
 from tests.local_servers import pid_of
+from tests.processes import started
 
 ATTACH = """
 import logging, sys
@@ -39,13 +41,9 @@ with lifecycle.open_connection(server) as connection:
 """
 
 
-def attach_in_process(home: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-W", "error", "-c", ATTACH, str(home)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def attach_in_process(home: Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    command = [sys.executable, "-W", "error", "-c", ATTACH, str(home)]
+    return started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_cold_start_attach_stop_and_restart(home: Path, notices: list[str]) -> None:
@@ -123,8 +121,9 @@ def test_a_server_whose_socket_was_removed_is_replaced(server: LocalServer) -> N
 
 def test_four_processes_start_one_server(home: Path) -> None:
     # Reading their pipes to the end shows too that the server keeps none of them open.
-    processes = [attach_in_process(home) for _ in range(4)]
-    finished = [process.communicate(timeout=60) for process in processes]
+    with ExitStack() as all_of_them:
+        processes = [all_of_them.enter_context(attach_in_process(home)) for _ in range(4)]
+        finished = [process.communicate(timeout=60) for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, finished
     assert len({stdout for stdout, _ in finished}) == 1
     assert sum("created" in stderr for _, stderr in finished) == 1
@@ -163,14 +162,14 @@ def test_an_abandoned_initialisation_is_cleared_away(home: Path) -> None:
 def test_an_initialisation_killed_at_any_moment_leaves_nothing_half_made(home: Path) -> None:
     root = home / "pg18"
     for moment in range(10):
-        process = attach_in_process(home)
-        deadline = time.monotonic() + 30
-        while not list(root.glob("init-*/*")):  # it takes 0.3 to 0.6 s from here on
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        time.sleep(0.04 * moment)
-        process.kill()
-        process.communicate()
+        with attach_in_process(home) as process:
+            deadline = time.monotonic() + 30
+            while not list(root.glob("init-*/*")):  # it takes 0.3 to 0.6 s from here on
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            time.sleep(0.04 * moment)
+            process.kill()
+            process.communicate()
         if (root / "data").exists():  # it was too late
             destroy.destroy(local_server.locate(home))
     server = local_server.locate(home)

@@ -17,6 +17,7 @@ from mlpredict.errors import DatabaseError
 from mlpredict.storage.server import lease, lifecycle, service_account
 from mlpredict.storage.server.local_server import LocalServer
 from tests.local_servers import pid_of
+from tests.processes import started
 
 SOON = 15.0
 USE = """
@@ -58,15 +59,11 @@ def supervisors(server: LocalServer) -> list[int]:
 @contextmanager
 def another_command(server: LocalServer) -> Iterator[subprocess.Popen[str]]:
     """A process that uses the server, until it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", USE, str(server.root.parent)], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    with process.stdout:
+    command = [sys.executable, "-c", USE, str(server.root.parent)]
+    with started(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
         assert process.stdout.readline() == "in use\n"
         yield process
-        process.kill()
-        process.wait()
 
 
 def test_an_idle_server_is_stopped_and_nothing_is_left(

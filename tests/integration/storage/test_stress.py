@@ -22,6 +22,7 @@ import pytest
 from mlpredict.storage.server import lifecycle, local_server, postmaster
 from mlpredict.storage.server.local_server import LocalServer
 from tests.conftest import COMMAND, Command
+from tests.processes import started
 
 STARTED_AT_ONCE = 8
 WORKERS = 4
@@ -76,17 +77,13 @@ def run(
 ) -> None:
     """Run one command, perhaps kill it, and note the ids it printed."""
     start = time.monotonic()
-    process = subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
-        env={**environment, "MLPREDICT_PG_LINGER": linger},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        stdout, stderr = process.communicate(timeout=kill_after or 60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        stdout, stderr = process.communicate()
+    command, env = [*COMMAND, *map(str, arguments)], {**environment, "MLPREDICT_PG_LINGER": linger}
+    with started(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=kill_after or 60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            stdout, stderr = process.communicate()
     witness.commands += 1
     # The last line of a killed command may be half there.
     lines = stdout.decode().splitlines(keepends=True)

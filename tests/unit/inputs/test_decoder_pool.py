@@ -19,6 +19,7 @@ from mlpredict.inputs.decoder_pool import COMMAND, Chunk, Decoders
 from mlpredict.inputs.decoding import decode_all, start_decoders
 from mlpredict.inputs.image import decode
 from mlpredict.inputs.sources import discover
+from tests.processes import started
 from tests.unit.images import file_of, picture, png, spec
 
 pytestmark = pytest.mark.usefixtures("working_directory")
@@ -210,7 +211,7 @@ print(process.pid, flush=True)
 input()
 """
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", master], stdin=pipe, stdout=pipe) as process:
+    with started([sys.executable, "-c", master], stdin=pipe, stdout=pipe) as process:
         assert process.stdout is not None
         decoder = int(process.stdout.readline())
         process.send_signal(signal.SIGKILL)
