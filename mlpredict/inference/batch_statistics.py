@@ -148,7 +148,7 @@ def _is_untrained(mean: NDArray[np.float64], variance: NDArray[np.float64]) -> b
 
 
 def _power(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The variance that each filter makes of inputs of variance one, whose neighbours are as alike as in photos."""
+    """The variance that filters make of inputs of variance one, with neighbours as alike as in photos."""
     height, width, channels, filters = kernel.shape
     rows, columns = np.divmod(np.arange(height * width), width)
     apart = np.abs(rows[:, None] - rows) + np.abs(columns[:, None] - columns)

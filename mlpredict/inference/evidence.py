@@ -9,8 +9,11 @@ from typing import Any
 from mlpredict.inference.batch_statistics import Statistics, statistics
 from mlpredict.inference.input_map import Graph, InputMap, arrivals
 
-COUNTED = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+COUNTED = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BiasAdd")
 """The operations that tell one family of networks from another by their number."""
+
+HANDING_ON = frozenset({"Identity", "IdentityN", "Cast", "Reshape", "Quantize", "Dequantize"})
+MAX_HANDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class Evidence:
     """How many there are of those that are counted."""
     calibrated: tuple[float, float] | None = None
     """The least and the greatest number that the input was quantised for."""
+    endings: tuple[str, ...] = ()
+    """The operation that each output comes from, as `Softmax`, in the order of the outputs."""
     gain: float | None = None
     """How strongly the first layer reacts to its input: the weights' root mean square times the square
     root of their number for one output. Known where no normalisation follows that would make up for it."""
@@ -41,6 +46,7 @@ class Evidence:
             None if kept is None else Statistics(tuple(kept["mean"]), kept["deviation"], kept["fit"]),
             {str(name): int(count) for name, count in value["operations"].items()},
             None if calibrated is None else (float(calibrated[0]), float(calibrated[1])),
+            tuple(value["endings"]),
             value["gain"],
         )
 
@@ -49,12 +55,30 @@ class Evidence:
         return {**asdict(self), "operations": dict(self.operations)}
 
 
-def evidence_of(graph: Graph, operations: Mapping[str, int]) -> Evidence:
-    """What TensorFlow's graph of a model tells."""
+def evidence_of(graph: Graph, operations: Mapping[str, int], outputs: Iterable[str] = ()) -> Evidence:
+    """What TensorFlow's graph of a model tells; `outputs` are the nodes that its outputs come from."""
     found = arrivals(graph)
     remembered = next((s for one in found if (s := statistics(graph, one)) is not None), None)
     return Evidence(
         maps=tuple(dict.fromkeys(one.map for one in found)),
         statistics=remembered,
-        operations={name: operations[name] for name in COUNTED if operations.get(name)},
+        operations=counted(operations),
+        endings=tuple(ending(graph, name) for name in outputs),
     )
+
+
+def counted(operations: Mapping[str, int]) -> dict[str, int]:
+    """Those of a graph's operations that are counted."""
+    return {name: operations[name] for name in COUNTED if operations.get(name)}
+
+
+def ending(graph: Graph, name: str) -> str:
+    """The operation that makes an output, behind what only hands it on; empty where that is unknown."""
+    for _ in range(MAX_HANDS):
+        node = graph.node(name)
+        if node is None:
+            break
+        if node.op not in HANDING_ON or not node.inputs:
+            return node.op
+        name = node.inputs[0]
+    return ""

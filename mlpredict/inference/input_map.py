@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
 # They move values, or pick some, and change none.
 MOVING = frozenset(
-    "Identity IdentityN StopGradient PreventGradient Snapshot EnsureShape CheckNumerics Cast Reshape Transpose"
-    " ExpandDims Squeeze Pad PadV2 MirrorPad Slice StridedSlice ReverseV2 GatherV2 Tile SpaceToDepth Unpack"
-    " ResizeBilinear ResizeNearestNeighbor ResizeBicubic ResizeArea ImageProjectiveTransformV2 ImageProjectiveTransformV3 MaxPool AvgPool Quantize Dequantize".split()
+    {"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "EnsureShape", "CheckNumerics"}
+    | {"Cast", "Quantize", "Dequantize", "Reshape", "Transpose", "ExpandDims", "Squeeze", "Unpack", "Tile"}
+    | {"Pad", "PadV2", "MirrorPad", "Slice", "StridedSlice", "ReverseV2", "GatherV2", "SpaceToDepth"}
+    | {"ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic", "ResizeArea", "MaxPool", "AvgPool"}
+    | {"ImageProjectiveTransformV2", "ImageProjectiveTransformV3"}
 )
 SPLITTING = frozenset({"Split", "SplitV"})
 JOINING = frozenset({"ConcatV2", "Pack"})

@@ -35,7 +35,7 @@ class NoLabels(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LabelFile:
-    """The labels of a file, in the order of the classes; `numbered` tells whether each line had its number."""
+    """The labels of a file, in the order of the classes; `numbered` says that each line had its number."""
 
     path: Path
     labels: tuple[str, ...]
@@ -97,7 +97,7 @@ def _content(path: Path) -> str:
     except OSError as error:
         raise NoLabels(f"cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise NoLabels(f"is not UTF-8: {error.reason}") from error
+        raise NoLabels(f"is not utf-8: {error.reason}") from error
 
 
 def _of_json(text: str) -> Sequence[str]:
@@ -111,13 +111,13 @@ def _of_json(text: str) -> Sequence[str]:
     match value:
         case [*names] if names and all(type(name) in (str, int) for name in names):
             return [str(name) for name in names]
-        case {**indices} if indices:
-            return _of_object(indices)
+        case dict() if value:
+            return _of_object(value)
     raise NoLabels("is neither a list of labels nor an object of labels and numbers")
 
 
 def _of_object(indices: Mapping[str, Any]) -> Sequence[str]:
-    """`{"cat": 0}`, as Keras' `class_indices`, `{"0": "cat"}`, or ImageNet's `{"0": ["n01440764", "tench"]}`."""
+    """`{"cat": 0}` as Keras' `class_indices`, `{"0": "cat"}`, or `{"0": ["n01440764", "tench"]}`."""
     last = {key: value[-1] if isinstance(value, list) and value else value for key, value in indices.items()}
     if all(_is_index(value) for value in last.values()) and not _are_indices(last):
         return _in_order([(int(value), key) for key, value in last.items()])

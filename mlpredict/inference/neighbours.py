@@ -86,32 +86,41 @@ def _rank(name: str, stem: str) -> int | None:
     return 2 if any(words[start : start + len(named)] == named for start in starts) else None
 
 
-def is_only_model(files: ModelFiles) -> bool:
-    """Whether no other model lies in the same folder."""
-    return all(path.name == files.path.name for path in _models(files.path.parent))
+@dataclass(frozen=True, slots=True)
+class Sidecars:
+    """The `mlpredict.toml` that counts for a model, if there is one, and those that are in vain."""
+
+    read: Path | None
+    unread: tuple[Path, ...]
 
 
-def other_sidecars(files: ModelFiles, read: Path | None) -> list[Path]:
-    """The `mlpredict.toml` around a model that are neither read for it nor meant for another one.
-
-    Those named like what is read, but for a letter or two, are among them.
-    """
-    folders = [files.path.parent]
-    if files.format is ModelFormat.SAVED_MODEL:
-        folders += [files.path, files.path / "assets.extra"]
-    found = [path for folder in folders for path in _entries(folder) if _is_sidecar(path.name)]
-    stems = {model.stem for model in _models(files.path.parent)} - {files.path.stem}
-    return [path for path in found if path != read and path.name.removesuffix(f".{SIDECAR}") not in stems]
-
-
-def _is_sidecar(name: str) -> bool:
-    return name.lower().endswith(SIDECAR)
+def sidecars(files: ModelFiles) -> Sidecars:
+    """The `mlpredict.toml` of a model, and those around it that are neither read nor another model's."""
+    places = [path for path in files.sidecars if path.is_file()]
+    # Looking through the folder is left to those that have none of their own: it may hold a million images.
+    if places and places[0] != files.sidecars[-1]:
+        return Sidecars(places[0], tuple(places[1:]))
+    others = {path.stem for path in _models(files.path.parent) if path.name != files.path.name}
+    read = places[0] if places and not others else None
+    named = [path for path in _entries(files.path.parent) if path.name.lower().endswith(SIDECAR)]
+    unread = [path for path in named if path != read and path.name.removesuffix(f".{SIDECAR}") not in others]
+    return Sidecars(read, tuple(unread))
 
 
 def _models(folder: Path) -> Iterator[Path]:
-    for path in _entries(folder):
-        if path.suffix.lower() in MODEL_SUFFIXES or (path / "saved_model.pb").is_file():
-            yield path
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = folder / entry.name
+                if path.suffix.lower() in MODEL_SUFFIXES or (entry.is_dir() and _is_saved_model(path)):
+                    yield path
+    except OSError:
+        # What cannot be looked into holds no other model that anybody could use.
+        return
+
+
+def _is_saved_model(folder: Path) -> bool:
+    return (folder / "saved_model.pb").is_file()
 
 
 def _entries(folder: Path) -> list[Path]:

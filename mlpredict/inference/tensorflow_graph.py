@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpredict.inference.evidence import Evidence, evidence_of
 from mlpredict.inference.input_map import Node, layer_of
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class TensorFlowGraph:
         self._aliases: dict[Reference, Reference] = {}
         self._add(graph.node, "", frozenset(), MAX_CALLS)
         self._nodes = {name: self._finished(name) for name in self._definitions}
+        self.outputs = [self._followed((one.op.name, one.value_index)) for one in function.outputs]
         self._consumers: dict[str, list[Node]] = {}
         for node in self._nodes.values():
             for name in dict.fromkeys(node.inputs):
@@ -126,19 +128,29 @@ class TensorFlowGraph:
             self._aliases[call, number] = _reference(function.ret[result.name], prefix, arguments)
 
     def _finished(self, name: str) -> Node:
-        inputs = []
-        for reference in self._references[name]:
-            for _ in range(2 * MAX_CALLS + 2):
-                if reference not in self._aliases:
-                    break
-                reference = self._aliases[reference]
-            inputs.append(reference[0])
+        inputs = tuple(map(self._followed, self._references[name]))
         operation = self._definitions[name].op
-        return Node(name, operation, tuple(inputs), layer_of(name) or operation)
+        return Node(name, operation, inputs, layer_of(name) or operation)
+
+    def _followed(self, reference: Reference) -> str:
+        """The node that a reference leads to, through calls and arguments."""
+        for _ in range(2 * MAX_CALLS + 2):
+            if reference not in self._aliases:
+                break
+            reference = self._aliases[reference]
+        return reference[0]
+
+
+def function_evidence(function: Any, names: Sequence[str]) -> Evidence:
+    """What a concrete function tells; `names` are the keys of its outputs, in the order of the signature."""
+    graph = TensorFlowGraph(function)
+    # TensorFlow has flattened its outputs in the order of their keys.
+    outputs = dict(zip(sorted(names), graph.outputs, strict=False))
+    return evidence_of(graph, graph.operations, [outputs.get(name, "") for name in names])
 
 
 def _reference(text: str, prefix: str, arguments: frozenset[str]) -> Reference:
-    """`node`, `node:1`, `node:output:1`, or the name of a function's argument, which a node may have as well."""
+    """`node`, `node:1`, `node:output:1`, or the name of a function's argument, which may be a node's too."""
     name, *rest = text.split(":")
     if name in arguments and not rest:
         return f"{prefix}{name}:", 0

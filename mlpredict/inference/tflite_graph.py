@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.inference.evidence import COUNTED, Evidence
+from mlpredict.inference.evidence import COUNTED, Evidence, counted, ending
 from mlpredict.inference.flatbuffer import Damaged, Table
 from mlpredict.inference.input_map import Arrival, Node, arrivals, layer_of
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Fields of Model, SubGraph, Tensor, QuantizationParameters, Operator, OperatorCode, Buffer and Metadata.
 OPERATOR_CODES, SUBGRAPHS, BUFFERS, METADATA = 1, 2, 4, 6
-TENSORS, INPUTS, OPERATORS = 0, 1, 3
+TENSORS, INPUTS, OUTPUTS, OPERATORS = 0, 1, 2, 3
 SHAPE, TYPE, BUFFER, NAME, QUANTIZATION = 0, 1, 2, 3, 4
 SCALE, ZERO_POINT, DIMENSION = 2, 3, 6
 CODE, TAKES, GIVES = 0, 1, 2
@@ -35,7 +35,8 @@ TYPES = {0: "<f4", 1: "<f2", 2: "<i4", 3: "u1", 4: "<i8", 7: "<i2", 9: "i1", 10:
 
 OPERATIONS = {
     0: "Add", 1: "AvgPool", 2: "ConcatV2", 3: "Conv2D", 4: "DepthwiseConv2dNative", 6: "Dequantize",
-    9: "MatMul", 17: "MaxPool", 18: "Mul", 22: "Reshape", 23: "ResizeBilinear", 26: "SpaceToDepth",
+    9: "MatMul", 14: "Sigmoid", 17: "MaxPool", 18: "Mul", 22: "Reshape", 23: "ResizeBilinear",
+    25: "Softmax", 26: "SpaceToDepth",
     34: "Pad", 36: "GatherV2", 39: "Transpose", 41: "Sub", 42: "RealDiv", 43: "Squeeze",
     45: "StridedSlice", 49: "Split", 53: "Cast", 59: "Neg", 60: "PadV2", 64: "Select", 65: "Slice",
     69: "Tile", 70: "ExpandDims", 77: "Shape", 83: "Pack", 88: "Unpack", 97: "ResizeNearestNeighbor",
@@ -92,6 +93,7 @@ class TfliteGraph:
         made_by: dict[int, str] = {}
         for operator in graph.tables(OPERATORS):
             self._add(operator, codes, made_by)
+        self.outputs = tuple(made_by.get(tensor, "") for tensor in graph.numbers(OUTPUTS, "i"))
 
     def _add(self, operator: Table, codes: Sequence[str], made_by: dict[int, str]) -> None:
         code = operator.number(CODE, "I")
@@ -159,12 +161,13 @@ class TfliteGraph:
 def tflite_evidence(graph: TfliteGraph) -> Evidence:
     """What the graph of a `.tflite` file tells."""
     found = arrivals(graph)
-    counts = graph.operations
     quantising = next((node for node in graph.consumers(graph.input) if node.op == "Quantize"), None)
     return Evidence(
         maps=tuple(dict.fromkeys(one.map for one in found)),
-        operations={name: counts[name] for name in COUNTED if counts[name]},
+        operations=counted(graph.operations),
         calibrated=graph.quantised_range(quantising.name) if quantising else None,
+        # Signatures may have several in another order.
+        endings=(ending(graph, graph.outputs[0]),) if len(graph.outputs) == 1 else (),
         gain=_gain(graph, found[0]) if len(found) == 1 and found[0].map.is_identity else None,
     )
 

@@ -1,8 +1,8 @@
 """What the author of a `.tflite` file says in it: TensorFlow Lite metadata.
 
-Model Maker, AutoML and MediaPipe write them: a flatbuffer in the model's buffer TFLITE_METADATA, by the public
-schema metadata_schema.fbs of tflite-support and MediaPipe (version 1.5.0), and a zip of the files it names behind
-the model.
+Model Maker, AutoML and MediaPipe write them: a flatbuffer in the model's buffer TFLITE_METADATA, by the
+public schema metadata_schema.fbs of tflite-support and MediaPipe (version 1.5.0), and a zip of the files that
+it names behind the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from mlpredict.inference.model_files import DAMAGED_ARCHIVE
 METADATA = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
 
-# Fields of ModelMetadata, SubGraphMetadata, TensorMetadata, ProcessUnit, NormalizationOptions and AssociatedFile.
+# Fields of ModelMetadata, SubGraphMetadata, TensorMetadata, ProcessUnit, NormalizationOptions and
+# AssociatedFile. A union has two: its kind, and then what it is.
 NAME, SUBGRAPHS = 0, 3
 INPUTS, OUTPUTS = 2, 3
 UNITS, FILES = 4, 6
@@ -80,7 +81,8 @@ def _buffer(content: bytes) -> memoryview | None:
             place = entry.number(tflite_graph.METADATA_BUFFER, "I")
             if place >= len(buffers):
                 raise Damaged(f"there is no buffer {place}")
-            return buffers[place].content(tflite_graph.DATA)
+            found: memoryview = buffers[place].content(tflite_graph.DATA)
+            return found
     return None
 
 
