@@ -125,6 +125,8 @@ def _above(graph: Graph, name: str) -> Iterator[Node]:
 def _solved(
     kernel: NDArray[np.float64], mean: NDArray[np.float64], variance: NDArray[np.float64], done: InputMap
 ) -> Statistics | None:
+    if not all(np.isfinite(numbers).all() for numbers in (kernel, mean, variance)):
+        return None
     living = variance > LIVING * variance.max(initial=0)
     channels = kernel.shape[2]
     if living.sum() < channels + 3 or _is_untrained(mean, variance):
@@ -134,10 +136,11 @@ def _solved(
     seen, *_ = np.linalg.lstsq(sums, mean, rcond=None)
     total = float((mean**2).sum())
     left = float(((mean - sums @ seen) ** 2).sum())
-    deviations = np.sqrt(variance / _power(kernel))
-    scale = np.broadcast_to(done.scale, (channels,))
-    if not scale.all() or not np.isfinite(deviations).all():
+    power = _power(kernel)
+    scale = np.broadcast_to(done.scale, (channels,)) if len(done.scale) in (1, channels) else np.zeros(1)
+    if not scale.all() or power.min() <= 0:
         return None
+    deviations = np.sqrt(variance / power)
     inputs = (seen - np.broadcast_to(done.offset, (channels,))) / scale
     deviation = float(np.median(deviations) / np.abs(scale).mean())
     return Statistics(tuple(inputs.tolist()), deviation, 1 - left / total if total else 0.0)

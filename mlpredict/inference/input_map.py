@@ -33,6 +33,7 @@ ADDING = frozenset({"Add", "AddV2", "BiasAdd"})
 DIVIDING = frozenset({"RealDiv", "Div", "DivNoNan"})
 MAX_CHANNELS = 4
 SLIGHT = 0.01
+TINY = 1e-30
 # More steps than any model takes before its first layer.
 MAX_STEPS = 1000
 
@@ -100,9 +101,10 @@ class InputMap:
     def then(self, factor: NDArray[Any], summand: NDArray[Any], layer: str) -> InputMap | None:
         """This, then `factor * value + summand`; None where channels do not match or numbers overflow."""
         try:
-            scale, offset = np.broadcast_arrays(
-                np.multiply(self.scale, factor), np.multiply(self.offset, factor) + summand
-            )
+            with np.errstate(all="ignore"):
+                scale, offset = np.broadcast_arrays(
+                    np.multiply(self.scale, factor), np.multiply(self.offset, factor) + summand
+                )
         except ValueError:
             return None
         if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
@@ -186,7 +188,7 @@ def _scaled(
             return value.then(one, -number, node.layer)
         case "Sub":
             return value.then(-one, number, node.layer)
-        case op if op in DIVIDING and data in known and number.all():
+        case op if op in DIVIDING and data in known and np.abs(number).min() > TINY:
             return value.then(1 / number, zero, node.layer)
     return None
 
@@ -199,7 +201,8 @@ def _normalised(node: Node, known: dict[str, InputMap], graph: Graph) -> InputMa
     gamma, beta, mean, variance = numbers
     if gamma is None or beta is None or mean is None or variance is None:
         return None
-    factor = gamma / np.sqrt(variance + 1e-3)
+    with np.errstate(all="ignore"):
+        factor = gamma / np.sqrt(variance + 1e-3)
     return known[node.inputs[0]].then(factor, beta - mean * factor, node.layer)
 
 

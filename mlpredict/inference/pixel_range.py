@@ -101,7 +101,7 @@ def by_statistics(known: Statistics | None, classes: int | None) -> Finding | No
     if known is None or known.fit < WELL_FITTING:
         return None
     mean, deviation = _mean(known), known.deviation
-    because = f"trained on pixels of mean {mean:.2g} and deviation {deviation:.2g}, as its normalisation says"
+    because = f"trained on pixels of mean {mean:.3g} and deviation {deviation:.2g}, as its normalisation says"
     if mean > 2 and deviation > 2:
         return Finding("0..255", because)
     if not 0 < deviation < 1 or abs(mean) > 1:
@@ -133,7 +133,7 @@ def doubt(evidence: Evidence) -> str | None:
     mean, deviation = _mean(known), known.deviation
     if _fits_unit_interval(mean, deviation):
         return None
-    seen = f"its first layers were trained on pixels of mean {mean:.2g} and deviation {deviation:.2g}"
+    seen = f"its first layers were trained on pixels of mean {mean:.3g} and deviation {deviation:.2g}"
     instead = '"caffe"' if deviation > 20 else '"tf"' if deviation < 0.8 else '"torch"'
     return f"{seen}; if it was trained on these alone, say preprocess = {instead} in its mlpredict.toml"
 

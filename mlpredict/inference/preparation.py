@@ -68,16 +68,8 @@ def _scaled(
     classes: int | None,
 ) -> tuple[Preprocessing, Choice]:
     """The scaling that nobody has stated in a `mlpredict.toml`."""
-    if tensor.takes_pixels:
-        value = "the pixel itself" if tensor.dtype == "uint8" else "the pixel minus 128"
-        return preprocessing, Choice(
-            "scale", value, Reason.CONVENTION, f"as models of {tensor.dtype} take it"
-        )
     if np.dtype(tensor.dtype).kind in "iu":
-        value = "0..1" if tensor.quantisation else "0..255"
-        return preprocessing, Choice(
-            "scale", value, Reason.CONVENTION, f"as models of {tensor.dtype} take it"
-        )
+        return preprocessing, Choice("scale", _whole(tensor), Reason.CONVENTION, f"usual for {tensor.dtype}")
     if (stated := described.metadata.scaling) is not None:
         return replace(preprocessing, scaling=stated), Choice("scale", scale_name(stated), Reason.METADATA)
     found = found_range(evidence, classes)
@@ -87,6 +79,13 @@ def _scaled(
     # The default is not spelled out: models that were given 0..1 all along keep their fingerprint.
     known = None if found.scale == "0..1" else NAMED_SCALES[found.scale]
     return replace(preprocessing, scaling=known), choice
+
+
+def _whole(tensor: TensorSpec) -> str:
+    """What an input of integers is given."""
+    if tensor.takes_pixels:
+        return "as they are" if tensor.dtype == "uint8" else "minus 128"
+    return "0..1" if tensor.quantisation else "0..255"
 
 
 def _classes(signature: Signature) -> int | None:
