@@ -187,7 +187,7 @@ class TensorFlowEngine:
         from mlpredict.inference.tensorflow_model import load_tensorflow_model
 
         with quiet_stderr():
-            self._tensorflow_model = load_tensorflow_model(path, where, trusted=trusted)
+            self._model = load_tensorflow_model(path, where, trusted=trusted)
         self.signature = self._model.signature
         self.danger = self._model.danger
         self.evidence = self._model.evidence
