@@ -1,6 +1,7 @@
 """Tables of a flatbuffer, read in place: https://flatbuffers.dev/internals/.
 
-A file may claim anything. What leads out of the buffer is `Damaged`, and no vector is longer than it.
+A file may claim anything. What leads out of the buffer is `Damaged`, and so is what is longer than any
+honest file has it: tables may be listed many times over, and each list would be gone through.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from typing import Any
 ALIGNED = struct.Struct("<I")
 SIGNED = struct.Struct("<i")
 SHORT = struct.Struct("<H")
+
+MOST_TABLES = 1 << 20
+MOST_NUMBERS = 1 << 16
+MOST_TEXT = 1 << 16
 
 
 class Damaged(Exception):
@@ -39,18 +44,18 @@ class Table:
     def text(self, field: int) -> str:
         """A field that is text; empty where there is none."""
         where = self._target(field)
-        return "" if where is None else bytes(self._span(where, 1)).decode("utf-8", "replace")
+        return "" if where is None else bytes(self._span(where, 1, MOST_TEXT)).decode("utf-8", "replace")
 
     def table(self, field: int) -> Table | None:
         """A field that is a table, or the table of a union."""
         where = self._target(field)
         return None if where is None else Table(self.buffer, where)
 
-    def tables(self, field: int) -> Iterator[Table]:
-        """A field that is a vector of tables."""
+    def tables(self, field: int, most: int = MOST_TABLES) -> Iterator[Table]:
+        """A field that is a vector of tables, of which there may be so many."""
         where = self._target(field)
         if where is not None:
-            count = len(self._span(where, 4)) // 4
+            count = len(self._span(where, 4, most)) // 4
             for place in range(where + 4, where + 4 + 4 * count, 4):
                 yield Table(self.buffer, place + _read(ALIGNED, self.buffer, place))
 
@@ -60,13 +65,16 @@ class Table:
         if where is None:
             return ()
         return tuple(
-            one for (one,) in struct.iter_unpack(f"<{kind}", self._span(where, struct.calcsize(kind)))
+            one
+            for (one,) in struct.iter_unpack(
+                f"<{kind}", self._span(where, struct.calcsize(kind), MOST_NUMBERS)
+            )
         )
 
     def content(self, field: int) -> memoryview:
         """A field that is a vector of bytes."""
         where = self._target(field)
-        return memoryview(b"") if where is None else self._span(where, 1)
+        return memoryview(b"") if where is None else self._span(where, 1, len(self.buffer))
 
     def _field(self, field: int) -> int | None:
         vtable = self.position - _read(SIGNED, self.buffer, self.position)
@@ -80,10 +88,11 @@ class Table:
         where = self._field(field)
         return None if where is None else where + int(_read(ALIGNED, self.buffer, where))
 
-    def _span(self, where: int, size: int) -> memoryview:
-        length = _read(ALIGNED, self.buffer, where) * size
-        if where + 4 + length > len(self.buffer):
-            raise Damaged(f"a vector at {where} is longer than the file")
+    def _span(self, where: int, size: int, most: int) -> memoryview:
+        count = _read(ALIGNED, self.buffer, where)
+        length = count * size
+        if count > most or where + 4 + length > len(self.buffer):
+            raise Damaged(f"{count} entries at {where} are more than there can be")
         return memoryview(self.buffer)[where + 4 : where + 4 + length]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ MEAN, STD = 0, 1
 FILE_NAME, FILE_TYPE, LOCALE = 0, 2, 3
 NORMALIZATION = 1
 TENSOR_AXIS_LABELS = 2
+
+MOST = 100
+"""Of tensors, of what is done to one, and of its files."""
 
 NAMES_OF_TOOLS = frozenset({"ImageClassifier", "ImageSegmenter", "ObjectDetector", "Unknown"})
 """What the writers of metadata call every model, where its author has not said more."""
@@ -64,8 +68,8 @@ def read_metadata(content: bytes) -> TfliteMetadata | None:
     name = model.text(NAME).strip()
     if graph is None:
         return TfliteMetadata(name or None)
-    inputs = list(graph.tables(INPUTS))
-    labels = [_labels(output, content) for output in graph.tables(OUTPUTS)]
+    inputs = list(graph.tables(INPUTS, MOST))
+    labels = [_labels(output, content) for output in graph.tables(OUTPUTS, MOST)]
     return TfliteMetadata(
         name if name and name not in NAMES_OF_TOOLS else None,
         _scaling(inputs[0]) if inputs else None,
@@ -87,7 +91,7 @@ def _buffer(content: bytes) -> memoryview | None:
 
 
 def _scaling(tensor: Table) -> Scaling | None:
-    for unit in tensor.tables(UNITS):
+    for unit in tensor.tables(UNITS, MOST):
         options = unit.table(OPTIONS)
         if unit.number(KIND, "B") == NORMALIZATION and options is not None:
             return _normalisation(options.numbers(MEAN, "f"), options.numbers(STD, "f"))
@@ -106,7 +110,7 @@ def _labels(tensor: Table, content: bytes) -> tuple[str, ...]:
     """The names of an output's classes: those without a locale, else the first."""
     named = [
         (file.text(LOCALE), file.text(FILE_NAME))
-        for file in tensor.tables(FILES)
+        for file in tensor.tables(FILES, MOST)
         if file.number(FILE_TYPE, "b") == TENSOR_AXIS_LABELS
     ]
     if not named:
@@ -123,5 +127,5 @@ def _packed(name: str, content: bytes) -> Iterator[tuple[str, ...]]:
             yield lines_of(archive.read(name).decode("utf-8-sig"))
     except KeyError:
         raise Damaged(f"{name} is named in them, and is not packed with the model") from None
-    except (UnicodeDecodeError, NotImplementedError, *DAMAGED_ARCHIVE) as error:
+    except (ValueError, OSError, OverflowError, struct.error, *DAMAGED_ARCHIVE) as error:
         raise Damaged(f"{name} in them cannot be read: {error}") from error

@@ -18,14 +18,18 @@ from PIL import Image
 
 from mlpredict.domain import Activation, EngineName, Sample, Source, Task
 from mlpredict.errors import ModelError
+from mlpredict.inference.choices import Reason
 from mlpredict.inference.model import Model, load_model
 from mlpredict.inference.model_files import open_model
+from mlpredict.settings import bundled
 from tests.conftest import Command
 from tests.make_models import pixels
 from tests.notices import heard
 from tests.serving import File, serving
 
 TOLERANCE = 1e-5
+# As it was before labels, task and activation were part of it, in everybody's databases.
+BUNDLED = "285f0e48d7494f5eee6cfdf2aa59c90705f9374f27e4c58b834a2ab97c9134a6"
 # One step of an output of 8 bits is 1/256; a few are lost within the network.
 TOLERANCE_OF_8_BITS = 0.05
 
@@ -211,6 +215,13 @@ def test_the_fingerprint_is_of_the_model_its_preprocessing_and_its_labels(
     assert fingerprint(labelled) == load(models / "logits.keras", cache_home)[0].identity.fingerprint
     assert fingerprint("") == renamed
     assert len({renamed, rescaled, fingerprint(labelled), fingerprint(labelled.replace("mouse", "rat"))}) == 4
+
+
+def test_the_bundled_model_keeps_its_fingerprint_and_assumes_nothing(cache_home: Path) -> None:
+    model, notices = load(bundled("saved_model"), cache_home)
+    assert model.identity.fingerprint == BUNDLED
+    assert {one.reason for one in model.choices} == {Reason.FILE}
+    assert not any("pixels" in notice for notice in notices)
 
 
 def test_tensorflow_writes_nothing_to_the_terminal(
