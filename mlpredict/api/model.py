@@ -104,16 +104,19 @@ def load_model(
     path: str | os.PathLike[str] | None = None,
     *,
     engine: EngineName | str = EngineName.AUTO,
+    labels: str | None = None,
     unsafe: bool = False,
     examples: Callable[[ImageSpec], Pixels] | None = None,
 ) -> Model:
     """Load a SavedModel folder, a `.keras`, `.h5` or `.tflite` file; without a path the usual model.
 
     A model that is new here is compiled first, which takes some seconds, and checked against
-    TensorFlow on noise and on `examples`. `unsafe` takes a model that does more than compute.
+    TensorFlow on noise and on `examples`. `labels` is a file of labels, or the labels themselves with
+    commas between them. `unsafe` takes a model that does more than compute.
 
     Raises:
         ModelError: there is no model, it takes no images, it is not trusted, or nothing can run it.
+        UsageError: the labels are none.
 
     Example:
         >>> mlpredict.load_model().labels
@@ -129,5 +132,6 @@ def load_model(
             cache=settings.cache_home(),
             examples=examples or no_examples,
             trusted=unsafe,
+            labels=labels,
         )
     )

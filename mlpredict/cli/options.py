@@ -59,6 +59,15 @@ ModelPath = Annotated[
         show_default=False,
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="A,B,…|FILE",
+        help="The names of the classes, or a file of them; else those of the model or beside it.",
+        show_default=False,
+    ),
+]
 UnsafeModel = Annotated[
     bool,
     typer.Option(

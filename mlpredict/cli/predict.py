@@ -16,6 +16,7 @@ from mlpredict.cli.options import (
     Columns,
     Dsn,
     FormatChoice,
+    Labels,
     ModelPath,
     Quiet,
     UnsafeModel,
@@ -121,6 +122,7 @@ def predict(
     files_from: FilesFrom = None,
     null: NulSeparated = False,
     model: ModelPath = None,
+    labels: Labels = None,
     engine: EngineChoice = EngineName.AUTO,
     unsafe_model: UnsafeModel = False,
     batch_size: BatchSize = None,
@@ -159,7 +161,7 @@ def predict(
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
-        used = _load(model, engine, named, limits, trusted=unsafe_model)
+        used = _load(model, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
@@ -215,12 +217,24 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
         yield from names_from(files_from, separator=b"\0" if null else b"\n")
 
 
-def _load(path: Path | None, engine: EngineName, named: list[str], limits: Limits, *, trusted: bool) -> Model:
+def _load(
+    path: Path | None,
+    labels: str | None,
+    engine: EngineName,
+    named: list[str],
+    limits: Limits,
+    *,
+    trusted: bool,
+) -> Model:
     from mlpredict.api import load_model
     from mlpredict.pipeline.predicting import examples
 
     return load_model(
-        path, engine=engine, unsafe=trusted, examples=lambda spec: examples(named, spec, limits)
+        path,
+        engine=engine,
+        labels=labels,
+        unsafe=trusted,
+        examples=lambda spec: examples(named, spec, limits),
     )
 
 

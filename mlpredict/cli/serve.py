@@ -11,7 +11,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
-from mlpredict.cli.options import Dsn, ModelPath, Quiet, UnsafeModel, Verbose
+from mlpredict.cli.options import Dsn, Labels, ModelPath, Quiet, UnsafeModel, Verbose
 from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
 from mlpredict.support.units import parse_size
@@ -48,6 +48,7 @@ def serve(
     host: Host = HOST,
     port: Port = PORT,
     model: ModelPath = None,
+    labels: Labels = None,
     unsafe_model: UnsafeModel = False,
     workers: Workers = 1,
     max_upload: MaxUpload = MAX_UPLOAD,
@@ -68,6 +69,7 @@ def serve(
 
     options = Options(
         model=model or settings.model_path(),
+        labels=labels,
         trusted=unsafe_model,
         dsn=dsn or settings.dsn(),
         host=host,

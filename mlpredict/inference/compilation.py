@@ -18,13 +18,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlpredict.errors import ModelError
+from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
 from mlpredict.inference.trust import require_trust
@@ -38,7 +39,7 @@ logger = get_logger(__name__)
 
 
 # Raised when the same model would come out differently; what older versions cached is then rebuilt.
-COMPILER_VERSION = 2
+COMPILER_VERSION = 3
 # More than thirty times what the slowest model took that was tried.
 COMPILER_SECONDS = 900
 # Largest difference from TensorFlow, in the output's own units up to 1, relative above it.
@@ -54,13 +55,19 @@ class Compiled:
     difference: float | None
     danger: str | None = None
     """What the model would do beside computing; known because it was trusted when it was compiled."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What its graph tells of the pixels it takes."""
+
+
+Examples = Callable[[Signature, Evidence], "NDArray[Any]"]
+"""The tensor that both engines must agree on, once it is known what the model takes."""
 
 
 def compiled_model(
     files: ModelFiles,
     name: str,
     cache: Path,
-    examples: Callable[[Signature], NDArray[Any]],
+    examples: Examples,
     *,
     trusted: bool = False,
 ) -> Compiled:
@@ -101,15 +108,16 @@ class _CacheEntry:
             facts = json.loads(self._facts.read_bytes())
             if facts["compiler"] != COMPILER_VERSION:
                 return None
+            evidence = Evidence.from_json(facts["evidence"])
             if facts["flatbuffer_sha256"] is None:
-                return Compiled(None, facts["reason"], facts["difference"], facts["danger"])
+                return Compiled(None, facts["reason"], facts["difference"], facts["danger"], evidence)
             flatbuffer = self._flatbuffer.read_bytes()
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             # Missing or damaged, it is made again.
             return None
         if hashlib.sha256(flatbuffer).hexdigest() != facts["flatbuffer_sha256"]:
             return None
-        return Compiled(flatbuffer, None, facts["difference"], facts["danger"])
+        return Compiled(flatbuffer, None, facts["difference"], facts["danger"], evidence)
 
     def write(self, compiled: Compiled) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -124,6 +132,7 @@ class _CacheEntry:
             "reason": compiled.reason,
             "difference": compiled.difference,
             "danger": compiled.danger,
+            "evidence": compiled.evidence.to_json(),
         }
         with replacing(self._facts) as file:
             file.write(json.dumps(facts, indent=2).encode())
@@ -137,9 +146,7 @@ class _CacheEntry:
         return self.folder / f"{self.sha256}.tflite"
 
 
-def _compile_in_process(
-    files: ModelFiles, examples: Callable[[Signature], NDArray[Any]], *, trusted: bool
-) -> Compiled:
+def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool) -> Compiled:
     """Talk with the compiler process: it tells the signature, gets the examples, tells the outcome."""
     with (
         tempfile.TemporaryDirectory(prefix="mlpredict-compile-") as folder,
@@ -156,8 +163,9 @@ def _compile_in_process(
             deadline = threading.Timer(COMPILER_SECONDS, process.kill)
             deadline.start()
             try:
-                signature = _receive(process, log)
-                _send(process, examples(Signature.from_json(signature)))
+                loaded = _receive(process, log)
+                evidence = Evidence.from_json(loaded["evidence"])
+                _send(process, examples(Signature.from_json(loaded["signature"]), evidence))
                 outcome = _receive(process, log)
             except _Ended as ended:
                 raise _failure(files.path, ended, in_time=time.monotonic() < given_up_at) from ended
@@ -165,7 +173,7 @@ def _compile_in_process(
                 deadline.cancel()
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
-        return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"])
+        return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence)
 
 
 class _Ended(Exception):
@@ -212,6 +220,6 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
     return message
 
 
-def signature_message(signature: Signature) -> dict[str, Any]:
-    """A signature as the compiler process sends it."""
-    return asdict(signature)
+def loaded_message(signature: Signature, evidence: Evidence) -> dict[str, Any]:
+    """What the compiler process sends of a model it has loaded."""
+    return {"signature": asdict(signature), "evidence": evidence.to_json()}

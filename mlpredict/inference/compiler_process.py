@@ -1,7 +1,7 @@
 """The process that converts one model; `compile` starts it and says why it is one.
 
-It writes JSON lines to its standard output: the model's signature, or an error; then, when it has
-read the example tensor (.npy) from its standard input, the outcome.
+It writes JSON lines to its standard output: the model's signature and evidence, or an error; then, when
+it has read the example tensor (.npy) from its standard input, the outcome.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlpredict.errors import ModelError
-from mlpredict.inference.compilation import TOLERANCE, signature_message
+from mlpredict.inference.compilation import TOLERANCE, loaded_message
 from mlpredict.inference.engines import LiteRtEngine
 from mlpredict.inference.outputs import NUMBERS
 from mlpredict.inference.tensorflow_model import TensorFlowModel, load_tensorflow_model
@@ -42,7 +42,7 @@ def main() -> None:
     threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
     try:
         tensorflow_model = load_tensorflow_model(path, str(path), trusted=sys.argv[3:] == ["trusted"])
-        _send(messages, signature_message(tensorflow_model.signature))
+        _send(messages, loaded_message(tensorflow_model.signature, tensorflow_model.evidence))
         examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
         outcome = _outcome(tensorflow_model, examples, folder)
     except ModelError as error:

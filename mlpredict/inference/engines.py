@@ -11,7 +11,7 @@ import numpy as np
 
 from mlpredict.domain import EngineName
 from mlpredict.errors import ModelError
-from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.inference.signature import Quantisation, Signature, TensorSpec, natural_order
 from mlpredict.settings import available_cores
 from mlpredict.support.quiet import quiet_stderr
 
@@ -74,7 +74,7 @@ class LiteRtEngine:
         return available_cores()
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        """All outputs for one batch; a quantised model takes and gives float32 here."""
+        """All outputs for one batch; those of a quantised model are float32 here."""
         try:
             interpreter = self._idle.get_nowait()
         except Empty:
@@ -105,7 +105,7 @@ class _Interpreter:
             self._interpreter.allocate_tensors()
         inputs, outputs = self._tensors()
         self._inputs, self._outputs = list(inputs.values()), list(outputs.values())
-        self.signature = Signature(_specs(inputs), _specs(outputs))
+        self.signature = Signature(_specs(inputs), tuple(map(_as_real, _specs(outputs))))
         self._shape: tuple[int, ...] = ()
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
@@ -120,7 +120,7 @@ class _Interpreter:
             self._interpreter.resize_tensor_input(entry["index"], tensor.shape)
             self._interpreter.allocate_tensors()
             self._shape = tensor.shape
-        self._interpreter.set_tensor(entry["index"], _quantised(tensor, entry))
+        self._interpreter.set_tensor(entry["index"], tensor)
         self._interpreter.invoke()
         return [
             _dequantised(self._interpreter.get_tensor(detail["index"]), detail) for detail in self._outputs
@@ -142,13 +142,14 @@ class _Interpreter:
 
 def _specs(details: dict[str, dict[str, Any]]) -> tuple[TensorSpec, ...]:
     return tuple(
-        TensorSpec(
-            name,
-            _shape(detail),
-            "float32" if _is_quantised(detail) else np.dtype(detail["dtype"]).name,
-        )
+        TensorSpec(name, _shape(detail), np.dtype(detail["dtype"]).name, _quantisation(detail))
         for name, detail in details.items()
     )
+
+
+def _as_real(spec: TensorSpec) -> TensorSpec:
+    """What `run` gives in the place of a quantised output."""
+    return TensorSpec(spec.name, spec.shape, "float32") if spec.quantisation else spec
 
 
 def _shape(detail: dict[str, Any]) -> tuple[int | None, ...]:
@@ -157,24 +158,19 @@ def _shape(detail: dict[str, Any]) -> tuple[int | None, ...]:
     return tuple(None if n < 0 else int(n) for n in known)
 
 
-def _is_quantised(detail: dict[str, Any]) -> bool:
-    return bool(detail["quantization"][0]) and np.dtype(detail["dtype"]).kind in "iu"
-
-
-def _quantised(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
-    if not _is_quantised(detail):
-        return tensor
+def _quantisation(detail: dict[str, Any]) -> Quantisation | None:
     scale, zero_point = detail["quantization"]
-    limits = np.iinfo(detail["dtype"])
-    steps = np.rint(tensor / scale) + zero_point
-    return np.asarray(np.clip(steps, limits.min, limits.max), detail["dtype"])
+    if not scale or np.dtype(detail["dtype"]).kind not in "iu":
+        return None
+    return Quantisation(float(scale), int(zero_point))
 
 
 def _dequantised(tensor: NDArray[Any], detail: dict[str, Any]) -> NDArray[Any]:
-    if not _is_quantised(detail):
+    quantisation = _quantisation(detail)
+    if quantisation is None:
         return tensor
-    scale, zero_point = detail["quantization"]
-    return np.asarray((tensor.astype(np.float32) - zero_point) * scale, np.float32)
+    whole = tensor.astype(np.float32) - quantisation.zero_point
+    return np.asarray(whole * quantisation.scale, np.float32)
 
 
 class TensorFlowEngine:
@@ -194,6 +190,7 @@ class TensorFlowEngine:
             self._model = load_tensorflow_model(path, where, trusted=trusted)
         self.signature = self._model.signature
         self.danger = self._model.danger
+        self.evidence = self._model.evidence
 
     @property
     def workers(self) -> int:

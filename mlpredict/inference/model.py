@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.domain import (
-    Activation,
-    EngineName,
-    ImageSpec,
-    ModelIdentity,
-    Prediction,
-    Preprocessing,
-    Sample,
-    Task,
-)
+from mlpredict.domain import EngineName, ImageSpec, ModelIdentity, Prediction, Sample
 from mlpredict.errors import ModelError
+from mlpredict.inference.choices import Choice, assumptions
 from mlpredict.inference.compilation import compiled_model
+from mlpredict.inference.described import Described, describe
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
+from mlpredict.inference.evidence import Evidence
+from mlpredict.inference.first_use import Uses
+from mlpredict.inference.flatbuffer import Damaged
+from mlpredict.inference.identity import fingerprint, identity, model_name
+from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
-from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
-from mlpredict.inference.sidecar import Sidecar, read_sidecar
+from mlpredict.inference.outputs import NUMBERS, OutputFacts, OutputReader
+from mlpredict.inference.preparation import prepared
 from mlpredict.inference.signature import Signature, image_spec, output_index, random_pixels, to_tensor
+from mlpredict.inference.tflite_graph import TfliteGraph, tflite_evidence
 from mlpredict.support.ahead import interruptible
 from mlpredict.support.logs import get_logger
 
@@ -64,6 +61,8 @@ class Model:
     engine: Engine
     reader: OutputReader
     output: int
+    choices: tuple[Choice, ...] = ()
+    """What was decided about it, and why."""
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
         """What the model says of each sample, or the reason why it says nothing usable.
@@ -100,35 +99,54 @@ def load_model(
     cache: Path,
     examples: Examples = no_examples,
     trusted: bool = False,
+    labels: str | None = None,
 ) -> Model:
     """Load a model, compiling it for LiteRT the first time it is seen.
 
     `examples` gives real images, decoded for the model, that a newly compiled model is verified on.
     A model that does more than compute is used only if it is `trusted`, and then with a notice.
+    `labels` is a file of labels, or the labels themselves with commas between them. What was assumed of
+    the model is told the first time that it is used so, and later to who asks for details.
 
     Raises:
         ModelError: there is no model, it takes no images, it is not trusted, or the engine asked for
             cannot run it.
+        UsageError: the labels are none.
     """
-    files = open_model(path)
-    sidecar = read_sidecar(files)
-    running = _engine(files, sidecar, engine, cache, examples, trusted=trusted)
-    where = str(path)
-    spec = image_spec(running.signature, sidecar.preprocessing, where)
-    output = output_index(running.signature, sidecar.output, where)
-    reader = _reader(running, spec, sidecar, output, where)
-    return Model(_identity(files, sidecar, spec, reader), spec, running, reader, output)
+    described = describe(open_model(path), labels)
+    running, evidence = _engine(described, engine, cache, examples, trusted=trusted)
+    where, signature, stated = str(path), running.signature, described.sidecar
+    spec, prepared_by = _spec(described, signature, evidence, where)
+    output = output_index(signature, stated.output, where)
+    tensor = signature.inputs[0]
+    uses = Uses(
+        cache / "uses", fingerprint(described.files.sha256, spec.preprocessing, stated.output, tensor)
+    )
+    facts = uses.facts() or OutputFacts.of(_probe(running, spec, output, where))
+    ending = evidence.endings[output] if output < len(evidence.endings) else ""
+    reader, read_by = meaning(described, facts, ending, where)
+    choices = (*prepared_by, *read_by)
+    named = identity(described, spec, tensor, reader, facts.meaning(None, ending), choices)
+    if (assumed := assumptions(described.files.path.name, choices, spec)) is not None:
+        logger.log(logging.INFO if uses.is_first(named.fingerprint) else logging.DEBUG, assumed)
+    uses.remember(facts, named.fingerprint)
+    return Model(named, spec, running, reader, output, choices)
+
+
+def _spec(
+    described: Described, signature: Signature, evidence: Evidence, where: str
+) -> tuple[ImageSpec, tuple[Choice, ...]]:
+    # What takes no image at all is refused before anything is decided about it.
+    image_spec(signature, described.sidecar.preprocessing, where)
+    preprocessing, choices = prepared(described, signature, evidence)
+    return image_spec(signature, preprocessing, where), choices
 
 
 def _engine(
-    files: ModelFiles,
-    sidecar: Sidecar,
-    wanted: EngineName,
-    cache: Path,
-    examples: Examples,
-    *,
-    trusted: bool,
-) -> Engine:
+    described: Described, wanted: EngineName, cache: Path, examples: Examples, *, trusted: bool
+) -> tuple[Engine, Evidence]:
+    """What runs the model, and what its graph tells."""
+    files = described.files
     where = str(files.path)
     if not litert_is_installed():
         if wanted is EngineName.LITERT or files.format is ModelFormat.TFLITE:
@@ -137,29 +155,38 @@ def _engine(
     if files.format is ModelFormat.TFLITE:
         if wanted is EngineName.TENSORFLOW:
             raise ModelError(f"{where}: a .tflite file runs on LiteRT only")
-        return LiteRtEngine(files.path.read_bytes(), where)
+        return LiteRtEngine(described.content, where), _evidence(described.content, where)
     if wanted is EngineName.TENSORFLOW:
         return _on_tensorflow(where, files, trusted=trusted)
 
-    def example_tensors(signature: Signature) -> NDArray[Any]:
-        spec = image_spec(signature, sidecar.preprocessing, where)
+    def example_tensors(signature: Signature, evidence: Evidence) -> NDArray[Any]:
+        spec, _ = _spec(described, signature, evidence, where)
         return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing)
 
     compiled = compiled_model(
-        files, _name(files, sidecar), cache / "models", example_tensors, trusted=trusted
+        files, model_name(described), cache / "models", example_tensors, trusted=trusted
     )
     if compiled.flatbuffer is not None:
         _warn(compiled.danger, where)
-        return LiteRtEngine(compiled.flatbuffer, where)
+        return LiteRtEngine(compiled.flatbuffer, where), compiled.evidence
     if wanted is EngineName.LITERT:
         raise ModelError(f"{where}: LiteRT cannot run it: {compiled.reason}")
     return _on_tensorflow(where, files, trusted=trusted)
 
 
-def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> TensorFlowEngine:
+def _evidence(content: bytes, where: str) -> Evidence:
+    try:
+        return tflite_evidence(TfliteGraph(content))
+    except Damaged as error:
+        # LiteRT reads less of it, and has no objection.
+        logger.warning(f"warning: {where}: nothing is known of the pixels it takes: {error}")
+        return Evidence()
+
+
+def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> tuple[Engine, Evidence]:
     engine = TensorFlowEngine(files.path, where, trusted=trusted)
     _warn(engine.danger, where)
-    return engine
+    return engine, engine.evidence
 
 
 def _warn(danger: str | None, where: str) -> None:
@@ -170,20 +197,6 @@ def _warn(danger: str | None, where: str) -> None:
 def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
-
-
-def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, where: str) -> OutputReader:
-    task, activation = sidecar.task, sidecar.activation
-    shape: tuple[int | None, ...] = engine.signature.outputs[output].shape
-    if task is None or activation is None or not shape or shape[-1] is None:
-        probed = _probe(engine, spec, output, where)
-        shape = probed.shape
-        guessed_task, guessed_activation = guess_task(probed, sidecar.labels)
-        task = task or guessed_task
-        activation = activation or _usual_activation(task, guessed_activation)
-    if task in (Task.CLASSIFICATION, Task.BINARY):
-        _check_classes(shape, task, sidecar.labels, where)
-    return OutputReader(task, activation, sidecar.labels)
 
 
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
@@ -207,55 +220,3 @@ def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
 
 def _kind(dtype: np.dtype[Any]) -> str:
     return "text" if dtype.kind in "OSUT" else f"{dtype} values"
-
-
-def _usual_activation(task: Task, guessed: Activation) -> Activation:
-    match task:
-        case Task.CLASSIFICATION:
-            return guessed
-        case Task.BINARY:
-            return Activation.SIGMOID
-        case _:
-            return Activation.NONE
-
-
-def _check_classes(
-    shape: tuple[int | None, ...], task: Task, labels: tuple[str, ...] | None, where: str
-) -> None:
-    numbers = shape[-1] if len(shape) == 2 else None if len(shape) > 2 else 1
-    if numbers is None or (task is Task.BINARY) != (numbers == 1):
-        raise ModelError(f"{where}: an output of shape {shape} is no {task}")
-    classes = 2 if task is Task.BINARY else numbers
-    if labels is not None and classes != len(labels):
-        raise ModelError(f"{where}: {len(labels)} labels for {classes} classes")
-
-
-def _identity(files: ModelFiles, sidecar: Sidecar, spec: ImageSpec, reader: OutputReader) -> ModelIdentity:
-    description = {
-        "height": spec.height,
-        "width": spec.width,
-        "channels": spec.channels,
-        "activation": reader.activation,
-        "output": sidecar.output,
-        "preprocessing": asdict(spec.preprocessing),
-    }
-    return ModelIdentity(
-        name=_name(files, sidecar),
-        fingerprint=fingerprint(files.sha256, spec.preprocessing, sidecar.output),
-        format=files.format,
-        path=str(files.path),
-        task=reader.task,
-        labels=reader.labels,
-        description=description,
-    )
-
-
-def _name(files: ModelFiles, sidecar: Sidecar) -> str:
-    # Of a file whose name is not UTF-8 what text there is: a database takes no more.
-    return sidecar.name or os.fsencode(files.path.stem).decode("utf-8", "replace")
-
-
-def fingerprint(files_sha256: str, preprocessing: Preprocessing, output: str | None) -> str:
-    """SHA-256, in hexadecimal, over the model's own files and how it was used."""
-    usage = json.dumps({"preprocessing": preprocessing.stated(), "output": output}, sort_keys=True)
-    return hashlib.sha256(f"{files_sha256}\n{usage}".encode()).hexdigest()

@@ -44,8 +44,18 @@ class ModelFiles:
 
     @property
     def sidecar(self) -> Path:
-        """Where the model's `mlpredict.toml` is, if it has one."""
+        """Where the model's own `mlpredict.toml` is, if it has one."""
         return self.companion(SIDECAR)
+
+    @property
+    def sidecars(self) -> tuple[Path, ...]:
+        """Where its `mlpredict.toml` may be, the first of which counts.
+
+        The last is in the folder that it lies in, and is its own only where no other model does.
+        """
+        beside = self.path.with_name(f"{self.path.stem}.{SIDECAR}")
+        inside = (self.path / SIDECAR,) if self.format is ModelFormat.SAVED_MODEL else ()
+        return tuple(dict.fromkeys((self.sidecar, *inside, beside, self.path.parent / SIDECAR)))
 
     def companion(self, name: str) -> Path:
         """A file that goes with the model: in `assets.extra/`, or beside a single file."""

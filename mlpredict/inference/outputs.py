@@ -37,6 +37,8 @@ class OutputReader:
         return [next(predictions) if usable else NOT_FINITE for usable in finite.tolist()]
 
     def _predictions(self, outputs: NDArray[Any]) -> list[Prediction]:
+        if not len(outputs):
+            return []
         texts = rows_as_json(outputs)
         if self.task not in (Task.CLASSIFICATION, Task.BINARY):
             return [Prediction(text) for text in texts]
@@ -93,26 +95,53 @@ def shortest(values: NDArray[np.float32]) -> list[float]:
     return numbers
 
 
-def guess_task(outputs: NDArray[Any], labels: tuple[str, ...] | None) -> tuple[Task, Activation]:
-    """What outputs mean that nobody has described, from a few rows of them.
+@dataclass(frozen=True, slots=True)
+class OutputFacts:
+    """What a few rows of an output have in common, by which its meaning is guessed.
 
-    A vector that sums to one is a classification, a single number a regression, anything else raw;
-    labels that fit make it a classification, or a binary one where there are two for one number.
+    `shape` is that of one row; `within_unit` says that all numbers are within 0..1, `sums_to_one` that
+    those of each row sum to one.
     """
-    if outputs.ndim > 2:
+
+    shape: tuple[int, ...]
+    within_unit: bool
+    sums_to_one: bool
+
+    @classmethod
+    def of(cls, outputs: NDArray[Any]) -> OutputFacts:
+        """The facts of outputs of shape (n, …)."""
+        rows = outputs.reshape(len(outputs), -1)
+        within_unit = bool(((rows >= 0) & (rows <= 1)).all())
+        sums_to_one = bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
+        return cls(outputs.shape[1:], within_unit, within_unit and sums_to_one)
+
+    @property
+    def classes(self) -> int | None:
+        """How many labels would fit: two for a single number; None where a row is no vector."""
+        if len(self.shape) > 1:
+            return None
+        numbers = self.shape[0] if self.shape else 1
+        return 2 if numbers == 1 else numbers
+
+    def meaning(self, labels: tuple[str, ...] | None, ending: str = "") -> tuple[Task, Activation]:
+        """What outputs mean that nobody has described; `ending` is the operation that makes them.
+
+        A vector that comes from a softmax, or sums to one, is a classification, a single number a
+        regression, anything else raw; labels that fit make it a classification, or a binary one where
+        there are two for one number. A quantised softmax need not sum to one.
+        """
+        if len(self.shape) > 1:
+            return Task.RAW, Activation.NONE
+        fit = labels is not None and len(labels) == self.classes
+        if not self.shape or self.shape[0] == 1:
+            if fit:
+                return Task.BINARY, Activation.SIGMOID if self.within_unit else Activation.NONE
+            return Task.REGRESSION, Activation.NONE
+        if ending == "Softmax" or self.sums_to_one:
+            return Task.CLASSIFICATION, Activation.SOFTMAX
+        if fit:
+            return Task.CLASSIFICATION, Activation.SIGMOID if self.within_unit else Activation.NONE
         return Task.RAW, Activation.NONE
-    rows = outputs.reshape(len(outputs), -1)
-    within_unit = bool(((rows >= 0) & (rows <= 1)).all())
-    classes = rows.shape[1]
-    if classes == 1:
-        if labels is not None and len(labels) == 2:
-            return Task.BINARY, Activation.SIGMOID if within_unit else Activation.NONE
-        return Task.REGRESSION, Activation.NONE
-    if within_unit and bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all()):
-        return Task.CLASSIFICATION, Activation.SOFTMAX
-    if labels is not None and len(labels) == classes:
-        return Task.CLASSIFICATION, Activation.SIGMOID if within_unit else Activation.NONE
-    return Task.RAW, Activation.NONE
 
 
 def top_classes(

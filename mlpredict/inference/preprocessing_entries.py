@@ -93,6 +93,28 @@ def _check_reduced(found: Preprocessing) -> None:
         )
 
 
+def stated_fields(table: Table) -> frozenset[str]:
+    """The names of the fields of `Preprocessing` that a table states.
+
+    Raises:
+        Misstated: an entry is not understood.
+    """
+    return frozenset(_stated(table))
+
+
+def scale_name(scaling: Scaling) -> str:
+    """What a scaling is called in a `mlpredict.toml`: `0..1`, `torch`, or its numbers."""
+    presets = {name: fields["scaling"] for name, fields in PRESETS.items() if name in ("torch", "caffe")}
+    for name, known in {**NAMED_SCALES, **presets}.items():
+        if scaling == known:
+            return name
+    numbers = {"mean": list(scaling.mean), "std": list(scaling.std)}
+    return ", ".join(
+        [f"divided by {scaling.divisor:g}"] * (scaling.divisor != 1)
+        + [f"{name} {' '.join(f'{one:g}' for one in values)}" for name, values in numbers.items()]
+    )
+
+
 def _stated(table: Table) -> dict[str, Any]:
     """The fields that the table states."""
     stated = {

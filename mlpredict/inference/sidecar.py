@@ -8,9 +8,14 @@ from pathlib import Path
 
 from mlpredict.domain import Activation, Preprocessing, Task
 from mlpredict.errors import ModelError
-from mlpredict.inference.model_files import ModelFiles
-from mlpredict.inference.preprocessing_entries import KEYS, preprocessing_of
+from mlpredict.inference.labels import NoLabels, read_label_file
+from mlpredict.inference.model_files import SIDECAR, ModelFiles
+from mlpredict.inference.neighbours import sidecars
+from mlpredict.inference.preprocessing_entries import KEYS, preprocessing_of, stated_fields
 from mlpredict.inference.toml_entries import Misstated, Table, choice, text
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 KNOWN_KEYS = KEYS | {"name", "labels", "task", "activation", "output"}
 
@@ -25,48 +30,64 @@ class Sidecar:
     activation: Activation | None = None
     output: str | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    stated: frozenset[str] = field(default=frozenset(), compare=False)
+    """The fields of `preprocessing` that it says something of."""
+    path: Path | None = field(default=None, compare=False)
+    """Where it lies; None where there is none."""
 
 
 def read_sidecar(files: ModelFiles) -> Sidecar:
-    """Read the model's `mlpredict.toml`; without one the 2020 program's rules hold.
+    """Read the model's `mlpredict.toml`; one beside it that is not read, by its name, is told of.
 
     Raises:
         ModelError: it is there and cannot be understood.
     """
-    path = files.sidecar
-    if not path.is_file():
+    found = sidecars(files)
+    for other in found.unread:
+        logger.warning(f"warning: {other} is not read: {_why_unread(files, found.read)}")
+    if found.read is None:
         return Sidecar()
+    path = found.read
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
         raise ModelError(f"{path}: {error}") from error
     try:
-        return _parse(table, files)
+        return _parse(table, path)
     except Misstated as error:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _parse(table: Table, files: ModelFiles) -> Sidecar:
+def _why_unread(files: ModelFiles, read: Path | None) -> str:
+    if read is not None:
+        return f"{read} is"
+    own = files.path.with_name(f"{files.path.stem}.{SIDECAR}")
+    return f"that of {files.path.name} is called {own.name}"
+
+
+def _parse(table: Table, path: Path) -> Sidecar:
     if unknown := sorted(table.keys() - KNOWN_KEYS):
         raise Misstated(f"unknown entry {unknown[0]}; known are {', '.join(sorted(KNOWN_KEYS))}")
     return Sidecar(
         name=text(table, "name"),
-        labels=_labels(table.get("labels"), files),
+        labels=_labels(table.get("labels"), path.parent),
         task=choice(table, "task", Task),
         activation=choice(table, "activation", Activation),
         output=text(table, "output"),
         preprocessing=preprocessing_of(table),
+        stated=stated_fields(table),
+        path=path,
     )
 
 
-def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
+def _labels(value: object, folder: Path) -> tuple[str, ...] | None:
     match value:
         case None:
             return None
         case str() if Path(value).is_absolute() or ".." in Path(value).parts:
             raise Misstated(f"labels = {value!r}: expected the name of a file beside the model")
         case str():
-            return _labels_file(files.companion(value))
+            return _labels_file(folder / value)
         case list() if value and all(type(label) in (str, int) for label in value):
             return tuple(str(label) for label in value)
         case _:
@@ -74,13 +95,7 @@ def _labels(value: object, files: ModelFiles) -> tuple[str, ...] | None:
 
 
 def _labels_file(path: Path) -> tuple[str, ...]:
-    if path.exists() and not path.is_file():
-        raise Misstated(f"labels: {path} is no regular file")
     try:
-        content = path.read_text("utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise Misstated(f"labels: {error}") from error
-    labels = tuple(line.strip() for line in content.rstrip().splitlines())
-    if not labels:
-        raise Misstated(f"labels: {path} is empty")
-    return labels
+        return read_label_file(path).labels
+    except NoLabels as error:
+        raise Misstated(f"labels: {path} {error}") from error

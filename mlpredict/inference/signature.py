@@ -21,10 +21,23 @@ if TYPE_CHECKING:
 CHANNELS = (1, 3, 4)
 # A quarter of a gigabyte of float32, and a few images are needed at once.
 MAX_VALUES = 1 << 26
-INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int32", "int64")
+INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "int32", "int64")
 
 UNIT_INTERVAL = Scaling(255.0)
 AS_THEY_ARE = Scaling(1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Quantisation:
+    """What an integer stands for: `(value - zero_point) * scale`."""
+
+    scale: float
+    zero_point: int
+
+    @property
+    def is_of_pixels(self) -> bool:
+        """Whether 0..1 in steps of 1/255 is what it stands for: then 0..1, quantised, is the pixel itself."""
+        return math.isclose(self.scale, 1 / 255, rel_tol=1e-4) and self.zero_point in (0, -128)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +47,21 @@ class TensorSpec:
     name: str
     shape: tuple[int | None, ...]
     dtype: str
+    quantisation: Quantisation | None = None
+    """Of an input of integers that stand for other numbers."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TensorSpec:
         return cls(str(value["name"]), tuple(value["shape"]), str(value["dtype"]))
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether it has 8 bits, and thus is given the pixels themselves where nothing says otherwise.
+
+        It is how the examples of Coral and the Task Library of TensorFlow Lite feed such models, whatever
+        their quantisation says: a pixel for uint8, and the pixel minus 128 for int8.
+        """
+        return self.dtype in ("uint8", "int8")
 
     def __str__(self) -> str:
         shape = ", ".join("None" if n is None else str(n) for n in self.shape)
@@ -133,21 +157,39 @@ def _check_preprocessing(
 def to_tensor(pixels: Pixels, spec: TensorSpec, preprocessing: Preprocessing) -> NDArray[Any]:
     """Bring pixels of shape (batch, height, width, channels), 0..255 and RGB, to what an input takes.
 
-    Floats are `(pixel / divisor - mean) / std` in float32; without a scaling they are 0..1 for an
-    input of floats and 0..255 for one of integers, which are rounded and stay within their dtype.
+    Floats are `(pixel / divisor - mean) / std` in float32, and quantised where the input is. Without a
+    scaling they are 0..1 for an input of floats, and the pixels themselves for one of integers: minus 128
+    for int8, which has no more room.
     """
-    dtype = np.dtype(spec.dtype)
     scaling = preprocessing.scaling
-    if scaling is None:
-        scaling = UNIT_INTERVAL if dtype.kind == "f" else AS_THEY_ARE
-    ordered = pixels if preprocessing.channels is ChannelOrder.RGB else _blue_first(pixels)
-    tensor: NDArray[Any] = ordered if scaling == AS_THEY_ARE else _scaled(ordered, scaling)
     if len(spec.shape) == 3:
-        tensor = tensor[..., 0]
-    if dtype.kind != "f" and tensor.dtype.kind == "f":
+        pixels = pixels[..., :1]
+    ordered = pixels if preprocessing.channels is ChannelOrder.RGB else _blue_first(pixels)
+    if scaling is None and spec.takes_pixels:
+        tensor = _themselves(ordered, spec.dtype)
+    else:
+        tensor = _real(ordered, spec, scaling)
+    return np.ascontiguousarray(tensor[..., 0] if len(spec.shape) == 3 else tensor)
+
+
+def _themselves(pixels: NDArray[Any], dtype: str) -> NDArray[Any]:
+    whole = pixels if pixels.dtype == np.uint8 else np.rint(pixels).clip(0, 255).astype(np.uint8)
+    # The highest bit turned is 128 less, in two's complement.
+    return whole if dtype == "uint8" else (whole ^ np.uint8(128)).view(np.int8)
+
+
+def _real(pixels: NDArray[Any], spec: TensorSpec, scaling: Scaling | None) -> NDArray[Any]:
+    """Pixels as real numbers, and as the integers that stand for them where the input takes these."""
+    dtype, quantisation = np.dtype(spec.dtype), spec.quantisation
+    if scaling is None:
+        scaling = UNIT_INTERVAL if dtype.kind == "f" or quantisation is not None else AS_THEY_ARE
+    tensor = pixels if scaling == AS_THEY_ARE else _scaled(pixels, scaling)
+    if quantisation is not None:
+        tensor = tensor / np.float32(quantisation.scale) + np.float32(quantisation.zero_point)
+    if dtype.kind != "f" and (tensor.dtype.kind == "f" or dtype.itemsize == 1):
         most = np.iinfo(dtype)
         tensor = np.rint(tensor).clip(most.min, most.max)
-    return np.ascontiguousarray(tensor, dtype=dtype)
+    return tensor.astype(dtype, copy=False)
 
 
 def _blue_first(pixels: NDArray[Any]) -> NDArray[Any]:

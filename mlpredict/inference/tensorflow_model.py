@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlpredict.errors import ModelError
+from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.inference.tensorflow_graph import function_evidence
 from mlpredict.inference.trust import danger_in_graphs, danger_in_keras, require_trust
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ class TensorFlowModel:
     """What it does beside computing, where it is trusted with that."""
     call: Callable[[Any], list[Any]]
     write: Callable[[Path], tuple[Path, str]]
+    evidence: Evidence
+    """What its graph tells of the pixels it takes."""
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch, in the signature's order.
@@ -98,7 +102,10 @@ def _load_saved_model(path: Path, where: str, danger: str | None) -> TensorFlowM
         computed = loaded.signatures[key](**{inputs[0].name: tf.constant(tensor)})
         return [computed[name] for name in names]
 
-    return TensorFlowModel(where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key))
+    evidence = function_evidence(function, names)
+    return TensorFlowModel(
+        where, Signature(inputs, outputs), danger, call, lambda _folder: (path, key), evidence
+    )
 
 
 def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
@@ -128,7 +135,8 @@ def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
         archive.write_out(str(target), verbose=False)
         return target, SIGNATURE_KEYS[0]
 
-    return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export)
+    evidence = function_evidence(serve.get_concrete_function(), [spec.name for spec in outputs])
+    return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export, evidence)
 
 
 def _as_numpy(tensor: Any) -> NDArray[Any]:

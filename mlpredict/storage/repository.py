@@ -29,6 +29,7 @@ from mlpredict.domain import (
     Run,
     StoredImage,
     Task,
+    model_label,
 )
 from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
 from mlpredict.storage import migrations, writing
@@ -44,6 +45,9 @@ from mlpredict.storage.listing import as_json, as_record, in_blocks, prediction_
 from mlpredict.storage.server import disk
 from mlpredict.storage.values import bigint, encode_filename, storable
 from mlpredict.storage.writing import InputKey, by_bytes, ids_by_key, new_record, prediction_row
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 Word = TypeVar("Word", Task, Activation)
 
@@ -126,24 +130,20 @@ class Repository:
     def start_run(
         self, model: ModelIdentity, *, engine: EngineName, keep: Keep, run_id: int | None = None
     ) -> Run:
-        """Record that `predict` begins, with the model it uses; with a reserved number only once."""
+        """Record that `predict` begins, with the model it uses; with a reserved number only once.
+
+        A model that is known stays what it was recorded as, and goes by the name it had then.
+        """
         run_id = self.reserve_run() if run_id is None else run_id
+        named = (storable(model.name), storable(model.path))
         with translated(), self._connection.transaction():
-            model_id = self._one(
-                writing.UPSERT_MODEL,
-                (
-                    model.fingerprint,
-                    storable(model.name),
-                    model.format,
-                    storable(model.path),
-                    model.task,
-                    as_json_text(model.labels),
-                    as_json_text(model.description),
-                ),
-            )
-            values = (run_id, model_id, engine, keep, storable(os.getcwd()), __version__)
+            model_id, known_as = self._add_model(model, *named)
+            values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__)
             self._connection.execute(writing.INSERT_RUN, values)
-        return Run(run_id, model_id, str(model))
+        run = Run(run_id, model_id, model_label(known_as, model.fingerprint))
+        if known_as != named[0]:
+            logger.info(f"{model.path} is listed as {run.model}: that was its name when it was first used")
+        return run
 
     def finish_run(self, run: Run) -> None:
         """Record that a run came to its end."""
@@ -242,6 +242,15 @@ class Repository:
         with translated():
             rows = self._connection.execute(PAGE_END, (before, limit - 1)).fetchall()
         return int(rows[0][0]) if len(rows) == 2 else None
+
+    def _add_model(self, model: ModelIdentity, name: str, path: str) -> tuple[int, str]:
+        """The id of a model, new or not, and what it was called first."""
+        columns = (model.fingerprint, name, model.format, path, model.task)
+        documents = (as_json_text(model.labels), as_json_text(model.description))
+        self._connection.execute(writing.INSERT_MODEL, (*columns, *documents))
+        row = self._connection.execute(writing.MODEL, (model.fingerprint,)).fetchone()
+        assert row is not None
+        return int(row[0]), str(row[1])
 
     def _add_inputs(self, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
         """The ids of inputs that are new and of those that were there, by what tells them apart."""

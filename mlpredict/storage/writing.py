@@ -22,20 +22,21 @@ INSERT_BYTES = 256 << 10
 # What tells one input from another: the SHA-256 of its file, and what was kept of it.
 InputKey = tuple[bytes, str]
 
-UPSERT_MODEL = SQL("""
+# What is known of a model stays what its first run said: later ones must not change what that one meant.
+INSERT_MODEL = SQL("""
     INSERT INTO models (fingerprint, name, format, path, task, labels, description)
     VALUES (%s, %s, %s, %s, %s, %s::json, %s::json)
-    ON CONFLICT (fingerprint) DO UPDATE
-    SET name = excluded.name, path = excluded.path, task = excluded.task,
-        labels = excluded.labels, description = excluded.description
-    RETURNING id
+    ON CONFLICT (fingerprint) DO NOTHING
 """)
+
+# A statement of its own: it sees a model that another run has committed meanwhile.
+MODEL = SQL("SELECT id, name FROM models WHERE fingerprint = %s")
 
 RUN_ID = SQL("SELECT nextval(pg_get_serial_sequence('runs', 'id'))")
 
 INSERT_RUN = SQL("""
-    INSERT INTO runs (id, model_id, engine, keep, directory, version)
-    VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO runs (id, model_id, model_name, model_path, engine, keep, directory, version)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (id) DO NOTHING
 """)
 

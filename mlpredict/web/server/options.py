@@ -11,6 +11,8 @@ class Options:
     """What `mlpredict serve` was asked for."""
 
     model: Path
+    labels: str | None
+    """The names of its classes, with commas between them, or a file of them."""
     trusted: bool
     """Whether the model may do more than compute."""
     dsn: str | None

@@ -61,7 +61,7 @@ class Worker:
             ModelError, DatabaseError: it cannot begin.
         """
         prepare_loggers(verbose=self.options.verbose)
-        model = load_model(self.options.model, unsafe=self.options.trusted).loaded
+        model = load_model(self.options.model, labels=self.options.labels, unsafe=self.options.trusted).loaded
         dsn = self.options.dsn
         with (
             open_reads(dsn) as reads,

@@ -18,14 +18,18 @@ from PIL import Image
 
 from mlpredict.domain import Activation, EngineName, Sample, Source, Task
 from mlpredict.errors import ModelError
+from mlpredict.inference.choices import Reason
 from mlpredict.inference.model import Model, load_model
 from mlpredict.inference.model_files import open_model
+from mlpredict.settings import bundled
 from tests.conftest import Command
 from tests.make_models import pixels
 from tests.notices import heard
 from tests.serving import File, serving
 
 TOLERANCE = 1e-5
+# As it was before labels, task and activation were part of it, in everybody's databases.
+BUNDLED = "285f0e48d7494f5eee6cfdf2aa59c90705f9374f27e4c58b834a2ab97c9134a6"
 # One step of an output of 8 bits is 1/256; a few are lost within the network.
 TOLERANCE_OF_8_BITS = 0.05
 
@@ -107,7 +111,7 @@ def test_what_litert_cannot_convert_runs_on_tensorflow_and_says_why_once(
 ) -> None:
     model, notices = load(models / "lstm.keras", tmp_path)
     assert model.engine.name is EngineName.TENSORFLOW
-    assert [notice for notice in notices if "runs on TensorFlow: it" in notice] == notices[1:]
+    assert [notice for notice in notices if "runs on TensorFlow: it" in notice] == notices[1:2]
     np.testing.assert_allclose(
         model.outputs(pixels(28, 28, 1)), expected["lstm.keras"], rtol=0, atol=TOLERANCE
     )
@@ -127,7 +131,9 @@ def test_tensorflow_runs_a_model_when_it_is_asked_to(
     models: Path, expected: Mapping[str, NDArray[Any]], tmp_path: Path
 ) -> None:
     model, notices = load(models / "tf2_save", tmp_path, EngineName.TENSORFLOW)
-    assert (model.engine.name, notices, list(tmp_path.iterdir())) == (EngineName.TENSORFLOW, [], [])
+    assert (model.engine.name, len(notices)) == (EngineName.TENSORFLOW, 1)
+    assert "pixels 0..1 (nothing in the file says)" in notices[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["uses"]
     np.testing.assert_allclose(model.outputs(pixels(28, 28, 1)), expected["tf2_save"], rtol=0, atol=TOLERANCE)
 
 
@@ -159,7 +165,7 @@ def test_a_compiled_model_is_kept_and_a_damaged_one_made_again(
 
 def test_a_compiled_model_says_how_well_it_agrees(models: Path, cache_home: Path) -> None:
     load(models / "grey.keras", cache_home)
-    facts = [json.loads(path.read_text()) for path in cache_home.rglob("*.json")]
+    facts = [json.loads(path.read_text()) for path in (cache_home / "models").glob("*.json")]
     assert all(fact["reason"] is not None or fact["difference"] < 1e-4 for fact in facts)
 
 
@@ -196,7 +202,7 @@ def test_labels_and_name_come_from_the_sidecar(models: Path, cache_home: Path) -
     assert (model.identity.name, model.identity.labels) == ("pets", ("cat", "dog", "mouse"))
 
 
-def test_the_fingerprint_is_of_the_model_and_its_preprocessing_alone(
+def test_the_fingerprint_is_of_the_model_its_preprocessing_and_its_labels(
     models: Path, cache_home: Path, tmp_path: Path
 ) -> None:
     def fingerprint(sidecar: str) -> str:
@@ -204,9 +210,18 @@ def test_the_fingerprint_is_of_the_model_and_its_preprocessing_alone(
         (tmp_path / "copy.mlpredict.toml").write_text(sidecar)
         return load(tmp_path / "copy.keras", cache_home)[0].identity.fingerprint
 
+    labelled = 'labels = ["cat", "dog", "mouse"]\nactivation = "none"'
     renamed, rescaled = fingerprint('name = "other"'), fingerprint('scale = "-1..1"')
-    assert renamed == load(models / "logits.keras", cache_home)[0].identity.fingerprint
-    assert rescaled != renamed
+    assert fingerprint(labelled) == load(models / "logits.keras", cache_home)[0].identity.fingerprint
+    assert fingerprint("") == renamed
+    assert len({renamed, rescaled, fingerprint(labelled), fingerprint(labelled.replace("mouse", "rat"))}) == 4
+
+
+def test_the_bundled_model_keeps_its_fingerprint_and_assumes_nothing(cache_home: Path) -> None:
+    model, notices = load(bundled("saved_model"), cache_home)
+    assert model.identity.fingerprint == BUNDLED
+    assert {one.reason for one in model.choices} == {Reason.FILE}
+    assert not any("pixels" in notice for notice in notices)
 
 
 def test_tensorflow_writes_nothing_to_the_terminal(
@@ -216,7 +231,9 @@ def test_tensorflow_writes_nothing_to_the_terminal(
     first = mlpredict(*arguments, env={"MLPREDICT_CACHE": str(tmp_path)})
     assert first.returncode == 0
     assert first.stderr.decode().splitlines() == [
-        "mlpredict: preparing tf2_save for LiteRT, once; this takes a few seconds"
+        "mlpredict: preparing tf2_save for LiteRT, once; this takes a few seconds",
+        "mlpredict: tf2_save: pixels 0..1 (nothing in the file says), numbers for labels (3 in labels.txt,"
+        " for 10 classes), resized by bicubic to 28×28",
     ]
     on_tensorflow = mlpredict(*arguments, "--engine", "tensorflow")
     assert (on_tensorflow.returncode, on_tensorflow.stderr) == (0, b"")

@@ -21,10 +21,12 @@ from mlpredict.domain import (
     Rejected,
     Run,
     Source,
+    Task,
 )
 from mlpredict.errors import DatabaseError, NotFound
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.writing import INSERT_BYTES
+from tests.notices import heard
 from tests.rows import LABELS, model, new
 
 EVERYTHING = PredictionFilter()
@@ -206,3 +208,24 @@ def test_a_lost_connection_is_a_database_error(repository: Repository, run: Run)
         other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
     with pytest.raises(DatabaseError):
         repository.add(run, [new(0)], [])
+
+
+def test_a_model_stays_what_its_first_run_said(
+    repository: Repository, connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    def start(name: str, **changes: object) -> Run:
+        identity = replace(model(name), **changes)  # type: ignore[arg-type]
+        return repository.start_run(identity, engine=EngineName.LITERT, keep=Keep.ORIGINAL)
+
+    first = start("pets")
+    with heard() as said:
+        second = start("other", labels=("ape", "bee", "cow"), task=Task.RAW, description={})
+    assert (first.model, second.model) == ("pets@3f2a91c0", "pets@3f2a91c0")
+    assert said == ["/models/other is listed as pets@3f2a91c0: that was its name when it was first used"]
+    assert connection.execute("SELECT name, path, task, labels, description FROM models").fetchall() == [
+        ("pets", "/models/pets", "classification", list(LABELS), {"activation": "softmax", "height": 28})
+    ]
+    assert connection.execute("SELECT model_name, model_path FROM runs ORDER BY id").fetchall() == [
+        ("pets", "/models/pets"),
+        ("other", "/models/other"),
+    ]

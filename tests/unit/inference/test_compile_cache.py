@@ -141,7 +141,7 @@ def test_a_compiler_that_dies_or_hangs_is_one_error(
     monkeypatch.setattr(sys, "executable", str(program))
     monkeypatch.setattr(compiling, "COMPILER_SECONDS", 0.5)
     with pytest.raises(ModelError) as raised:
-        compiled_model(FILES, "cats", tmp_path / "cache", lambda _: np.zeros(1))
+        compiled_model(FILES, "cats", tmp_path / "cache", lambda _signature, _evidence: np.zeros(1))
     assert str(raised.value) == f"{FILES.path}: {message}"
     assert not (tmp_path / "cache").exists()
 

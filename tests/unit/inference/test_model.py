@@ -22,7 +22,8 @@ from mlpredict.domain import (
     Scaling,
     Task,
 )
-from mlpredict.inference.model import Model, fingerprint
+from mlpredict.inference.identity import fingerprint
+from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.signature import Signature, TensorSpec
 from tests.unit.images import decoded, png, spec

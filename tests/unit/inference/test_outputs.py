@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mlpredict.domain import Activation, Prediction, Task
-from mlpredict.inference.outputs import NOT_FINITE, OutputReader, guess_task, top_classes
+from mlpredict.inference.outputs import NOT_FINITE, OutputFacts, OutputReader, top_classes
 
 LABELS = ("cat", "dog", "owl")
 float32s = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -149,7 +149,7 @@ def test_what_nobody_described_is_guessed(
     rows: Any, labels: tuple[str, ...] | None, expected: tuple[Task, Activation]
 ) -> None:
     outputs: NDArray[np.float32] = np.array(rows, np.float32)
-    assert guess_task(outputs, labels) == expected
+    assert OutputFacts.of(outputs).meaning(labels) == expected
 
 
 def test_top_classes_come_likeliest_first() -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from mlpredict.domain import ChannelOrder, Fit, Preprocessing, Scaling
 from mlpredict.errors import ModelError
-from mlpredict.inference.compilation import signature_message
+from mlpredict.inference.compilation import loaded_message
+from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature, TensorSpec, image_spec, natural_order, output_index
 
 Shape = tuple[int | None, ...]
@@ -154,4 +155,5 @@ def test_outputs_are_ordered_by_their_numbers() -> None:
 
 def test_a_signature_survives_its_way_between_processes() -> None:
     signature = taking((None, 28, 28, 1))
-    assert Signature.from_json(signature_message(signature)) == signature
+    message = loaded_message(signature, Evidence())
+    assert Signature.from_json(message["signature"]) == signature

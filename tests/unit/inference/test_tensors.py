@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mlpredict.domain import ChannelOrder, Preprocessing, Scaling
 from mlpredict.inference.preprocessing_entries import NAMED_SCALES, preprocessing_of
-from mlpredict.inference.signature import TensorSpec, random_pixels, to_tensor
+from mlpredict.inference.signature import Quantisation, TensorSpec, random_pixels, to_tensor
 
 if TYPE_CHECKING:
     from mlpredict.domain import Pixels
@@ -144,3 +144,63 @@ def test_noise_is_the_same_every_time() -> None:
     assert first.shape == (2, 3, 4, 1)
     np.testing.assert_array_equal(first, second)
     assert len(np.unique(first)) > 10
+
+
+def quantised(dtype: str, scale: float, zero_point: int) -> TensorSpec:
+    return TensorSpec("image", (None,) * 4, dtype, Quantisation(scale, zero_point))
+
+
+@pytest.mark.parametrize(("scale", "zero_point"), [(1 / 255, 0), (0.0078125, 128), (0.0187, 114), (1.0, 0)])
+def test_a_quantised_input_of_uint8_is_the_pixels_themselves(scale: float, zero_point: int) -> None:
+    tensor = to_tensor(LEVELS, quantised("uint8", scale, zero_point), Preprocessing())
+    assert tensor.dtype == np.uint8
+    np.testing.assert_array_equal(tensor, LEVELS)
+
+
+@pytest.mark.parametrize(
+    ("scale", "zero_point"), [(1 / 255, -128), (1.0, -128), (0.5, 0), (0.007843137718737125, -1)]
+)
+def test_a_quantised_input_of_int8_is_the_pixels_minus_128(scale: float, zero_point: int) -> None:
+    tensor = to_tensor(LEVELS, quantised("int8", scale, zero_point), Preprocessing())
+    assert tensor.dtype == np.int8
+    np.testing.assert_array_equal(tensor, LEVELS.astype(int) - 128)
+
+
+def test_int8_without_a_quantisation_is_the_pixels_minus_128_too() -> None:
+    np.testing.assert_array_equal(
+        to_tensor(LEVELS, taking("int8"), Preprocessing()), LEVELS.astype(int) - 128
+    )
+
+
+def test_pixels_between_the_levels_are_rounded() -> None:
+    between = LEVELS.astype(np.float32) + np.float32(0.4)
+    tensor = to_tensor(between, quantised("int8", 1.0, -128), Preprocessing())
+    np.testing.assert_array_equal(tensor, LEVELS.astype(int) - 128)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "quantisation", "expected"),
+    [
+        pytest.param(Scaling(255.0), ("int8", 1 / 255, -128), LEVELS.astype(int) - 128, id="0..1, of 1/255"),
+        pytest.param(Scaling(255.0), ("uint8", 1 / 255, 0), LEVELS, id="0..1, of 1/255 without a sign"),
+        pytest.param(
+            Scaling(127.5, (1.0,)),
+            ("uint8", 0.0078125, 128),
+            np.rint((LEVELS / 127.5 - 1) * 128 + 128).clip(0, 255),
+            id="-1..1",
+        ),
+        pytest.param(Scaling(1.0), ("int8", 1.0, -128), LEVELS.astype(int) - 128, id="0..255"),
+        pytest.param(
+            Scaling(1.0), ("uint8", 0.5, 0), (LEVELS.astype(int) * 2).clip(0, 255), id="out of range"
+        ),
+        pytest.param(
+            None, ("int16", 1 / 32768, 0), np.rint(LEVELS / 255 * 32768).clip(0, 32767), id="16 bits"
+        ),
+    ],
+)
+def test_a_stated_scale_is_of_real_numbers_that_are_quantised(
+    scaling: Scaling | None, quantisation: tuple[str, float, int], expected: NDArray[np.float64]
+) -> None:
+    tensor = to_tensor(LEVELS, quantised(*quantisation), Preprocessing(scaling=scaling))
+    assert tensor.dtype == np.dtype(quantisation[0])
+    np.testing.assert_array_equal(tensor, expected)

@@ -1,0 +1,75 @@
+"""What is said of a model: by the command line, by files around it, and in metadata of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from mlpredict.errors import UsageError
+from mlpredict.inference.flatbuffer import Damaged
+from mlpredict.inference.labels import NoLabels, labels_option
+from mlpredict.inference.model_files import ModelFiles, ModelFormat
+from mlpredict.inference.neighbours import Candidate, label_files
+from mlpredict.inference.sidecar import Sidecar, read_sidecar
+from mlpredict.inference.tflite_metadata import TfliteMetadata, read_metadata
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Described:
+    """All that is said of a model; make one with `describe`."""
+
+    files: ModelFiles
+    sidecar: Sidecar = field(default_factory=Sidecar)
+    metadata: TfliteMetadata = field(default_factory=TfliteMetadata)
+    labels: tuple[str, ...] | None = None
+    """The labels of the command line."""
+    labels_from: str = "--labels"
+    """The file that they are from, or the option itself."""
+    content: bytes = field(default=b"", repr=False)
+    """Of a `.tflite` file."""
+
+    @cached_property
+    def label_files(self) -> list[Candidate]:
+        """The files with labels around the model, looked for when they are asked for."""
+        return label_files(self.files)
+
+
+def describe(files: ModelFiles, labels: str | None = None) -> Described:
+    """Read what is said of a model; `labels` is what the command line says of them.
+
+    Metadata that are damaged are told of and left out.
+
+    Raises:
+        ModelError: its `mlpredict.toml` cannot be understood.
+        UsageError: the labels are none.
+    """
+    sidecar = read_sidecar(files)
+    given, source = _given(labels)
+    if files.format is not ModelFormat.TFLITE:
+        return Described(files, sidecar, labels=given, labels_from=source)
+    content = files.path.read_bytes()
+    return Described(files, sidecar, _metadata(content, files.path), given, source, content)
+
+
+def _metadata(content: bytes, path: Path) -> TfliteMetadata:
+    try:
+        return read_metadata(content) or TfliteMetadata()
+    except Damaged as error:
+        logger.warning(f"warning: {path}: its metadata are not used: {error}")
+        return TfliteMetadata()
+
+
+def _given(labels: str | None) -> tuple[tuple[str, ...] | None, str]:
+    if labels is None:
+        return None, ""
+    try:
+        found, path = labels_option(labels)
+    except NoLabels as error:
+        raise UsageError(
+            f"--labels {labels}: {error}", hint="name a file, or labels with commas between"
+        ) from error
+    return found, str(path or "--labels")
