@@ -70,8 +70,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def said_of(folder: Path, *, trusted: bool) -> Mapping[str, str]:
+    """What was said of each model, but for what was assumed of its pixels."""
     said: dict[str, str] = json.loads((folder / ("trusted.json" if trusted else "said.json")).read_text())
-    return said
+    return {name: "\n".join(without_assumptions(text.splitlines())) for name, text in said.items()}
+
+
+def without_assumptions(lines: list[str]) -> list[str]:
+    return [line for line in lines if "(nothing in the file says)" not in line]
 
 
 def test_every_model_is_expected_to_be_something(hostile: Path) -> None:
@@ -113,13 +118,13 @@ def test_trust_is_asked_for_each_time(
     trusted = mlpredict(*predict, "--unsafe-model", env=env)
     assert (trusted.returncode, len(trusted.stdout.splitlines())) == (0, 1)
     warning = f"mlpredict: warning: {model}: {TRUSTED_ALONE[model.name]}"
-    assert trusted.stderr.decode().splitlines()[1:] == [warning]
+    assert without_assumptions(trusted.stderr.decode().splitlines())[1:] == [warning]
     assert (hostile / MARKER).exists()
     compiled = mlpredict(*predict, env=env)
     assert (compiled.returncode, compiled.stdout) == (4, b"")
     assert compiled.stderr.decode() == f"mlpredict: {model}: {TRUSTED_ALONE[model.name]}; {hint}\n"
     again = mlpredict(*predict, "--unsafe-model", env=env)
-    assert (again.returncode, again.stderr.decode().splitlines()) == (0, [warning])
+    assert (again.returncode, without_assumptions(again.stderr.decode().splitlines())) == (0, [warning])
 
 
 @pytest.mark.parametrize(
@@ -165,7 +170,8 @@ def test_nan_is_a_failure_that_is_recorded(
     done = mlpredict("predict", *digits[:2], "--dsn", dsn, "--model", model)
     assert (done.returncode, done.stdout) == (1, b"")
     reason = "the model answered NaN or infinity"
-    assert done.stderr.decode().splitlines() == [f"mlpredict: {path}: {reason}" for path in digits[:2]]
+    told = without_assumptions(done.stderr.decode().splitlines())
+    assert told == [f"mlpredict: {path}: {reason}" for path in digits[:2]]
     rows = connection.execute("SELECT filename, reason FROM failures ORDER BY position").fetchall()
     assert rows == [(str(path), reason) for path in digits[:2]]
     assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (0,)
