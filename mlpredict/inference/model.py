@@ -25,6 +25,7 @@ from mlpredict.domain import (
 from mlpredict.errors import ModelError
 from mlpredict.inference.compilation import compiled_model
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
+from mlpredict.inference.fixed_batch import fixed_batch
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
@@ -88,7 +89,9 @@ class Model:
     def batch_size(self) -> int:
         """How many images at a time are as fast as more, for this size of image."""
         values = (self.spec.height or PROBE_SIDE) * (self.spec.width or PROBE_SIDE) * self.spec.channels
-        return max(1, min(MAX_BATCH, BATCH_VALUES // values))
+        images = max(1, min(MAX_BATCH, BATCH_VALUES // values))
+        fixed = fixed_batch(self.engine.signature) or 1
+        return max(fixed, images // fixed * fixed)
 
 
 def load_model(
@@ -185,10 +188,11 @@ def _reader(engine: Engine, spec: ImageSpec, sidecar: Sidecar, output: int, wher
 
 
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
-    shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
+    images = fixed_batch(engine.signature) or PROBE_IMAGES
+    shape = (images, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing.scaling)
     outputs = interruptible(lambda: engine.run(tensor))
-    return _rows_for(outputs[output], PROBE_IMAGES, where)
+    return _rows_for(outputs[output], images, where)
 
 
 def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
