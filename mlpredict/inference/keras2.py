@@ -16,14 +16,13 @@ from mlpredict.inference.trust import EXPORT_THERE
 
 WEIGHTS = "model.weights.h5"
 # What stands for a class in a configuration and is none, and what Keras 2 saves without exporting it.
-OTHER_KINDS = frozenset(
-    """
-    AddLoss AddMetric BatchNormalizationV1 BatchNormalizationV2 CompositeTensor CustomScaleLayer
-    Functional GRUCellV1 GRUCellV2 GRUV1 GRUV2 LSTMCellV1 LSTMCellV2 LSTMV1 LSTMV2 Model Policy PolicyV1
-    Sequential TensorShape TypeSpec __bytes__ __ellipsis__ __lambda__ __numpy__ __tensor__ __tuple__
-    __typespec__ function
-    """.split()
-) | {GRAPH_LAYER, *SYMBOL_LAYERS}
+_OTHER_KINDS = """
+AddLoss AddMetric BatchNormalizationV1 BatchNormalizationV2 CompositeTensor CustomScaleLayer Functional
+GRUCellV1 GRUCellV2 GRUV1 GRUV2 LSTMCellV1 LSTMCellV2 LSTMV1 LSTMV2 Model Policy PolicyV1 Sequential
+TensorShape TypeSpec __bytes__ __ellipsis__ __lambda__ __numpy__ __tensor__ __tuple__ __typespec__
+function
+"""
+OTHER_KINDS = frozenset(_OTHER_KINDS.split()) | {GRAPH_LAYER, *SYMBOL_LAYERS}
 # Where the functions are that a configuration may name: builtins stands for Keras' own.
 FUNCTIONS_OF = frozenset({"builtins", "keras.activations", "keras.src.activations", "tf_keras.activations"})
 # Exported, and not for a model of images.

@@ -121,7 +121,9 @@ class _Restoring:
     def check(self) -> None:
         """Raise ValueError if there are variables that no layer has asked for."""
         if self.stored:
-            raise ValueError(f"it has weights that its layers have no place for: {'/'.join(min(self.stored))}")
+            raise ValueError(
+                f"it has weights that its layers have no place for: {'/'.join(min(self.stored))}"
+            )
 
     def _restore_all(self, members: Iterable[Any], way: tuple[str, ...]) -> None:
         from tf_keras.src.utils.generic_utils import to_snake_case

@@ -29,7 +29,7 @@ def configs(path: Path) -> list[Any]:
 
 
 def written_by(path: Path) -> str | None:
-    """The version of the Keras that saved a file, such as `2.4.0` or `2.2.4-tf`; None where it is not told."""
+    """The version of the Keras that saved a file, as `2.4.0` or `2.2.4-tf`; None where it is not told."""
     metadata = _zipped(path, "metadata.json")
     version = metadata.get("keras_version") if isinstance(metadata, Mapping) else _version_in_h5(path)
     return version if isinstance(version, str) else None
@@ -131,7 +131,9 @@ def _link_out_of(group: Any) -> str | None:
                 if member.external:
                     return str(member.external[0][0])
                 if member.is_virtual:
-                    return str(next((source.file_name for source in member.virtual_sources()), "another file"))
+                    return str(
+                        next((source.file_name for source in member.virtual_sources()), "another file")
+                    )
             elif isinstance(member, h5py.Group) and member.id not in seen:
                 seen.add(member.id)
                 pending.append(member)

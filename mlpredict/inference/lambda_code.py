@@ -79,9 +79,7 @@ def _is_well_formed(function: CodeType) -> bool:
         return False
     ends = [*(one.offset for one in instructions[1:]), len(function.co_code)]
     # Behind some instructions is room for the interpreter's own notes, empty when it is written.
-    if any(
-        any(function.co_code[one.offset + 2 : end]) for one, end in zip(instructions, ends, strict=True)
-    ):
+    if any(any(function.co_code[one.offset + 2 : end]) for one, end in zip(instructions, ends, strict=True)):
         return False
     return all(_is_well_formed(inner) for inner in function.co_consts if isinstance(inner, CodeType))
 

@@ -26,6 +26,7 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.compilation import compiled_model
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
 from mlpredict.inference.fixed_batch import fixed_batch
+from mlpredict.inference.image_size import PROBE_SIDE, divisible, runs, why_refused
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import NUMBERS, OutputReader, guess_task
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 PROBE_IMAGES = 4
-# The side in pixels of the images that a model which takes any size is tried on.
-PROBE_SIDE = 96
 # About four megabytes of float32: beyond that memory grows and speed does not.
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
@@ -77,8 +76,29 @@ class Model:
         Raises:
             ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
-        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
-        return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
+        try:
+            outputs = self._run(pixels)
+        except ModelError as error:
+            raise self._explained(error, pixels) from error
+        return _rows_for(outputs[self.output], len(pixels), self.identity.path)
+
+    def _run(self, pixels: NDArray[np.uint8]) -> list[NDArray[Any]]:
+        return self.engine.run(
+            to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing.scaling)
+        )
+
+    def _explained(self, error: ModelError, pixels: NDArray[np.uint8]) -> ModelError:
+        """The error itself, or the one that says what is wrong with the size of the images."""
+        if self.spec.height is not None and self.spec.width is not None:
+            return error
+        _, height, width, channels = pixels.shape
+
+        def takes(height: int, width: int) -> bool:
+            size = (self.spec.height or height, self.spec.width or width)
+            return runs(lambda: self._run(np.zeros((1, *size, channels), np.uint8)))
+
+        reason = why_refused(height, width, takes)
+        return error if reason is None else ModelError(reason)
 
     @property
     def workers(self) -> int:
@@ -144,7 +164,8 @@ def _engine(
 
     def example_tensors(signature: Signature) -> NDArray[Any]:
         spec = image_spec(signature, sidecar.preprocessing, where)
-        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing.scaling)
+        real = _of_usable_size(examples(spec), spec)
+        return to_tensor(_with_noise(real, spec), signature.inputs[0], spec.preprocessing.scaling)
 
     compiled = compiled_model(
         files, _name(files, sidecar), cache / "models", example_tensors, trusted=trusted
@@ -166,6 +187,17 @@ def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> TensorFlo
 def _warn(danger: str | None, where: str) -> None:
     if danger is not None:
         logger.warning(f"warning: {where}: {danger}")
+
+
+def _of_usable_size(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+    """Examples as they are for a model of one size; for others a part of each that any such model takes."""
+    if spec.height is not None and spec.width is not None:
+        return real
+    height, width = (
+        given or divisible(side)
+        for given, side in zip((spec.height, spec.width), real.shape[1:3], strict=True)
+    )
+    return real[:, :height, :width] if min(height, width) >= PROBE_SIDE else no_examples(spec)
 
 
 def _with_noise(real: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ BLOCK_BYTES = 1 << 20
 MAX_INFLATION = 100
 # Its offsets have 31 bits.
 MAX_FLATBUFFER_BYTES = 1 << 31
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
@@ -86,7 +87,7 @@ def _recognise(path: Path) -> ModelFormat:
         if path.stat().st_size > MAX_FLATBUFFER_BYTES:
             raise ModelError(f"{path}: larger than a .tflite file can be")
         return ModelFormat.TFLITE
-    if head == b"\x89HDF\r\n\x1a\n":
+    if head == HDF5_SIGNATURE:
         return ModelFormat.H5
     if zipfile.is_zipfile(path):
         return ModelFormat.KERAS

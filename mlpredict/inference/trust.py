@@ -72,10 +72,14 @@ def danger_in_graphs(graphs: Iterable[Any]) -> str | None:
     return found and f"has the operation {found}, which reaches beyond the model"
 
 
+class Untrusted(ModelError):
+    """The model would do more than compute, and nobody has said that it is trusted."""
+
+
 def require_trust(found: str | None, where: str, *, trusted: bool) -> None:
-    """Raises ModelError where a model is dangerous and nobody has said that it is trusted."""
+    """Raises Untrusted where a model is dangerous and nobody has said that it is trusted."""
     if found is not None and not trusted:
-        raise ModelError(f"{where}: {found}", hint=HINT)
+        raise Untrusted(f"{where}: {found}", hint=HINT)
 
 
 def _in_object(described: Mapping[str, Any], path: Path, *, trusted: bool) -> str | None:
@@ -96,7 +100,8 @@ def _check_code(described: Mapping[str, Any], kind: str, path: Path, *, trusted:
     config = described.get("config")
     if kind == "Lambda" and isinstance(config, Mapping) and config.get("function_type") == "function":
         raise ModelError(
-            f"{path}: has a Lambda layer with the function {config.get('function')}, which is not in the file",
+            f"{path}: has a Lambda layer with the function {config.get('function')}, "
+            "which is not in the file",
             hint=EXPORT_THERE,
         )
     runs = is_ours if trusted else looks_like_ours
