@@ -9,7 +9,7 @@ from mlpredict.errors import ModelError
 # The side in pixels of the images that a model which takes any size is tried on.
 PROBE_SIDE = 96
 # Networks that halve an image and double it again want sides that can be halved so often.
-STEP = 32
+STEPS = (2, 4, 8, 16, 32)
 
 
 def why_refused(height: int, width: int, runs: Callable[[int, int], bool]) -> str | None:
@@ -20,11 +20,12 @@ def why_refused(height: int, width: int, runs: Callable[[int, int], bool]) -> st
     # As divisible as it was, so that nothing but its size differs.
     if runs(height + PROBE_SIDE, width + PROBE_SIDE):
         return f"the image of {width}×{height} pixels is too small for this model"
-    if runs(_rounded_up(height), _rounded_up(width)):
-        return (
-            f"this model takes no image of {width}×{height} pixels: "
-            f"height and width have to be multiples of {STEP}, or of a power of two below it"
-        )
+    for step in STEPS:
+        if runs(_odd_multiple(height, step), _odd_multiple(width, step)):
+            return (
+                f"this model takes no image of {width}×{height} pixels: "
+                f"height and width have to be multiples of {step}"
+            )
     return None
 
 
@@ -39,8 +40,10 @@ def runs(attempt: Callable[[], object]) -> bool:
 
 def divisible(side: int) -> int:
     """The largest side of that kind that fits; 0 where none does."""
-    return side // STEP * STEP
+    return side // STEPS[-1] * STEPS[-1]
 
 
-def _rounded_up(side: int) -> int:
-    return -(-side // STEP) * STEP
+def _odd_multiple(side: int, step: int) -> int:
+    """The next multiple that is none of twice the step."""
+    times = -(-side // step)
+    return (times + (times % 2 == 0)) * step

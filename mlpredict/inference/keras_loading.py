@@ -13,8 +13,9 @@ from typing import Any
 
 from mlpredict.errors import ModelError
 from mlpredict.inference.keras2 import load_with_tf_keras
-from mlpredict.inference.keras_file import major_version, written_by
+from mlpredict.inference.keras_file import configs, major_version, written_by
 from mlpredict.inference.model_files import HDF5_SIGNATURE
+from mlpredict.inference.not_models import OTHER_HDF5, WEIGHTS
 from mlpredict.inference.tensorflow_errors import why
 
 
@@ -26,6 +27,8 @@ class KerasLibrary(Enum):
 
 
 Loader = Callable[[Path], Any]
+# What `save_weights` writes: groups since Keras 3, and an attribute with the layers' names before.
+WEIGHTS_IN = frozenset({"layers", "_layer_checkpoint_dependencies", "layer_names", "model_weights"})
 
 
 def load_keras_model(path: Path, where: str, *, trusted: bool) -> tuple[Any, KerasLibrary]:
@@ -37,6 +40,7 @@ def load_keras_model(path: Path, where: str, *, trusted: bool) -> tuple[Any, Ker
     Raises:
         ModelError: neither reads it; the reason is that of the first.
     """
+    _check_that_it_is_whole(path, where)
     version = written_by(path)
     loaders: dict[KerasLibrary, Loader] = {
         KerasLibrary.KERAS_2: lambda named: load_with_tf_keras(named, where, trusted=trusted),
@@ -54,6 +58,27 @@ def load_keras_model(path: Path, where: str, *, trusted: bool) -> tuple[Any, Ker
         raise failures[0]
     hint = f"export it as a SavedModel with Keras {version}, which saved it" if version else None
     raise ModelError(f"{where}: TensorFlow cannot load it: {why(failures[0])}", hint=hint) from failures[0]
+
+
+def _check_that_it_is_whole(path: Path, where: str) -> None:
+    """Raise ModelError for HDF5 that holds weights alone, or something else."""
+    import h5py
+
+    if not h5py.is_hdf5(path) or configs(path):
+        return
+    try:
+        with h5py.File(path) as file:
+            if "model_config" in file.attrs:
+                return
+            found = (
+                WEIGHTS
+                if WEIGHTS_IN & {name.partition("\\")[0] for name in (*file, *file.attrs)}
+                else OTHER_HDF5
+            )
+    except OSError:
+        # It is damaged, which Keras says.
+        return
+    raise ModelError(f"{where}: {found.what}", hint=found.instead)
 
 
 def _load_with_keras_3(path: Path, *, trusted: bool) -> Any:
