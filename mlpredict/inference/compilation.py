@@ -6,7 +6,6 @@ both output streams, and may abort on a model it does not like.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -18,19 +17,19 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from mlpredict.errors import ModelError
+from mlpredict.inference.compile_cache import CacheEntry, Compiled, Failure
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
 from mlpredict.inference.trust import require_trust
 from mlpredict.support.logs import get_logger
-from mlpredict.support.whole_file import replacing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,25 +37,10 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 
-# Raised when the same model would come out differently; what older versions cached is then rebuilt.
-COMPILER_VERSION = 3
 # More than thirty times what the slowest model took that was tried.
 COMPILER_SECONDS = 900
 # Largest difference from TensorFlow, in the output's own units up to 1, relative above it.
 TOLERANCE = 1e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """The outcome of compiling: a flatbuffer, or the reason why there is none."""
-
-    flatbuffer: bytes | None
-    reason: str | None
-    difference: float | None
-    danger: str | None = None
-    """What the model would do beside computing; known because it was trusted when it was compiled."""
-    evidence: Evidence = field(default_factory=Evidence)
-    """What its graph tells of the pixels it takes."""
 
 
 Examples = Callable[[Signature, Evidence], "NDArray[Any]"]
@@ -74,76 +58,56 @@ def compiled_model(
     """The model's flatbuffer from the cache, compiled and cached first where it is not there.
 
     `name` is what the model is called in notices. `examples` gives the tensor that both engines must
-    agree on, once the signature is known. The reason why a model cannot be compiled is cached as
-    well: trying again would take as long.
+    agree on, once the signature is known. The reason why a model cannot be compiled, or not even
+    loaded, is cached as well: trying again would take as long.
 
     Raises:
         ModelError: TensorFlow cannot load the model, or it would do more than compute and is not
             `trusted`, now or when it was compiled.
     """
-    entry = _CacheEntry(cache, files.sha256)
-    if (cached := entry.read()) is not None:
-        require_trust(cached.danger, str(files.path), trusted=trusted)
-        return cached
+    entry = CacheEntry(cache, files.sha256)
+    where = str(files.path)
+    match entry.read():
+        case Compiled() as known:
+            require_trust(known.danger, where, trusted=trusted)
+            return known
+        case Failure() as failure if failure.trusted == trusted:
+            _raise_again(failure, where, examples)
     logger.info(f"preparing {name} for LiteRT, once; this takes a few seconds")
-    compiled = _compile_in_process(files, examples, trusted=trusted)
     try:
-        entry.write(compiled)
-    except OSError as error:
-        logger.warning(f"the prepared model cannot be kept in {cache}: {error.strerror}")
+        compiled = _compile_in_process(files, examples, trusted=trusted)
+    except LastingError as error:
+        _keep(entry, error.failure(where, trusted=trusted))
+        raise
+    _keep(entry, compiled)
     if compiled.reason is not None:
         logger.info(f"{name} runs on TensorFlow: {compiled.reason}")
     return compiled
 
 
-@dataclass(frozen=True, slots=True)
-class _CacheEntry:
-    """Two files by the model's hash; the small one, written last, vouches for the large one."""
+def _raise_again(failure: Failure, where: str, examples: Examples) -> None:
+    """Raise the error of an earlier try, unless it was of how the model is used and that has changed."""
+    logger.debug(f"{where}: it failed before, with these versions of TensorFlow and Keras")
+    if failure.signature is None:
+        raise ModelError(f"{where}: {failure.reason}", hint=failure.hint)
+    examples(failure.signature, Evidence())
 
-    folder: Path
-    sha256: str
 
-    def read(self) -> Compiled | None:
-        try:
-            facts = json.loads(self._facts.read_bytes())
-            if facts["compiler"] != COMPILER_VERSION:
-                return None
-            evidence = Evidence.from_json(facts["evidence"])
-            if facts["flatbuffer_sha256"] is None:
-                return Compiled(None, facts["reason"], facts["difference"], facts["danger"], evidence)
-            flatbuffer = self._flatbuffer.read_bytes()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            # Missing or damaged, it is made again.
-            return None
-        if hashlib.sha256(flatbuffer).hexdigest() != facts["flatbuffer_sha256"]:
-            return None
-        return Compiled(flatbuffer, None, facts["difference"], facts["danger"], evidence)
+def _keep(entry: CacheEntry, outcome: Compiled | Failure) -> None:
+    try:
+        entry.write(outcome)
+    except OSError as error:
+        logger.warning(f"the prepared model cannot be kept in {entry.folder}: {error.strerror}")
 
-    def write(self, compiled: Compiled) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        digest = None
-        if compiled.flatbuffer is not None:
-            digest = hashlib.sha256(compiled.flatbuffer).hexdigest()
-            with replacing(self._flatbuffer) as file:
-                file.write(compiled.flatbuffer)
-        facts = {
-            "compiler": COMPILER_VERSION,
-            "flatbuffer_sha256": digest,
-            "reason": compiled.reason,
-            "difference": compiled.difference,
-            "danger": compiled.danger,
-            "evidence": compiled.evidence.to_json(),
-        }
-        with replacing(self._facts) as file:
-            file.write(json.dumps(facts, indent=2).encode())
 
-    @property
-    def _facts(self) -> Path:
-        return self.folder / f"{self.sha256}.json"
+class LastingError(ModelError):
+    """The model cannot be used, and trying again would end the same way."""
 
-    @property
-    def _flatbuffer(self) -> Path:
-        return self.folder / f"{self.sha256}.tflite"
+    signature: Signature | None = None
+
+    def failure(self, where: str, *, trusted: bool) -> Failure:
+        """What is kept of it; `where` names the model at the beginning of its message."""
+        return Failure(self.message.removeprefix(f"{where}: "), self.hint, trusted, self.signature)
 
 
 def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool) -> Compiled:
@@ -165,7 +129,8 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
             try:
                 loaded = _receive(process, log)
                 evidence = Evidence.from_json(loaded["evidence"])
-                _send(process, examples(Signature.from_json(loaded["signature"]), evidence))
+                signature = Signature.from_json(loaded["signature"])
+                _send(process, _examples_for(signature, evidence, examples))
                 outcome = _receive(process, log)
             except _Ended as ended:
                 raise _failure(files.path, ended, in_time=time.monotonic() < given_up_at) from ended
@@ -174,6 +139,16 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
         return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence)
+
+
+def _examples_for(signature: Signature, evidence: Evidence, examples: Examples) -> NDArray[Any]:
+    """The examples; an error of theirs is about the signature, and the process is not needed to see it."""
+    try:
+        return examples(signature, evidence)
+    except ModelError as error:
+        lasting = LastingError(error.message, hint=error.hint)
+        lasting.signature = signature
+        raise lasting from error
 
 
 class _Ended(Exception):
@@ -216,7 +191,8 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
         raise ended
     message: dict[str, Any] = json.loads(line)
     if "error" in message:
-        raise ModelError(message["error"], hint=message.get("hint"))
+        kind = LastingError if message.get("lasting") else ModelError
+        raise kind(message["error"], hint=message.get("hint"))
     return message
 
 

@@ -24,11 +24,17 @@ from mlpredict.inference.compilation import TOLERANCE, loaded_message
 from mlpredict.inference.engines import LiteRtEngine
 from mlpredict.inference.outputs import NUMBERS
 from mlpredict.inference.tensorflow_model import TensorFlowModel, load_tensorflow_model
+from mlpredict.inference.trust import Untrusted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+# TensorFlow's errors that are not the model's.
+PASSING = frozenset(
+    {"AbortedError", "CancelledError", "DeadlineExceededError", "PermissionDeniedError"}
+    | {"ResourceExhaustedError", "UnavailableError"}
+)
 UNSUPPORTED_OPERATIONS = re.compile(r"(?:TF Select|Custom|Flex) ops: ([\w, ]+)")
 
 
@@ -40,15 +46,29 @@ def main() -> None:
     messages = _own_stdout()
     path, folder = Path(sys.argv[1]), Path(sys.argv[2])
     threading.Thread(target=_end_with, args=(os.getppid(), folder), daemon=True).start()
+    of_the_model = True
     try:
         tensorflow_model = load_tensorflow_model(path, str(path), trusted=sys.argv[3:] == ["trusted"])
         _send(messages, loaded_message(tensorflow_model.signature, tensorflow_model.evidence))
+        # What takes images of any size may refuse these for theirs.
+        of_the_model = None not in tensorflow_model.signature.inputs[0].shape[1:]
         examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
         outcome = _outcome(tensorflow_model, examples, folder)
     except ModelError as error:
-        _send(messages, {"error": error.message, "hint": error.hint})
+        lasting = of_the_model and not is_of_the_moment(error)
+        _send(messages, {"error": error.message, "hint": error.hint, "lasting": lasting})
         return
     _send(messages, {**outcome, "danger": tensorflow_model.danger})
+
+
+def is_of_the_moment(error: BaseException) -> bool:
+    """Whether the same model may be loaded another time, or by somebody who trusts it."""
+    if isinstance(error, (Untrusted, MemoryError, ImportError)) or type(error).__name__ in PASSING:
+        return True
+    # HDF5 says without a number that a file is damaged; the system has one for each of its errors.
+    if isinstance(error, OSError) and error.errno is not None:
+        return True
+    return error.__cause__ is not None and is_of_the_moment(error.__cause__)
 
 
 def _end_with(parent: int, folder: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+import threading
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,6 +13,8 @@ import numpy as np
 
 from mlpredict.domain import EngineName
 from mlpredict.errors import ModelError
+from mlpredict.inference.fixed_batch import fixed_batch, row_shape, run_at_most, run_fixed
+from mlpredict.inference.not_models import EDGE_TPU
 from mlpredict.inference.signature import Quantisation, Signature, TensorSpec, natural_order
 from mlpredict.settings import available_cores
 from mlpredict.support.quiet import quiet_stderr
@@ -22,6 +26,10 @@ if TYPE_CHECKING:
 # LiteRT keeps the numbers between two layers for all images of a call: with so many of 28×28 they
 # stay in a core's cache, and 256 take a tenth longer.
 CALL_IMAGES = 64
+# With fewer it costs more to find out whether they could be run at once than that would save.
+TRIAL_IMAGES = 16
+# Where in the graph LiteRT failed.
+PLACE = re.compile(r"Node number \d+ \([^)]*\) failed to \w+|Tensor \d+ has invalid quantization parameters")
 
 
 class Engine(Protocol):
@@ -67,6 +75,9 @@ class LiteRtEngine:
         self._idle: SimpleQueue[_Interpreter] = SimpleQueue()
         first = self._interpreter()
         self.signature = first.signature
+        self._batch = fixed_batch(self.signature)
+        self._tried = self._batch is None
+        self._trial = threading.Lock()
         self._idle.put(first)
 
     @property
@@ -75,22 +86,55 @@ class LiteRtEngine:
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch; those of a quantised model are float32 here."""
+        if not self._tried and len(tensor) >= TRIAL_IMAGES:
+            self._try_larger_batches(tensor)
         try:
             interpreter = self._idle.get_nowait()
         except Empty:
             interpreter = self._interpreter()
         try:
-            return interpreter.run(tensor)
+            outputs = self._run(interpreter, tensor)
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._where}: LiteRT failed: {_first_line(error)}") from error
-        finally:
-            self._idle.put(interpreter)
+            # What failed once fails again, whatever it is given.
+            self._idle.put(self._interpreter())
+            raise ModelError(f"{self._where}: LiteRT failed: {_reason(error)}") from error
+        self._idle.put(interpreter)
+        return outputs
+
+    def _run(self, interpreter: _Interpreter, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        if self._batch is None:
+            return run_at_most(interpreter.call, tensor, CALL_IMAGES)
+        return run_fixed(interpreter.call, tensor, self._batch)
+
+    def _try_larger_batches(self, tensor: NDArray[Any]) -> None:
+        """See whether a batch that is said to be fixed may be larger, with the very same answers.
+
+        Many converters wrote a batch of 1 into models that take any.
+        """
+        with self._trial:
+            if self._tried or self._batch is None:
+                return
+            sample = tensor[: max(TRIAL_IMAGES, 2 * self._batch)]
+            try:
+                one_by_one = run_fixed(self._interpreter().call, sample, self._batch)
+                at_once = self._interpreter().call(sample)
+            except (ValueError, RuntimeError):
+                at_once = one_by_one = []
+            if at_once and all(map(_identical, one_by_one, at_once)):
+                self._batch = None
+            self._tried = True
 
     def _interpreter(self) -> _Interpreter:
         try:
             return _Interpreter(self._flatbuffer)
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._where}: LiteRT cannot run it: {_first_line(error)}") from error
+            if "edgetpu-custom-op" in str(error):
+                raise ModelError(f"{self._where}: {EDGE_TPU.what}", hint=EDGE_TPU.instead) from error
+            raise ModelError(f"{self._where}: LiteRT cannot run it: {_reason(error)}") from error
+
+
+def _identical(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 class _Interpreter:
@@ -101,25 +145,28 @@ class _Interpreter:
 
         with quiet_stderr():
             self._interpreter = Interpreter(model_content=flatbuffer, num_threads=1)
-            # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2.
-            self._interpreter.allocate_tensors()
-        inputs, outputs = self._tensors()
-        self._inputs, self._outputs = list(inputs.values()), list(outputs.values())
-        self.signature = Signature(_specs(inputs), tuple(map(_as_real, _specs(outputs))))
+            inputs, outputs = self._tensors()
+            self._inputs, self._outputs = list(inputs.values()), list(outputs.values())
+            inputs_of_batch = _specs(inputs)
+            batch = fixed_batch(Signature(inputs_of_batch, ()))
+            self.signature = Signature(inputs_of_batch, tuple(map(_as_real, _specs(outputs, batch))))
+            # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2. A size that is left
+            # open stands at 1 until it is known, which may be too small for the first layer.
+            if None not in self.signature.inputs[0].shape[1:]:
+                self._interpreter.allocate_tensors()
         self._shape: tuple[int, ...] = ()
 
-    def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
-        if len(tensor) <= CALL_IMAGES:
-            return self._call(tensor)
-        parts = [self._call(tensor[n : n + CALL_IMAGES]) for n in range(0, len(tensor), CALL_IMAGES)]
-        return [np.concatenate(outputs) for outputs in zip(*parts, strict=True)]
-
-    def _call(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+    def call(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        """All outputs for a tensor of any batch, whether the model takes that many or not."""
         entry = self._inputs[0]
         if tensor.shape != self._shape:
+            self._shape = ()
             self._interpreter.resize_tensor_input(entry["index"], tensor.shape)
-            self._interpreter.allocate_tensors()
+            with quiet_stderr():
+                self._interpreter.allocate_tensors()
             self._shape = tensor.shape
+        # What a recurrent layer remembers is of other images.
+        self._interpreter.reset_all_variables()
         self._interpreter.set_tensor(entry["index"], tensor)
         self._interpreter.invoke()
         return [
@@ -140,9 +187,14 @@ class _Interpreter:
         )
 
 
-def _specs(details: dict[str, dict[str, Any]]) -> tuple[TensorSpec, ...]:
+def _specs(details: dict[str, dict[str, Any]], batch: int | None = None) -> tuple[TensorSpec, ...]:
     return tuple(
-        TensorSpec(name, _shape(detail), np.dtype(detail["dtype"]).name, _quantisation(detail))
+        TensorSpec(
+            name,
+            row_shape(_shape(detail), batch),
+            np.dtype(detail["dtype"]).name,
+            _quantisation(detail),
+        )
         for name, detail in details.items()
     )
 
@@ -203,5 +255,10 @@ class TensorFlowEngine:
             return self._model.run(tensor)
 
 
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0] or "it does not say why"
+def _reason(error: BaseException) -> str:
+    """What LiteRT complains of first: it says so once for each tensor or node, without a space between."""
+    first = str(error).strip().partition("\n")[0]
+    if not (place := PLACE.search(first)):
+        return first.rstrip(".") or "it does not say why"
+    what = first[: place.start()].rstrip(". ")
+    return f"{what} ({place[0]})" if what else place[0]

@@ -18,8 +18,10 @@ from mlpredict.inference.described import Described, describe
 from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.first_use import Uses
+from mlpredict.inference.fixed_batch import fixed_batch
 from mlpredict.inference.flatbuffer import Damaged
 from mlpredict.inference.identity import fingerprint, identity, model_name
+from mlpredict.inference.image_size import PROBE_SIDE, divisible, runs, why_refused
 from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import NUMBERS, OutputFacts, OutputReader
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 PROBE_IMAGES = 4
-# The side in pixels of the images that a model which takes any size is tried on.
-PROBE_SIDE = 96
 # About four megabytes of float32: beyond that memory grows and speed does not.
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
@@ -77,8 +77,27 @@ class Model:
         Raises:
             ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
-        tensor = to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing)
-        return _rows_for(self.engine.run(tensor)[self.output], len(pixels), self.identity.path)
+        try:
+            outputs = self._run(pixels)
+        except ModelError as error:
+            raise self._explained(error, pixels) from error
+        return _rows_for(outputs[self.output], len(pixels), self.identity.path)
+
+    def _run(self, pixels: Pixels) -> list[NDArray[Any]]:
+        return self.engine.run(to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing))
+
+    def _explained(self, error: ModelError, pixels: Pixels) -> ModelError:
+        """The error itself, or the one that says what is wrong with the size of the images."""
+        if self.spec.height is not None and self.spec.width is not None:
+            return error
+        _, height, width, channels = pixels.shape
+
+        def takes(height: int, width: int) -> bool:
+            size = (self.spec.height or height, self.spec.width or width)
+            return runs(lambda: self._run(np.zeros((1, *size, channels), np.uint8)))
+
+        reason = why_refused(height, width, takes)
+        return error if reason is None else ModelError(reason)
 
     @property
     def workers(self) -> int:
@@ -89,7 +108,9 @@ class Model:
     def batch_size(self) -> int:
         """How many images at a time are as fast as more, for this size of image."""
         values = (self.spec.height or PROBE_SIDE) * (self.spec.width or PROBE_SIDE) * self.spec.channels
-        return max(1, min(MAX_BATCH, BATCH_VALUES // values))
+        images = max(1, min(MAX_BATCH, BATCH_VALUES // values))
+        fixed = fixed_batch(self.engine.signature) or 1
+        return max(fixed, images // fixed * fixed)
 
 
 def load_model(
@@ -161,7 +182,9 @@ def _engine(
 
     def example_tensors(signature: Signature, evidence: Evidence) -> NDArray[Any]:
         spec, _ = _spec(described, signature, evidence, where)
-        return to_tensor(_with_noise(examples(spec), spec), signature.inputs[0], spec.preprocessing)
+        return to_tensor(
+            _with_noise(_of_usable_size(examples(spec), spec), spec), signature.inputs[0], spec.preprocessing
+        )
 
     compiled = compiled_model(
         files, model_name(described), cache / "models", example_tensors, trusted=trusted
@@ -194,16 +217,28 @@ def _warn(danger: str | None, where: str) -> None:
         logger.warning(f"warning: {where}: {danger}")
 
 
+def _of_usable_size(real: Pixels, spec: ImageSpec) -> Pixels:
+    """Examples as they are for a model of one size; for others a part of each that any such model takes."""
+    if spec.height is not None and spec.width is not None:
+        return real
+    height, width = (
+        given or divisible(side)
+        for given, side in zip((spec.height, spec.width), real.shape[1:3], strict=True)
+    )
+    return real[:, :height, :width] if min(height, width) >= PROBE_SIDE else no_examples(spec)
+
+
 def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
 
 
 def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
-    shape = (PROBE_IMAGES, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
+    images = fixed_batch(engine.signature) or PROBE_IMAGES
+    shape = (images, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
     tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing)
     outputs = interruptible(lambda: engine.run(tensor))
-    return _rows_for(outputs[output], PROBE_IMAGES, where)
+    return _rows_for(outputs[output], images, where)
 
 
 def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:

@@ -12,11 +12,19 @@ from functools import partial
 from pathlib import Path
 
 from mlpredict.errors import ModelError
+from mlpredict.inference.not_models import (
+    NotAModel,
+    archive_that_is_none,
+    checkpoint_of,
+    file_that_is_none,
+    folder_that_is_none,
+)
 
 BLOCK_BYTES = 1 << 20
 MAX_INFLATION = 100
 # Its offsets have 31 bits.
 MAX_FLATBUFFER_BYTES = 1 << 31
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
@@ -83,11 +91,11 @@ def open_model(path: Path) -> ModelFiles:
 
 def _recognise(path: Path) -> ModelFormat:
     if not path.exists():
-        raise ModelError(f"{path}: no such model", hint=EXPECTED)
+        raise _no_model(path, checkpoint_of(path), "no such model")
     if path.is_dir():
         if (path / "saved_model.pb").is_file():
             return ModelFormat.SAVED_MODEL
-        raise ModelError(f"{path}: a folder without saved_model.pb is no SavedModel", hint=EXPECTED)
+        raise _no_model(path, folder_that_is_none(path), "a folder without saved_model.pb is no SavedModel")
     if not path.is_file():
         raise ModelError(f"{path}: not a regular file", hint=EXPECTED)
     with path.open("rb") as file:
@@ -96,11 +104,20 @@ def _recognise(path: Path) -> ModelFormat:
         if path.stat().st_size > MAX_FLATBUFFER_BYTES:
             raise ModelError(f"{path}: larger than a .tflite file can be")
         return ModelFormat.TFLITE
-    if head == b"\x89HDF\r\n\x1a\n":
+    if head == HDF5_SIGNATURE:
         return ModelFormat.H5
     if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if found := archive_that_is_none(archive.namelist()):
+                raise _no_model(path, found)
         return ModelFormat.KERAS
-    raise ModelError(f"{path}: not a model", hint=EXPECTED)
+    raise _no_model(path, file_that_is_none(path), "not a model")
+
+
+def _no_model(path: Path, known: NotAModel | None, otherwise: str = "") -> ModelError:
+    if known is None:
+        return ModelError(f"{path}: {otherwise}", hint=EXPECTED)
+    return ModelError(f"{path}: {known.what}", hint=known.instead)
 
 
 def _sha256(path: Path, model_format: ModelFormat) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from math import isqrt
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 
 CHANNELS = (1, 3, 4)
+# A vector of fewer numbers than an image of 8×8 has is more likely something else.
+LEAST_SIDE = 8
 # A quarter of a gigabyte of float32, and a few images are needed at once.
 MAX_VALUES = 1 << 26
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "int32", "int64")
@@ -83,6 +87,45 @@ class Signature:
         return cls(inputs, outputs)
 
 
+class Layout(Enum):
+    """Where an input has the height, the width and the channels of an image."""
+
+    CHANNELS_LAST = "(batch, height, width, channels)"
+    CHANNELS_FIRST = "(batch, channels, height, width)"
+    NO_CHANNELS = "(batch, height, width)"
+    FLAT = "(batch, height × width × channels)"
+
+
+Size = tuple[Layout, int | None, int | None, int]
+
+
+def layout_of(shape: Sequence[int | None]) -> Size | None:
+    """The layout of an input of this shape with the image's height, width and channels; None for no image.
+
+    A vector is a square image, row by row, with the channels of a pixel side by side: grey where the
+    square root of its length is whole, in colour where that of a third is.
+    """
+    match shape:
+        case (_, height, width, int() as channels) if channels in CHANNELS:
+            return Layout.CHANNELS_LAST, height, width, channels
+        case (_, int() as channels, height, width) if channels in CHANNELS:
+            return Layout.CHANNELS_FIRST, height, width, channels
+        case (_, int() as length) | (_, int() as length, 1) if flat := _square(length):
+            return Layout.FLAT, *flat
+        case (_, height, width):
+            return Layout.NO_CHANNELS, height, width, 1
+        case _:
+            return None
+
+
+def _square(length: int) -> tuple[int, int, int] | None:
+    for channels in (1, 3):
+        side = isqrt(length // channels)
+        if side >= LEAST_SIDE and side * side * channels == length:
+            return side, side, channels
+    return None
+
+
 def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -> ImageSpec:
     """The image that a model takes.
 
@@ -93,16 +136,13 @@ def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -
         takes = "; ".join(map(str, signature.inputs))
         raise ModelError(f"{where}: takes {len(signature.inputs)} inputs ({takes}), not one image")
     tensor = signature.inputs[0]
-    match tensor.shape:
-        case (_, height, width, channels) if channels in CHANNELS:
-            pass
-        case (_, height, width):
-            channels = 1
-        case _:
-            raise ModelError(
-                f"{where}: takes {tensor}, which is no image: "
-                "expected (batch, height, width, channels) with 1, 3 or 4 channels"
-            )
+    size = layout_of(tensor.shape)
+    if size is None:
+        raise ModelError(
+            f"{where}: takes {tensor}, which is no image: "
+            "expected (batch, height, width, channels) with 1, 3 or 4 channels"
+        )
+    _, height, width, channels = size
     if tensor.dtype not in INPUT_DTYPES:
         raise ModelError(f"{where}: takes {tensor}: expected numbers")
     if 0 in (height, width) or (height or 1) * (width or 1) * channels > MAX_VALUES:
@@ -162,14 +202,26 @@ def to_tensor(pixels: Pixels, spec: TensorSpec, preprocessing: Preprocessing) ->
     for int8, which has no more room.
     """
     scaling = preprocessing.scaling
-    if len(spec.shape) == 3:
+    if len(spec.shape) == 3 and layout_of(spec.shape) == (Layout.NO_CHANNELS, *spec.shape[1:], 1):
         pixels = pixels[..., :1]
     ordered = pixels if preprocessing.channels is ChannelOrder.RGB else _blue_first(pixels)
     if scaling is None and spec.takes_pixels:
         tensor = _themselves(ordered, spec.dtype)
     else:
         tensor = _real(ordered, spec, scaling)
-    return np.ascontiguousarray(tensor[..., 0] if len(spec.shape) == 3 else tensor)
+    return np.ascontiguousarray(_arranged(tensor, spec.shape))
+
+
+def _arranged(tensor: NDArray[Any], shape: Sequence[int | None]) -> NDArray[Any]:
+    match layout_of(shape):
+        case (Layout.CHANNELS_FIRST, *_):
+            return tensor.transpose(0, 3, 1, 2)
+        case (Layout.NO_CHANNELS, *_):
+            return tensor[..., 0]
+        case (Layout.FLAT, *_):
+            return tensor.reshape(len(tensor), -1, *shape[2:])
+        case _:
+            return tensor
 
 
 def _themselves(pixels: NDArray[Any], dtype: str) -> NDArray[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from mlpredict.errors import ModelError
 from mlpredict.inference.evidence import Evidence
+from mlpredict.inference.fixed_batch import fixed_batch, run_fixed
+from mlpredict.inference.keras_loading import KerasLibrary, load_keras_model
 from mlpredict.inference.signature import Signature, TensorSpec, natural_order
+from mlpredict.inference.tensorflow_errors import why
 from mlpredict.inference.tensorflow_graph import function_evidence
 from mlpredict.inference.trust import danger_in_graphs, danger_in_keras, require_trust
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-PLACE = re.compile(r"^\{\{.*?\}\} ")
 SIGNATURE_KEYS = ("serving_default", "serve")
 
 
@@ -42,10 +43,14 @@ class TensorFlowModel:
         Raises:
             ModelError: TensorFlow cannot run it.
         """
+        images = fixed_batch(self.signature)
         try:
-            return [_as_numpy(output) for output in self.call(tensor)]
+            return self._outputs(tensor) if images is None else run_fixed(self._outputs, tensor, images)
         except Exception as error:
-            raise ModelError(f"{self.where}: TensorFlow cannot run it: {_reason(error)}") from error
+            raise ModelError(f"{self.where}: TensorFlow cannot run it: {why(error)}") from error
+
+    def _outputs(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        return [_as_numpy(output) for output in self.call(tensor)]
 
     def export(self, folder: Path) -> tuple[Path, str]:
         """The model as a SavedModel and its signature's key; written below `folder` if need be."""
@@ -62,18 +67,19 @@ def load_tensorflow_model(path: Path, where: str, *, trusted: bool) -> TensorFlo
     """
     _choose_quiet_tensorflow()
     try:
-        danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path)
+        danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path, trusted=trusted)
         require_trust(danger, where, trusted=trusted)
         return _load_saved_model(path, where, danger) if path.is_dir() else _load_keras(path, where, danger)
     except ModelError:
         raise
     except Exception as error:
-        raise ModelError(f"{where}: TensorFlow cannot load it: {_reason(error)}") from error
+        raise ModelError(f"{where}: TensorFlow cannot load it: {why(error)}") from error
 
 
 def _choose_quiet_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Whatever else it is used with on this machine.
+    os.environ["KERAS_BACKEND"] = "tensorflow"
 
 
 def _danger_in_saved_model(folder: Path) -> str | None:
@@ -111,7 +117,9 @@ def _load_saved_model(path: Path, where: str, danger: str | None) -> TensorFlowM
 def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
     import tensorflow as tf
 
-    model: Any = tf.keras.models.load_model(str(path), compile=False, safe_mode=danger is None)
+    model, library = load_keras_model(path, where, trusted=danger is not None)
+    if not model.inputs:
+        raise ModelError(f"{where}: does not say what it takes", hint="call it once, and save it again")
     inputs = tuple(_tensor_spec(tensor.name, tensor) for tensor in model.inputs)
     outputs = tuple(_tensor_spec(f"output_{n}", tensor) for n, tensor in enumerate(model.outputs))
     input_signature = [tf.TensorSpec(spec.shape, spec.dtype, name=spec.name) for spec in inputs]
@@ -129,14 +137,39 @@ def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
 
     def export(folder: Path) -> tuple[Path, str]:
         target = folder / "saved_model"
-        archive = tf.keras.export.ExportArchive()
-        archive.track(model)
-        archive.add_endpoint(SIGNATURE_KEYS[1], outputs_by_name, input_signature=input_signature)
-        archive.write_out(str(target), verbose=False)
+        if library is KerasLibrary.KERAS_3:
+            _export_keras_3(model, outputs_by_name, input_signature, target)
+        else:
+            _export_keras_2(model, serve, target)
         return target, SIGNATURE_KEYS[0]
 
     evidence = function_evidence(serve.get_concrete_function(), [spec.name for spec in outputs])
     return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export, evidence)
+
+
+def _export_keras_3(
+    model: Any, function: Callable[..., Any], input_signature: list[Any], target: Path
+) -> None:
+    from keras.export import ExportArchive
+
+    archive = ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(SIGNATURE_KEYS[1], function, input_signature=input_signature)
+    archive.write_out(str(target), verbose=False)
+
+
+def _export_keras_2(model: Any, serve: Any, target: Path) -> None:
+    import tensorflow as tf
+
+    module = tf.Module()
+    # The variables alone: with the model itself Keras would trace every layer once more.
+    module.variables_of_model = model.variables
+    try:
+        tf.saved_model.save(module, str(target), signatures={SIGNATURE_KEYS[0]: serve})
+    except AssertionError:
+        # It has something else to keep, such as a table of words.
+        module.model = model
+        tf.saved_model.save(module, str(target), signatures={SIGNATURE_KEYS[0]: serve})
 
 
 def _as_numpy(tensor: Any) -> NDArray[Any]:
@@ -156,13 +189,3 @@ def _tensor_spec(name: str, tensor: Any) -> TensorSpec:
 def _known_shape(shape: Any) -> tuple[int | None, ...]:
     """TensorFlow's shape as a tuple; empty where not even the rank is known."""
     return () if getattr(shape, "rank", 0) is None else tuple(shape)
-
-
-def _reason(error: Exception) -> str:
-    # Keras puts the cause last, behind the whole configuration; TensorFlow puts the place first, in braces.
-    words = " ".join(str(error).rpartition("Exception encountered:")[2].split())
-    if "tf_keras" in words or "from keras.src.legacy" in words or "Could not deserialize class" in words:
-        return "it was saved by Keras 2 or needs custom code; save it as .h5 or SavedModel"
-    sentence = PLACE.sub("", words).partition(". ")[0]
-    # A KeyError quotes its message.
-    return sentence.strip('"')[:300] or type(error).__name__

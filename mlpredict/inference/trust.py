@@ -6,25 +6,31 @@ version to the next, and TensorFlow minds nothing at all.
 
 from __future__ import annotations
 
-import json
 import re
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from mlpredict.errors import ModelError
-from mlpredict.inference.model_files import DAMAGED_ARCHIVE
+from mlpredict.inference.keras_file import configs, kind_of, links_out_of, objects_in
+from mlpredict.inference.keras_operations import forbidden_operation
+from mlpredict.inference.lambda_code import codes_in, is_ours, looks_like_ours, this_python
 
 HINT = "--unsafe-model runs it all the same"
 EXPORT = "export it as a SavedModel: model.export(…)"
-MAX_CONFIG_BYTES = 64 << 20
+EXPORT_THERE = (
+    "in the environment that it was made in, export it as a SavedModel: "
+    "model.export(…), or tf.saved_model.save(model, …)"
+)
 CODE_IN_KERAS = {
     "Lambda": "has a Lambda layer, which would run code from the file",
     "__lambda__": "has a Python lambda, which would run code from the file",
     "TorchModuleWrapper": "has a pickled Torch module, which would run code from the file",
     "TFSMLayer": "has a TFSMLayer, which would load another model",
+    "ClassMethod": "has a layer that would call any method of TensorFlow",
+    "InstanceMethod": "has a layer that would call any method of a tensor",
+    "InstanceProperty": "has a layer that would read any property of a tensor",
 }
 KERAS_PACKAGES = frozenset(
     {"builtins", "keras", "keras_cv", "keras_hub", "keras_nlp", "tensorflow", "tf_keras"}
@@ -43,17 +49,21 @@ OF_VARIABLES = re.compile(
 )
 
 
-def danger_in_keras(path: Path) -> str | None:
+def danger_in_keras(path: Path, *, trusted: bool = False) -> str | None:
     """What a `.keras` or `.h5` file would do beside computing, in words that follow its name.
 
     None stands for nothing. What cannot be read is no danger: it cannot be loaded either.
+    Of a `trusted` file, code is looked into more closely.
 
     Raises:
-        ModelError: its description is too large to be one, or asks for what is no part of Keras.
+        ModelError: its description is too large to be one, asks for what is no part of Keras, or has
+            code that this Python cannot run.
     """
-    # Whatever the file is called and looks like at first: it may be of both formats at once.
-    configs = [_zipped_config(path), _config_in_h5(path)]
-    return next((found for config in configs for found in _in_config(config, path)), None)
+    described = chain.from_iterable(map(objects_in, configs(path)))
+    dangers = [found for one in described if (found := _in_object(one, path, trusted=trusted))]
+    if other := links_out_of(path):
+        dangers.append(f"takes weights from another file, {other}")
+    return dangers[0] if dangers else None
 
 
 def danger_in_graphs(graphs: Iterable[Any]) -> str | None:
@@ -62,56 +72,45 @@ def danger_in_graphs(graphs: Iterable[Any]) -> str | None:
     return found and f"has the operation {found}, which reaches beyond the model"
 
 
+class Untrusted(ModelError):
+    """The model would do more than compute, and nobody has said that it is trusted."""
+
+
 def require_trust(found: str | None, where: str, *, trusted: bool) -> None:
-    """Raises ModelError where a model is dangerous and nobody has said that it is trusted."""
+    """Raises Untrusted where a model is dangerous and nobody has said that it is trusted."""
     if found is not None and not trusted:
-        raise ModelError(f"{where}: {found}", hint=HINT)
+        raise Untrusted(f"{where}: {found}", hint=HINT)
 
 
-def _zipped_config(path: Path) -> object:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > MAX_CONFIG_BYTES:
-                raise ModelError(f"{path}: its config.json is larger than any model's")
-            return json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, *DAMAGED_ARCHIVE):
-        return None
-
-
-def _config_in_h5(path: Path) -> object:
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        return None
-    try:
-        with h5py.File(path) as file:
-            return json.loads(file.attrs["model_config"])
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError):
-        return None
-
-
-def _in_config(config: object, path: Path) -> Iterator[str]:
-    """The dangers in a model's configuration, at any depth."""
-    pending = [config]
-    while pending:
-        match pending.pop():
-            case Mapping() as described:
-                pending.extend(described.values())
-                if found := _in_object(described, path):
-                    yield found
-            case list() as several:
-                pending.extend(several)
-
-
-def _in_object(described: Mapping[str, Any], path: Path) -> str | None:
-    name, module = described.get("class_name"), described.get("module")
-    if not isinstance(name, str):
-        return None
-    # Registered names have a package in front.
-    kind = name.rpartition(">")[2]
+def _in_object(described: Mapping[str, Any], path: Path, *, trusted: bool) -> str | None:
+    kind, module = kind_of(described), described.get("module")
     if isinstance(module, str) and module.partition(".")[0] not in KERAS_PACKAGES:
         raise ModelError(f"{path}: needs {module} for its {kind}, which is no part of Keras", hint=EXPORT)
+    _check_code(described, kind, path, trusted=trusted)
+    if operation := forbidden_operation(kind, described):
+        return f"has the operation {operation}, which reaches beyond the model"
+    config = described.get("config")
+    if isinstance(config, Mapping) and isinstance(config.get("vocabulary"), str):
+        return f"has a {kind} layer that would read another file, {config['vocabulary']}"
     return CODE_IN_KERAS.get(kind)
+
+
+def _check_code(described: Mapping[str, Any], kind: str, path: Path, *, trusted: bool) -> None:
+    """Code in a file is worth trusting only if it can be run."""
+    config = described.get("config")
+    if kind == "Lambda" and isinstance(config, Mapping) and config.get("function_type") == "function":
+        raise ModelError(
+            f"{path}: has a Lambda layer with the function {config.get('function')}, "
+            "which is not in the file",
+            hint=EXPORT_THERE,
+        )
+    runs = is_ours if trusted else looks_like_ours
+    if kind in ("Lambda", "__lambda__") and not all(map(runs, codes_in(described))):
+        raise ModelError(
+            f"{path}: has a Lambda layer whose code was saved by another Python, "
+            f"and this one, {this_python()}, cannot run it",
+            hint=EXPORT_THERE,
+        )
 
 
 def _meddling_operation(graph: Any) -> str | None:

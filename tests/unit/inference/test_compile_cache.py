@@ -14,7 +14,8 @@ import pytest
 
 from mlpredict.errors import ModelError
 from mlpredict.inference import compilation as compiling
-from mlpredict.inference.compilation import Compiled, compiled_model
+from mlpredict.inference.compilation import compiled_model
+from mlpredict.inference.compile_cache import Compiled
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
 
 FILES = ModelFiles(Path("/models/cats"), ModelFormat.SAVED_MODEL, "ab" * 32)

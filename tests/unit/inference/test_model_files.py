@@ -77,7 +77,6 @@ def test_the_path_of_a_model_is_absolute(tmp_path: Path, monkeypatch: pytest.Mon
         pytest.param({}, "no SavedModel", id="empty folder"),
         pytest.param({"keras_metadata.pb": b""}, "no SavedModel", id="folder without a graph"),
         pytest.param(png(), "not a model", id="PNG"),
-        pytest.param(b"", "not a model", id="empty file"),
         pytest.param(b"PK\x03\x04 and so on", "not a model", id="beginning of an archive"),
     ],
 )

@@ -26,6 +26,13 @@ def taking(*shapes: Shape, dtype: str = "float32") -> Signature:
         ((1, 8, 8, 4), (8, 8, 4)),
         ((None, None, None, 3), (None, None, 3)),
         ((None, 28, 30), (28, 30, 1)),
+        ((None, 1, 28, 30), (28, 30, 1)),
+        ((None, 3, None, None), (None, None, 3)),
+        ((None, 3, 32, 3), (3, 32, 3)),
+        ((None, 784), (28, 28, 1)),
+        ((None, 3072), (32, 32, 3)),
+        ((None, 784, 1), (28, 28, 1)),
+        ((None, 28, 1), (28, 1, 1)),
     ],
 )
 def test_an_image_has_height_width_and_perhaps_channels(
@@ -45,8 +52,11 @@ def test_images_are_numbers_of_any_kind(dtype: str) -> None:
 @pytest.mark.parametrize(
     ("shape", "told"),
     [
-        ((None, 784), "(None, 784)"),
-        ((None, 3, 32, 32), "(None, 3, 32, 32)"),
+        ((None, 785), "(None, 785)"),
+        # A square, but hardly of pixels.
+        ((None, 4), "(None, 4)"),
+        ((None, None), "(None, None)"),
+        ((None, 2, 32, 32), "(None, 2, 32, 32)"),
         ((None, 28, 28, 2), "(None, 28, 28, 2)"),
         ((None, 28, 28, None), "(None, 28, 28, None)"),
         ((None, 5, 28, 28, 3), "(None, 5, 28, 28, 3)"),

@@ -133,6 +133,24 @@ def test_values_between_levels_are_rounded_for_integers_and_stay_within_them() -
     assert tensor.ravel().tolist() == [0, 0, 1, 255, 255]
 
 
+def test_channels_come_first_where_the_model_has_them_first() -> None:
+    pixels = np.arange(2 * 3 * 5 * 3, dtype=np.uint8).reshape(2, 3, 5, 3)
+    tensor = to_tensor(pixels, TensorSpec("image", (None, 3, 3, 5), "uint8"), Preprocessing())
+    assert tensor.shape == (2, 3, 3, 5)
+    assert tensor.flags.c_contiguous
+    np.testing.assert_array_equal(tensor[1, 2], pixels[1, :, :, 2])
+
+
+@pytest.mark.parametrize(("shape", "channels"), [((None, 192), 3), ((None, 64), 1), ((None, 64, 1), 1)])
+def test_a_flat_input_has_row_after_row_and_a_pixel_s_channels_side_by_side(
+    shape: tuple[int | None, ...], channels: int
+) -> None:
+    pixels = np.arange(2 * 64 * channels, dtype=np.uint8).reshape(2, 8, 8, channels)
+    tensor = to_tensor(pixels, TensorSpec("image", shape, "uint8"), Preprocessing())
+    assert tensor.shape == (2, *shape[1:])
+    np.testing.assert_array_equal(tensor.ravel(), pixels.ravel())
+
+
 def test_the_pixels_themselves_are_not_changed() -> None:
     pixels = LEVELS.copy()
     to_tensor(pixels, taking(), Preprocessing(Scaling(255.0, (0.5,), (0.5,))))

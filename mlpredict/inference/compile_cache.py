@@ -1,0 +1,123 @@
+"""What came of compiling a model, kept on disk by the model's hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mlpredict.inference.evidence import Evidence
+from mlpredict.inference.signature import Signature
+from mlpredict.support.whole_file import replacing
+
+# Raised when the same model would come out differently; what older versions cached is then rebuilt.
+COMPILER_VERSION = 4
+# Of another version of these, what failed is tried again.
+PACKAGES = ("tensorflow", "keras", "tf_keras")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The outcome of compiling: a flatbuffer, or the reason why there is none."""
+
+    flatbuffer: bytes | None
+    reason: str | None
+    difference: float | None
+    danger: str | None = None
+    """What the model would do beside computing; known because it was trusted when it was compiled."""
+    evidence: Evidence = field(default_factory=Evidence)
+    """What its graph tells of the pixels it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a model could not even be loaded, in words that follow its name."""
+
+    reason: str
+    hint: str | None
+    trusted: bool
+    """Whether it was loaded in trust: without, something else may be wrong with it."""
+    signature: Signature | None = None
+    """Where it was loaded, and what it takes was no image."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """Two files by the model's hash; the small one, written last, vouches for the large one."""
+
+    folder: Path
+    sha256: str
+
+    def read(self) -> Compiled | Failure | None:
+        """What was kept; None where there is nothing, or nothing that still holds."""
+        try:
+            return self._read(json.loads(self._facts.read_bytes()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            # Missing or damaged, it is made again.
+            return None
+
+    def _read(self, facts: dict[str, Any]) -> Compiled | Failure | None:
+        if facts["compiler"] != COMPILER_VERSION:
+            return None
+        digest = facts["flatbuffer_sha256"]
+        if digest is None and facts["versions"] != versions():
+            return None
+        if (failure := facts.get("failure")) is not None:
+            signature = failure["signature"]
+            known = None if signature is None else Signature.from_json(signature)
+            return Failure(failure["reason"], failure["hint"], failure["trusted"], known)
+        flatbuffer = None if digest is None else self._flatbuffer.read_bytes()
+        if flatbuffer is not None and hashlib.sha256(flatbuffer).hexdigest() != digest:
+            return None
+        evidence = Evidence.from_json(facts["evidence"])
+        return Compiled(flatbuffer, facts["reason"], facts["difference"], facts["danger"], evidence)
+
+    def write(self, outcome: Compiled | Failure) -> None:
+        """Keep an outcome in place of an earlier one.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        facts: dict[str, Any] = {"compiler": COMPILER_VERSION, "flatbuffer_sha256": None}
+        match outcome:
+            case Failure():
+                facts |= {"versions": versions(), "failure": asdict(outcome)}
+            case Compiled(flatbuffer=None):
+                facts |= {"versions": versions()}
+            case Compiled(flatbuffer=bytes() as flatbuffer):
+                facts["flatbuffer_sha256"] = hashlib.sha256(flatbuffer).hexdigest()
+                with replacing(self._flatbuffer) as file:
+                    file.write(flatbuffer)
+        if isinstance(outcome, Compiled):
+            facts |= {
+                "reason": outcome.reason,
+                "difference": outcome.difference,
+                "danger": outcome.danger,
+                "evidence": outcome.evidence.to_json(),
+            }
+        with replacing(self._facts) as file:
+            file.write(json.dumps(facts, indent=2).encode())
+
+    @property
+    def _facts(self) -> Path:
+        return self.folder / f"{self.sha256}.json"
+
+    @property
+    def _flatbuffer(self) -> Path:
+        return self.folder / f"{self.sha256}.tflite"
+
+
+def versions() -> dict[str, str | None]:
+    """The versions of what loads and converts models, by name."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
