@@ -6,6 +6,7 @@ says of each goes to `said.json`, by its name, and what it says when the model i
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -23,12 +24,18 @@ from tests.notices import heard
 # What code leaves in the folder when it runs.
 MARKER = "code-ran"
 IMAGE = (None, 8, 8, 1)
+# `lambda x: x / 127.5 - 1` of Python 3.5, as Keras 1 saved it.
+OLD_LAMBDA = (
+    "\u00e3\x01\0\0\0\0\0\0\0\x01\0\0\0\x02\0\0\0S\0\0\0s\f\0\0\0|\0\0d\x01\0\x1bd\x02\0\x18S)\x03N"
+    "\u00e7\0\0\0\0\0\u00e0_@\u00e7\0\0\0\0\0\0\u00f0?\u00a9\0)\x01\u00da\x01xr\x03\0\0\0r\x03\0\0\0"
+    '\u00fa\bmodel.py\u00da\b<lambda>"\0\0\0s\0\0\0\0'
+)
 
 
 def main(folder: Path) -> None:
     """Write all models, and what is said of them."""
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for make in (meddlers, strange_answers, strange_inputs, code_in_keras, damaged):
+    for make in (meddlers, strange_answers, strange_inputs, code_in_keras, code_in_keras_2, damaged):
         make(folder)
     # Making a model runs its code, too.
     (folder / MARKER).unlink(missing_ok=True)
@@ -160,6 +167,82 @@ def code_in_keras(folder: Path) -> None:
         with_layer(folder / "plain.keras", folder / name, layer)
     with h5py.File(shutil.copy(folder / "plain.h5", folder / "own_layer.h5"), "r+") as file:
         file.attrs["model_config"] = file.attrs["model_config"].replace('"Flatten"', '"pets>Blur"')
+
+
+def code_in_keras_2(folder: Path) -> None:
+    """The same by way of tf-keras, which finds and calls more than Keras 3 does."""
+    import h5py
+    import tf_keras
+    from tf_keras import layers
+
+    def head() -> list[Any]:
+        return [layers.Flatten(name="flatten"), layers.Dense(3, "softmax", name="dense")]
+
+    own = layers.Lambda(eval(f"lambda x: [x, open({str(folder / MARKER)!r}, 'a').close()][0]"))
+    plain = tf_keras.Sequential([layers.Input((8, 8, 1)), *head()])
+    with_code = tf_keras.Sequential([layers.Input((8, 8, 1)), own, *head()])
+    for suffix in ("keras", "h5"):
+        plain.save(folder / f"plain_2.{suffix}")
+        with_code.save(folder / f"lambda_2.{suffix}")
+
+    def altered(name: str, change: Callable[[list[dict[str, Any]]], object]) -> None:
+        with h5py.File(shutil.copy(folder / "plain_2.h5", folder / name), "r+") as file:
+            config = json.loads(file.attrs["model_config"])
+            change(config["config"]["layers"])
+            file.attrs["model_config"] = json.dumps(config)
+
+    def layer(kind: str, **config: Any) -> dict[str, Any]:
+        return {"class_name": kind, "config": {"name": "added", "trainable": True, **config}}
+
+    def added(kind: str, **config: Any) -> Callable[[list[dict[str, Any]]], object]:
+        return lambda layers: layers.insert(1, layer(kind, **config))
+
+    def of_dense(key: str, value: object) -> Callable[[list[dict[str, Any]]], object]:
+        return lambda layers: layers[-1]["config"].update({key: value})
+
+    writing = {"name": "write", "op": "WriteFile", "input": ["a", "b"]}
+    for name, change in (
+        ("own_layer_2.h5", added("pets>Blur")),
+        ("hidden_class_2.h5", added("Outer.Dense", units=3)),
+        (
+            "function_2.h5",
+            of_dense("kernel_regularizer", {"class_name": "deserialize_keras_object", "config": {}}),
+        ),
+        ("operation_2.h5", added("TFOpLambda", function="io.write_file")),
+        ("graph_operation_2.h5", added("TensorFlowOpLayer", node_def=writing)),
+        ("method_2.h5", added("ClassMethod", cls_symbol="RaggedTensor", method_name="from_tensor")),
+        ("words_2.h5", added("StringLookup", vocabulary="/etc/passwd")),
+        ("old_lambda.h5", added("Lambda", function=[OLD_LAMBDA, None, None], function_type="lambda")),
+        ("named_lambda.h5", added("Lambda", function="blur", function_type="function")),
+    ):
+        altered(name, change)
+    with h5py.File(shutil.copy(folder / "plain_2.h5", folder / "linked_weights_2.h5"), "r+") as file:
+        del file["model_weights"]["dense"]
+        file["model_weights"]["dense"] = h5py.ExternalLink("elsewhere.h5", "/dense")
+    archives_of_keras_2(folder)
+
+
+def archives_of_keras_2(folder: Path) -> None:
+    import h5py
+
+    with zipfile.ZipFile(folder / "plain_2.keras") as source:
+        contents = {name: source.read(name) for name in source.namelist()}
+    linked = io.BytesIO()
+    with h5py.File(linked, "w") as file:
+        file["layers"] = h5py.ExternalLink("elsewhere.h5", "/layers")
+    function = {"class_name": "function", "module": "keras.utils", "config": "get_file"}
+    config = json.loads(contents["config.json"])
+    config["config"]["layers"][-1]["config"]["activation"] = function
+    changes: dict[str, dict[str, bytes | None]] = {
+        "own_function_2.keras": {"config.json": json.dumps(config).encode()},
+        "pickled_weights_2.keras": {"model.weights.h5": None, "model.weights.npz": b"cos\nsystem\n."},
+        "linked_weights_2.keras": {"model.weights.h5": linked.getvalue()},
+    }
+    for name, change in changes.items():
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for member, content in {**contents, **change}.items():
+                if content is not None:
+                    archive.writestr(member, content)
 
 
 def damaged(folder: Path) -> None:
