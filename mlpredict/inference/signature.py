@@ -199,13 +199,14 @@ def to_tensor(pixels: Pixels, spec: TensorSpec, preprocessing: Preprocessing) ->
 
     Floats are `(pixel / divisor - mean) / std` in float32, and quantised where the input is. Without a
     scaling they are 0..1 for an input of floats, and the pixels themselves for one of integers: minus 128
-    for int8, which has no more room.
+    for int8, which has no more room. So they are when 0..255 is stated for 8 bits, as no quantisation
+    has room for it but the one that changes nothing.
     """
     scaling = preprocessing.scaling
     if len(spec.shape) == 3 and layout_of(spec.shape) == (Layout.NO_CHANNELS, *spec.shape[1:], 1):
         pixels = pixels[..., :1]
     ordered = pixels if preprocessing.channels is ChannelOrder.RGB else _blue_first(pixels)
-    if scaling is None and spec.takes_pixels:
+    if spec.takes_pixels and scaling in (None, AS_THEY_ARE):
         tensor = _themselves(ordered, spec.dtype)
     else:
         tensor = _real(ordered, spec, scaling)

@@ -23,7 +23,7 @@ BACKWARDS = frozenset(
     {Transpose.FLIP_TOP_BOTTOM, Transpose.ROTATE_180, Transpose.TRANSVERSE, Transpose.ROTATE_90}
 )
 # Their users read images with OpenCV, whose grey is its own.
-OF_OPENCV = frozenset({Resize.OPENCV_NEAREST, Resize.OPENCV_LINEAR, Resize.OPENCV_CUBIC, Resize.OPENCV_AREA})
+OF_OPENCV = (Resize.OPENCV_NEAREST, Resize.OPENCV_LINEAR, Resize.OPENCV_CUBIC, Resize.OPENCV_AREA)
 GREYS = frozenset({"1", "L", "LA", "La"})
 
 

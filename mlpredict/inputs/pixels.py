@@ -45,6 +45,8 @@ def to_channels(
     where that is None, or the model takes it, it is not.
     """
     mode = MODES[channels]
+    if image.mode == mode and "transparency" not in image.info:
+        return image
     eight_bit = _to_eight_bit(image, white) if image.mode.startswith(DEEP) else image
     if mode != "RGBA" and background is not None and eight_bit.has_transparency_data:
         eight_bit = _laid_on(eight_bit, background)

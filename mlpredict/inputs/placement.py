@@ -27,13 +27,19 @@ class Placement(NamedTuple):
     corner: tuple[int, int]
     canvas: Size
 
-    def is_whole(self, size: Size) -> bool:
-        """Whether nothing is cut out of an image of this size."""
-        return self.region == (0, 0, *size)
 
-    def keeps(self, size: Size) -> bool:
-        """Whether a region of this size need not be resized."""
-        return self.size == size and self.box == (0.0, 0.0, float(size[0]), float(size[1]))
+def stretched_size(size: Size, spec: ImageSpec) -> Size | None:
+    """The model's size for an upright image of which nothing is cut off and beside which there is no margin.
+
+    None where it takes a `placement` to say what comes to lie where.
+    """
+    preprocessing = spec.preprocessing
+    wanted = (spec.width or size[0], spec.height or size[1])
+    if preprocessing.fit is not Fit.STRETCH and wanted != size:
+        return None
+    if preprocessing.resize_to is not None or preprocessing.central_crop is not None:
+        return None
+    return wanted
 
 
 def placement(size: Size, spec: ImageSpec, *, whole_pixels: bool) -> Placement:

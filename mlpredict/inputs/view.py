@@ -9,7 +9,7 @@ from PIL import Image
 from mlpredict.domain import ImageSpec, Resize
 from mlpredict.inputs.bands import Bands
 from mlpredict.inputs.pixels import load, stated_white
-from mlpredict.inputs.placement import Placement, placement
+from mlpredict.inputs.placement import Placement, placement, stretched_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,20 +38,31 @@ def model_view(image: Image.Image, spec: ImageSpec) -> View:
     The same filter gives the same pixels whatever the size of the image: a large one goes through it in
     bands, as all filters go through the rows first, one by one.
     """
-    white = stated_white(image, spec.preprocessing.white)
+    preprocessing = spec.preprocessing
+    white = None if preprocessing.white is None else stated_white(image, preprocessing.white)
     load(image)
     bands = Bands(image, spec, white)
-    if spec.preprocessing.resize in RESAMPLING and spec.preprocessing.antialias:
-        laid = _by_pillow(bands, spec)
-        return View(laid.tobytes(), (laid.height, laid.width, spec.channels), "uint8")
+    stretched = stretched_size(bands.size, spec)
+    if stretched == bands.size:
+        return _view_of(bands.whole(), spec)
+    if preprocessing.antialias and preprocessing.resize in RESAMPLING:
+        resample = RESAMPLING[preprocessing.resize]
+        if stretched is not None and not bands.is_large:
+            # The same as below in less time, of which small images leave little.
+            return _view_of(bands.whole().resize(stretched, resample), spec)
+        return _view_of(_by_pillow(bands, spec, resample), spec)
     pixels = _by_numpy(bands, spec)
     height, width, channels = pixels.shape
     return View(pixels.tobytes(), (height, width, channels), pixels.dtype.name)
 
 
-def _by_pillow(bands: Bands, spec: ImageSpec) -> Image.Image:
+def _view_of(image: Image.Image, spec: ImageSpec) -> View:
+    width, height = image.size
+    return View(image.tobytes(), (height, width, spec.channels), "uint8")
+
+
+def _by_pillow(bands: Bands, spec: ImageSpec, resample: Image.Resampling) -> Image.Image:
     placed = placement(bands.size, spec, whole_pixels=False)
-    resample = RESAMPLING[spec.preprocessing.resize]
     resized = (_resized_in_bands if bands.is_large else _resized)(bands, placed, resample)
     if resized.size == placed.canvas:
         return resized
@@ -62,9 +73,7 @@ def _by_pillow(bands: Bands, spec: ImageSpec) -> Image.Image:
 
 def _resized(bands: Bands, placed: Placement, resample: Image.Resampling) -> Image.Image:
     whole = bands.whole()
-    part = whole if placed.is_whole(whole.size) else whole.crop(placed.region)
-    if placed.keeps(part.size):
-        return part
+    part = whole if placed.region == (0, 0, *whole.size) else whole.crop(placed.region)
     return part.resize(placed.size, resample, placed.box)
 
 

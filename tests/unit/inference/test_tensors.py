@@ -208,8 +208,9 @@ def test_pixels_between_the_levels_are_rounded() -> None:
             id="-1..1",
         ),
         pytest.param(Scaling(1.0), ("int8", 1.0, -128), LEVELS.astype(int) - 128, id="0..255"),
+        pytest.param(Scaling(1.0), ("uint8", 0.0078125, 128), LEVELS, id="0..255, with no room for them"),
         pytest.param(
-            Scaling(1.0), ("uint8", 0.5, 0), (LEVELS.astype(int) * 2).clip(0, 255), id="out of range"
+            Scaling(0.5), ("uint8", 1.0, 0), (LEVELS.astype(int) * 2).clip(0, 255), id="out of range"
         ),
         pytest.param(
             None, ("int16", 1 / 32768, 0), np.rint(LEVELS / 255 * 32768).clip(0, 32767), id="16 bits"
