@@ -64,11 +64,6 @@ class Decoders:
         while len(self._processes) < count:
             self._processes.append(_Process(self._command, _lock_file()))
 
-    @property
-    def numbers(self) -> list[int]:
-        """The process numbers of those that run."""
-        return [process.number for process in self._processes if process.number is not None]
-
     def __enter__(self) -> Self:
         return self
 
@@ -133,11 +128,6 @@ class _Process:
         self._requests: IO[bytes]
         self._results: IO[bytes]
         self._start()
-
-    @property
-    def number(self) -> int | None:
-        """The number of the process that there is at the moment, if there is one."""
-        return None if self._process is None else self._process.pid
 
     def ask(self, question: Question) -> None:
         """Have files decoded; the results come in the order of the questions."""

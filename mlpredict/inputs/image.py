@@ -88,17 +88,10 @@ class Decoded(NamedTuple):
     dtype: str
 
 
-def decode(
-    position: int, source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS
-) -> Sample | Rejected:
-    """Read a source and bring its image to the size and channels of `spec`."""
-    return as_sample(position, source, decode_source(source, spec, limits))
-
-
 def decode_source(
     source: Source, spec: ImageSpec, limits: Limits = USUAL_LIMITS, one_at_a_time: OneAtATime = nullcontext
 ) -> Decoded | str:
-    """The same without numpy; the reason where there is no image."""
+    """A source's image as `spec` wants it, without numpy; the reason where there is none."""
     try:
         content = read(source, limits.max_bytes)
         return _Job(content, spec, limits, one_at_a_time).decoded()
@@ -109,7 +102,7 @@ def decode_source(
 def decode_if_harmless(
     position: int, source: Source, spec: ImageSpec, limits: Limits
 ) -> Sample | Rejected | None:
-    """The same as `decode` for an image that takes little time and memory; None for any other."""
+    """A source, decoded if it is an image that takes little time and memory; None for any other."""
     try:
         content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
         decoded = _Job(content, spec, limits, nullcontext, only_harmless=True).decoded()

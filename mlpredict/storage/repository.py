@@ -35,7 +35,6 @@ from mlpredict.errors import DatabaseError, NotFound, SchemaOutdated
 from mlpredict.storage import migrations, writing
 from mlpredict.storage.connection import (
     Connection,
-    describe,
     open_connection,
     place_of,
     raise_if_full,
@@ -111,11 +110,6 @@ class Repository:
     def place(self) -> Path | None:
         """The directory of the local server; None where the database is another's."""
         return place_of(self._connection)
-
-    @property
-    def where(self) -> str:
-        """The database as a DSN without its password."""
-        return describe(self._connection)
 
     def ping(self) -> None:
         """Have the database answer."""

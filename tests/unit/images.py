@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mlpredict.domain import ImageSpec, PredictionRecord, Preprocessing, Rejected, Sample, Source
-from mlpredict.inputs.image import decode
+from mlpredict.inputs.image import as_sample, decode_source
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 
 CREATED = datetime(2026, 11, 23, 9, 30, 0, 123000, tzinfo=UTC)
 
@@ -47,6 +48,13 @@ def spec(
 ) -> ImageSpec:
     """What a model takes; any size where none is given."""
     return ImageSpec(height, width, channels, preprocessing or Preprocessing())
+
+
+def decode(
+    position: int, source: Source, wanted: ImageSpec, limits: Limits = USUAL_LIMITS
+) -> Sample | Rejected:
+    """A source, decoded in this process, whatever it is."""
+    return as_sample(position, source, decode_source(source, wanted, limits))
 
 
 def decoded(content: bytes, wanted: ImageSpec | None = None, name: str = "image.png") -> Sample:

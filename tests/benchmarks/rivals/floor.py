@@ -31,7 +31,7 @@ from mlpredict import settings
 from mlpredict.domain import EngineName, Sample, Source
 from mlpredict.inference.model import Model, load_model
 from mlpredict.inference.signature import random_pixels
-from mlpredict.inputs.image import decode
+from mlpredict.inputs.image import as_sample, decode_source
 from tests.benchmarks.rivals.server_time import server_cpu
 
 COMMIT_ROWS = 256
@@ -76,7 +76,8 @@ def decoding(job: Job, share: Sequence[Path], place: int) -> Work:
 
     def work() -> None:
         for number, path in enumerate(share):
-            assert isinstance(decode(number, Source(str(path)), spec), Sample)
+            source = Source(str(path))
+            assert isinstance(as_sample(number, source, decode_source(source, spec)), Sample)
 
     return work
 

@@ -21,7 +21,7 @@ from PIL import Image
 from mlpredict import settings
 from mlpredict.domain import Decode, EngineName, ImageSpec, Pixels, Sample, Source
 from mlpredict.inference.model import load_model
-from mlpredict.inputs.image import decode
+from mlpredict.inputs.image import as_sample, decode_source
 
 PHOTOS = 20
 SEED = 2020
@@ -30,7 +30,8 @@ SEED = 2020
 def reduced(path: Path, spec: ImageSpec) -> Pixels:
     """The pixels that mlpredict gives a model that takes a reduced scale."""
     wanted = replace(spec, preprocessing=replace(spec.preprocessing, decode=Decode.REDUCED))
-    sample = decode(0, Source(str(path)), wanted)
+    source = Source(str(path))
+    sample = as_sample(0, source, decode_source(source, wanted))
     assert isinstance(sample, Sample)
     return sample.pixels
 

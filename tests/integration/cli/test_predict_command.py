@@ -21,7 +21,7 @@ from PIL import Image
 from mlpredict import settings
 from mlpredict.domain import EngineName, Sample, Source
 from mlpredict.inference.model import load_model
-from mlpredict.inputs.image import decode
+from mlpredict.inputs.image import as_sample, decode_source
 from tests.conftest import COMMAND, Command
 from tests.tcp_server import TcpServer
 
@@ -73,7 +73,8 @@ def test_what_is_stored_is_what_tensorflow_says(
     assert mlpredict("predict", *digits, "--dsn", dsn).returncode == 0
     stored = [row[0] for row in connection.execute("SELECT predictions FROM predictions ORDER BY id")]
     tensorflow = load_model(settings.bundled("saved_model"), engine=EngineName.TENSORFLOW, cache=tmp_path)
-    samples = [decode(n, Source(str(path)), tensorflow.spec) for n, path in enumerate(digits)]
+    sources = [Source(str(path)) for path in digits]
+    samples = [as_sample(0, source, decode_source(source, tensorflow.spec)) for source in sources]
     pixels = [sample.pixels for sample in samples if isinstance(sample, Sample)]
     expected = tensorflow.outputs(np.stack(pixels))
     np.testing.assert_allclose(stored, expected, rtol=0, atol=TOLERANCE)

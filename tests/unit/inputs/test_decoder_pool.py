@@ -17,10 +17,9 @@ from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decoder_pool import COMMAND, Chunk, Decoders
 from mlpredict.inputs.decoding import decode_all, start_decoders
-from mlpredict.inputs.image import decode
 from mlpredict.inputs.sources import discover
 from tests.processes import started
-from tests.unit.images import file_of, picture, png, spec
+from tests.unit.images import decode, file_of, picture, png, spec
 
 pytestmark = pytest.mark.usefixtures("working_directory")
 

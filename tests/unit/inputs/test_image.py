@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from mlpredict.domain import Fit, ImageSpec, Preprocessing, Resize, Sample, Source
-from mlpredict.inputs.image import decode
-from tests.unit.images import array, decoded, file_of, picture, png, spec
+from tests.unit.images import array, decode, decoded, file_of, picture, png, spec
 
 Transpose = Image.Transpose
 # What undoes each EXIF orientation, so that every file below shows the same picture.

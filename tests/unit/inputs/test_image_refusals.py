@@ -15,9 +15,8 @@ import pytest
 from PIL import Image
 
 from mlpredict.domain import Rejected, Source
-from mlpredict.inputs.image import decode
 from mlpredict.inputs.limits import USUAL_LIMITS
-from tests.unit.images import file_of, png, refused, spec
+from tests.unit.images import decode, file_of, png, refused, spec
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8))
 NOISE_PNG = file_of(NOISE)

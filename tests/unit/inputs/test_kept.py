@@ -15,9 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
-from mlpredict.inputs.image import decode
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, data_uri, load_stored, new_input
-from tests.unit.images import decoded, file_of, picture, png, spec
+from tests.unit.images import decode, decoded, file_of, picture, png, spec
 
 
 def stored(new: NewInput) -> StoredImage:

@@ -14,10 +14,10 @@ from mlpredict.domain import Decode, Preprocessing, Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decoder_pool import Decoders
 from mlpredict.inputs.decoding import decode_all
-from mlpredict.inputs.image import decode, decode_if_harmless
+from mlpredict.inputs.image import decode_if_harmless
 from mlpredict.inputs.limits import Limits
 from tests import hostile
-from tests.unit.images import decoded, file_of, picture, png, refused, spec
+from tests.unit.images import decode, decoded, file_of, picture, png, refused, spec
 
 pytestmark = pytest.mark.usefixtures("working_directory")
 MODEL = spec(1, 28, 28)
@@ -273,9 +273,14 @@ def test_large_images_are_decoded_one_at_a_time() -> None:
         chunks = iter([[(n, Source("large.png"))] for n in range(4)])
         for items in decoders.decode(chunks, MODEL):
             assert isinstance(items[0], Sample)
-            peaks.append(sum(map(resident, decoders.numbers)))
+            peaks.append(sum(map(resident, numbers_of(decoders))))
     assert len(peaks) == 4
     assert max(peaks) < 2 * 72_250_000
+
+
+def numbers_of(decoders: Decoders) -> list[int]:
+    """The numbers of the processes that run."""
+    return [one._process.pid for one in decoders._processes if one._process is not None]
 
 
 def resident(process: int) -> int:

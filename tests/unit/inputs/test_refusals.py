@@ -13,12 +13,12 @@ from PIL import Image, UnidentifiedImageError
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.decoder_pool import Decoders
-from mlpredict.inputs.image import decode, open_image
+from mlpredict.inputs.image import open_image
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.refusals import reason
 from mlpredict.support.units import in_bytes, in_pixels, parse_size
 from tests import hostile
-from tests.unit.images import refused, spec
+from tests.unit.images import decode, refused, spec
 
 SMALL_FILES = hostile.small_files()
 PNG = SMALL_FILES["PNG"]
