@@ -1,4 +1,4 @@
-"""The process that converts one model; `compile` starts it and says why it is one.
+"""The process that converts one model; `compilation` starts it and says why it is one.
 
 It writes JSON lines to its standard output: the model's signature and evidence, or an error; then, when
 it has read the example tensor (.npy) from its standard input, the outcome.

@@ -26,7 +26,7 @@ BLOCK_ROWS = 300
 # Conditions with an index that has the rows in the order of their ids.
 IN_ORDER = frozenset({"before", "label", "model", "run"})
 
-# The columns of `statements.PREDICTIONS`: whatever PostgreSQL has not made JSON is alone in its piece, behind
+# The columns of `PREDICTIONS`: whatever PostgreSQL has not made JSON is alone in its piece, behind
 # what is known. After the object there may be the bytes of the file's name in hexadecimal, and a backslash
 # where it is not what Python would write.
 Pieces = tuple[str, str, str, str, str]
@@ -50,7 +50,7 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
-# The columns are `prediction_pieces.Pieces`. The last ends in a backslash where PostgreSQL does not write a
+# The columns are `Pieces`. The last ends in a backslash where PostgreSQL does not write a
 # number or a time as Python does, who has at least one digit after the point, exponents of no leading zero,
 # and either no fraction of a second or six digits of it.
 PREDICTIONS = SQL("""

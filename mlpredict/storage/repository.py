@@ -195,7 +195,7 @@ class Repository:
     def predictions_as_json(
         self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
     ) -> Generator[list[bytes | PredictionRecord], None, None]:
-        """The same predictions in blocks, with what `prediction_pieces.as_json` makes of them."""
+        """The same predictions in blocks, with what `listing.as_json` makes of them."""
         values = values_of(self._connection, wanted, before)
         yield from map(as_json, in_blocks(prediction_rows(self._connection, values, limit)))
 
@@ -329,7 +329,7 @@ def _migrate(connection: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DetailRow:
-    """The columns of `statements.DETAIL`, by their names."""
+    """The columns of `DETAIL`, by their names."""
 
     image: str | None
     sha256: bytes | None

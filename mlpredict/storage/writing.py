@@ -126,7 +126,7 @@ def new_record(
 
 
 def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
-    """The columns of `statements.COPY_PREDICTIONS`."""
+    """The columns of `COPY_PREDICTIONS`."""
     return (
         record.prediction_id,
         run.run_id,

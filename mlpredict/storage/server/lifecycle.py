@@ -1,7 +1,7 @@
 """The private PostgreSQL: initialised, started and found again without anybody having to ask.
 
 Attaching costs one connect. Only when nothing answers is a lock taken, and the server initialised
-or started under it. Where everything lies is told in `local_place`.
+or started under it. Where everything lies is told in `local_server`.
 """
 
 from __future__ import annotations
