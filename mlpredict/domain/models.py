@@ -1,0 +1,54 @@
+"""What a model is, what its output means and what may run it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Task(StrEnum):
+    """What a model's output means."""
+
+    CLASSIFICATION = "classification"
+    BINARY = "binary"
+    REGRESSION = "regression"
+    RAW = "raw"
+
+
+class Activation(StrEnum):
+    """The activation of a model's last layer."""
+
+    SOFTMAX = "softmax"
+    SIGMOID = "sigmoid"
+    NONE = "none"
+
+
+class EngineName(StrEnum):
+    """What may run a model."""
+
+    AUTO = "auto"
+    LITERT = "litert"
+    TENSORFLOW = "tensorflow"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What the database knows of a model; `fingerprint` is a SHA-256 in hexadecimal."""
+
+    name: str
+    fingerprint: str
+    format: str
+    path: str
+    task: Task
+    labels: tuple[str, ...] | None
+    description: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return model_label(self.name, self.fingerprint)
+
+
+def model_label(name: str, fingerprint: str) -> str:
+    """How a model is shown: its name and the first eight digits of its fingerprint."""
+    return f"{name}@{fingerprint[:8]}"

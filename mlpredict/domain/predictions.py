@@ -1,0 +1,116 @@
+"""Predictions as they are stored, filtered and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+
+from mlpredict.domain.models import Activation, Task
+from mlpredict.domain.samples import Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionRecord:
+    """A prediction as it is printed: the public field names, in their order.
+
+    Ids are None when nothing was stored; model, filename and time are None where a row of the
+    2020 program does not tell. `prediction` is JSON text.
+    """
+
+    prediction_id: int | None
+    input_id: int | None
+    run_id: int | None
+    filename: str | None
+    contenttype: str | None
+    prediction: str
+    likely_class: int | None
+    label: str | None
+    score: float | None
+    model: str | None
+    created_at: datetime | None
+
+    @classmethod
+    def of(
+        cls,
+        prediction: Prediction,
+        *,
+        filename: str,
+        contenttype: str,
+        model: str,
+        prediction_id: int | None = None,
+        input_id: int | None = None,
+        run_id: int | None = None,
+        created_at: datetime | None = None,
+    ) -> PredictionRecord:
+        """The record of a prediction that has just been made."""
+        return cls(
+            prediction_id=prediction_id,
+            input_id=input_id,
+            run_id=run_id,
+            filename=filename,
+            contenttype=contenttype,
+            prediction=prediction.values,
+            likely_class=prediction.likely_class,
+            label=prediction.label,
+            score=prediction.score,
+            model=model,
+            created_at=created_at,
+        )
+
+
+FIELDS = tuple(one.name for one in fields(PredictionRecord))
+"""The public names of what is printed of a prediction, in their order."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An input as it stands in the database: a `data:` or `file:` URI and what is known of it."""
+
+    input_id: int | None
+    uri: str | None
+    sha256: bytes | None
+    contenttype: str | None
+    width: int | None
+    height: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionDetail:
+    """Everything `show` tells of a prediction."""
+
+    record: PredictionRecord
+    image: StoredImage
+    task: Task | None
+    activation: Activation | None
+    labels: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionFilter:
+    """Which predictions `list` shows; None, or no labels, is no restriction.
+
+    `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the
+    whole name where it has a slash, else of its last part. Both scores and `since` are included,
+    `until` is not.
+    """
+
+    labels: tuple[str, ...] = ()
+    model: str | None = None
+    run_id: int | None = None
+    min_score: float | None = None
+    max_score: float | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    filename: str | None = None
+
+
+class Format(StrEnum):
+    """How records are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    JSONL = "jsonl"
+    CSV = "csv"
+    TSV = "tsv"

@@ -1,0 +1,108 @@
+"""An image on its way through a run: named, decoded or rejected, predicted, ready to be stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8 | np.float32]
+
+
+class Keep(StrEnum):
+    """What of an image is stored."""
+
+    ORIGINAL = "original"
+    MODEL_INPUT = "model-input"
+    REFERENCE = "reference"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already."""
+
+    filename: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A decoded image, ready for the model.
+
+    `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
+    the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view of
+    shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
+    filter that does not round.
+    """
+
+    position: int
+    source: Source
+    content: bytes
+    contenttype: str
+    sha256: bytes
+    width: int
+    height: int
+    pixels: Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A source that gave no prediction, and why, in words a person understands."""
+
+    position: int
+    source: Source
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model said of one sample.
+
+    `values` is the model's output as JSON text whose numbers round-trip float32 exactly. `score` is
+    the probability of the likely class; both are None where the task has no classes.
+    """
+
+    values: str
+    likely_class: int | None = None
+    label: str | None = None
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewInput:
+    """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
+
+    `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
+    `contenttype` the type of what the URI holds.
+    """
+
+    uri: str
+    kept: str
+    sha256: bytes
+    contenttype: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPrediction:
+    """A prediction on its way into the database; `contenttype` is that of the source."""
+
+    position: int
+    filename: str
+    contenttype: str
+    input: NewInput
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One invocation of predict, as the database knows it."""
+
+    run_id: int
+    model_id: int
+    model: str
