@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.inference.input_map import ADDING, Arrival, Graph, InputMap, Node
+from mlpredict.inference.evidence import InputMap, Statistics
+from mlpredict.inference.input_map import ADDING, Arrival, Graph, Node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,18 +26,6 @@ CHANNELS = 0.9
 # Filters that hardly vary have died, and tell nothing.
 LIVING = 1e-3
 MAX_DEPTH = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """The inputs that a model was trained on: their mean by channel, and roughly their deviation.
-
-    `fit` is the share of the remembered means that the inputs' mean explains, at most 1.
-    """
-
-    mean: tuple[float, ...]
-    deviation: float
-    fit: float
 
 
 def statistics(graph: Graph, arrival: Arrival) -> Statistics | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlpredict.errors import UsageError
-from mlpredict.inference.flatbuffer import Damaged
-from mlpredict.inference.labels import NoLabels, labels_option
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
-from mlpredict.inference.neighbours import Candidate, label_files
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
-from mlpredict.inference.tflite_metadata import TfliteMetadata, read_metadata
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.inference.label_files import Candidate
+    from mlpredict.inference.tflite_metadata import TfliteMetadata
 
 logger = get_logger(__name__)
 
@@ -24,7 +25,7 @@ class Described:
 
     files: ModelFiles
     sidecar: Sidecar = field(default_factory=Sidecar)
-    metadata: TfliteMetadata = field(default_factory=TfliteMetadata)
+    metadata: TfliteMetadata | None = None
     labels: tuple[str, ...] | None = None
     """The labels of the command line."""
     labels_from: str = "--labels"
@@ -35,6 +36,8 @@ class Described:
     @cached_property
     def label_files(self) -> list[Candidate]:
         """The files with labels around the model, looked for when they are asked for."""
+        from mlpredict.inference.label_files import label_files
+
         return label_files(self.files)
 
 
@@ -55,17 +58,22 @@ def describe(files: ModelFiles, labels: str | None = None) -> Described:
     return Described(files, sidecar, _metadata(content, files.path), given, source, content)
 
 
-def _metadata(content: bytes, path: Path) -> TfliteMetadata:
+def _metadata(content: bytes, path: Path) -> TfliteMetadata | None:
+    from mlpredict.inference.flatbuffer import Damaged
+    from mlpredict.inference.tflite_metadata import read_metadata
+
     try:
-        return read_metadata(content) or TfliteMetadata()
+        return read_metadata(content)
     except Damaged as error:
         logger.warning(f"warning: {path}: its metadata are not used: {error}")
-        return TfliteMetadata()
+        return None
 
 
 def _given(labels: str | None) -> tuple[tuple[str, ...] | None, str]:
     if labels is None:
         return None, ""
+    from mlpredict.inference.labels import NoLabels, labels_option
+
     try:
         found, path = labels_option(labels)
     except NoLabels as error:

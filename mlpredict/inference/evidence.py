@@ -1,19 +1,49 @@
-"""What a model's own file tells of the pixels it takes."""
+"""What a model's own file tells of the pixels it takes, as it is kept with the compiled model."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mlpredict.inference.batch_statistics import Statistics, statistics
-from mlpredict.inference.input_map import Graph, InputMap, arrivals
+SLIGHT = 0.01
 
-COUNTED = ("Conv2D", "DepthwiseConv2dNative", "MatMul", "BiasAdd")
-"""The operations that tell one family of networks from another by their number."""
 
-HANDING_ON = frozenset({"Identity", "IdentityN", "Cast", "Reshape", "Quantize", "Dequantize"})
-MAX_HANDS = 20
+@dataclass(frozen=True, slots=True)
+class InputMap:
+    """`scale * value + offset`, by channel or for all: what becomes of an input's values on their way.
+
+    Example: `InputMap((1 / 255,), (0.0,), ("rescaling",))`, where a layer of that name divides by 255.
+    """
+
+    scale: tuple[float, ...] = (1.0,)
+    offset: tuple[float, ...] = (0.0,)
+    layers: tuple[str, ...] = ()
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether values stay about what they are: a normalisation that was never trained adds an epsilon."""
+        return all(abs(scale - 1) < SLIGHT for scale in self.scale) and all(
+            abs(offset) < SLIGHT for offset in self.offset
+        )
+
+    def range(self, low: float, high: float) -> tuple[float, float]:
+        """Where values of `low` to `high` end up: the least and the greatest, over all channels."""
+        pairs = list(zip(self.scale, self.offset, strict=True))
+        ends = [scale * end + offset for scale, offset in pairs for end in (low, high)]
+        return min(ends), max(ends)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """The inputs that a model was trained on: their mean by channel, and roughly their deviation.
+
+    `fit` is the share of the remembered means that the inputs' mean explains, at most 1.
+    """
+
+    mean: tuple[float, ...]
+    deviation: float
+    fit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +83,3 @@ class Evidence:
     def to_json(self) -> dict[str, Any]:
         """The evidence as JSON takes it."""
         return {**asdict(self), "operations": dict(self.operations)}
-
-
-def evidence_of(graph: Graph, operations: Mapping[str, int], outputs: Iterable[str] = ()) -> Evidence:
-    """What TensorFlow's graph of a model tells; `outputs` are the nodes that its outputs come from."""
-    found = arrivals(graph)
-    remembered = next((s for one in found if (s := statistics(graph, one)) is not None), None)
-    return Evidence(
-        maps=tuple(dict.fromkeys(one.map for one in found)),
-        statistics=remembered,
-        operations=counted(operations),
-        endings=tuple(ending(graph, name) for name in outputs),
-    )
-
-
-def counted(operations: Mapping[str, int]) -> dict[str, int]:
-    """Those of a graph's operations that are counted."""
-    return {name: operations[name] for name in COUNTED if operations.get(name)}
-
-
-def ending(graph: Graph, name: str) -> str:
-    """The operation that makes an output, behind what only hands it on; empty where that is unknown."""
-    for _ in range(MAX_HANDS):
-        node = graph.node(name)
-        if node is None:
-            break
-        if node.op not in HANDING_ON or not node.inputs:
-            return node.op
-        name = node.inputs[0]
-    return ""

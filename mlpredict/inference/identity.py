@@ -51,7 +51,7 @@ def model_name(described: Described) -> str:
     """What a model is called: as its author says, else as its file."""
     # Of a file whose name is not UTF-8 what text there is: a database takes no more.
     stem = os.fsencode(described.files.path.stem).decode("utf-8", "replace")
-    return described.sidecar.name or described.metadata.name or stem
+    return described.sidecar.name or (described.metadata and described.metadata.name) or stem
 
 
 def fingerprint(

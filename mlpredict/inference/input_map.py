@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from mlpredict.inference.evidence import InputMap
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -32,7 +34,6 @@ SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "NoOp"})
 ADDING = frozenset({"Add", "AddV2", "BiasAdd"})
 DIVIDING = frozenset({"RealDiv", "Div", "DivNoNan"})
 MAX_CHANNELS = 4
-SLIGHT = 0.01
 TINY = 1e-30
 # More steps than any model takes before its first layer.
 MAX_STEPS = 1000
@@ -73,44 +74,6 @@ class Graph(Protocol):
     def constant(self, name: str) -> NDArray[Any] | None:
         """What a node gives, where that does not depend on the input and is not large."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class InputMap:
-    """`scale * value + offset`, by channel or for all: what becomes of an input's values on their way.
-
-    Example: `InputMap((1 / 255,), (0.0,), ("rescaling",))`, where a layer of that name divides by 255.
-    """
-
-    scale: tuple[float, ...] = (1.0,)
-    offset: tuple[float, ...] = (0.0,)
-    layers: tuple[str, ...] = ()
-
-    @property
-    def is_identity(self) -> bool:
-        """Whether values stay about what they are: a normalisation that was never trained adds an epsilon."""
-        return all(abs(scale - 1) < SLIGHT for scale in self.scale) and all(
-            abs(offset) < SLIGHT for offset in self.offset
-        )
-
-    def range(self, low: float, high: float) -> tuple[float, float]:
-        """Where values of `low` to `high` end up: the least and the greatest, over all channels."""
-        ends = np.array([np.multiply(self.scale, end) + self.offset for end in (low, high)])
-        return float(ends.min()), float(ends.max())
-
-    def then(self, factor: NDArray[Any], summand: NDArray[Any], layer: str) -> InputMap | None:
-        """This, then `factor * value + summand`; None where channels do not match or numbers overflow."""
-        try:
-            with np.errstate(all="ignore"):
-                scale, offset = np.broadcast_arrays(
-                    np.multiply(self.scale, factor), np.multiply(self.offset, factor) + summand
-                )
-        except ValueError:
-            return None
-        if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
-            return None
-        layers = self.layers if layer in self.layers else (*self.layers, layer)
-        return InputMap(tuple(scale.tolist()), tuple(offset.tolist()), layers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +135,7 @@ def _scaled(
     if node.op == "FusedBatchNormV3":
         return _normalised(node, known, graph)
     if node.op == "Neg":
-        return known[data].then(np.array(-1.0), np.array(0.0), node.layer)
+        return _then(known[data], np.array(-1.0), np.array(0.0), node.layer)
     if len(others) != 1 or (data in known) == (others[0] in known):
         return None
     number = _channels(graph.constant(others[0] if data in known else data))
@@ -181,15 +144,15 @@ def _scaled(
     value, one, zero = known[data if data in known else others[0]], np.array(1.0), np.array(0.0)
     match node.op:
         case "Mul":
-            return value.then(number, zero, node.layer)
+            return _then(value, number, zero, node.layer)
         case op if op in ADDING:
-            return value.then(one, number, node.layer)
+            return _then(value, one, number, node.layer)
         case "Sub" if data in known:
-            return value.then(one, -number, node.layer)
+            return _then(value, one, -number, node.layer)
         case "Sub":
-            return value.then(-one, number, node.layer)
+            return _then(value, -one, number, node.layer)
         case op if op in DIVIDING and data in known and np.abs(number).min() > TINY:
-            return value.then(1 / number, zero, node.layer)
+            return _then(value, 1 / number, zero, node.layer)
     return None
 
 
@@ -203,7 +166,23 @@ def _normalised(node: Node, known: dict[str, InputMap], graph: Graph) -> InputMa
         return None
     with np.errstate(all="ignore"):
         factor = gamma / np.sqrt(variance + 1e-3)
-    return known[node.inputs[0]].then(factor, beta - mean * factor, node.layer)
+    return _then(known[node.inputs[0]], factor, beta - mean * factor, node.layer)
+
+
+def _then(done: InputMap, factor: NDArray[Any], summand: NDArray[Any], layer: str) -> InputMap | None:
+    """What was done, then `factor * value + summand`; None where channels do not match, or overflow."""
+    try:
+        with np.errstate(all="ignore"):
+            scale, offset = np.broadcast_arrays(
+                np.multiply(done.scale, factor), np.multiply(done.offset, factor) + summand
+            )
+    except ValueError:
+        return None
+    if not (np.isfinite(scale).all() and np.isfinite(offset).all()):
+        return None
+    scales, offsets = (tuple(np.atleast_1d(one).tolist()) for one in (scale, offset))
+    layers = done.layers if layer in done.layers else (*done.layers, layer)
+    return InputMap(scales, offsets, layers)
 
 
 def _channels(constant: NDArray[Any] | None) -> NDArray[np.float64] | None:

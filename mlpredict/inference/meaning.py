@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mlpredict.domain import Activation, Task
 from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.described import Described
-from mlpredict.inference.labels import LabelFile
-from mlpredict.inference.neighbours import chosen_labels
 from mlpredict.inference.outputs import OutputFacts, OutputReader
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.inference.labels import LabelFile
 
 logger = get_logger(__name__)
 
@@ -57,12 +59,14 @@ def _labels(
     classes = facts.classes
     if classes is None or described.sidecar.task not in (None, *CLASSES):
         return None, Choice("labels", "none", Reason.DEFAULT)
-    for labels in described.metadata.labels:
+    for labels in described.metadata.labels if described.metadata else ():
         if len(labels) == classes:
             return labels, _named(labels, Reason.METADATA)
     if _is_number(facts) and not (ending == "Sigmoid" or (not ending and facts.within_unit)):
         # Two labels beside a regression are those of another model.
         return None, Choice("labels", "none", Reason.DEFAULT)
+    from mlpredict.inference.label_files import chosen_labels
+
     found = chosen_labels(described.label_files, classes)
     if len(found) == 1:
         return found[0].labels, _named(found[0].labels, Reason.NEIGHBOUR, found[0].path.name)

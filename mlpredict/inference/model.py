@@ -27,7 +27,6 @@ from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.outputs import NUMBERS, OutputFacts, OutputReader
 from mlpredict.inference.preparation import prepared
 from mlpredict.inference.signature import Signature, image_spec, output_index, random_pixels, to_tensor
-from mlpredict.inference.tflite_graph import TfliteGraph, tflite_evidence
 from mlpredict.support.ahead import interruptible
 from mlpredict.support.logs import get_logger
 
@@ -198,6 +197,8 @@ def _engine(
 
 
 def _evidence(content: bytes, where: str) -> Evidence:
+    from mlpredict.inference.tflite_graph import TfliteGraph, tflite_evidence
+
     try:
         return tflite_evidence(TfliteGraph(content))
     except Damaged as error:

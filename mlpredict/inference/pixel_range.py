@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from mlpredict.inference.batch_statistics import Statistics
-from mlpredict.inference.evidence import Evidence
-from mlpredict.inference.input_map import InputMap
+from mlpredict.inference.evidence import Evidence, InputMap, Statistics
 
 RANGES = {"0..255": (0.0, 255.0), "0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0)}
 """What `scale` may say, and what it means."""

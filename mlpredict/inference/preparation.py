@@ -12,10 +12,8 @@ from mlpredict.domain import Preprocessing
 from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.described import Described
 from mlpredict.inference.evidence import Evidence
-from mlpredict.inference.pixel_range import doubt, found_range
 from mlpredict.inference.preprocessing_entries import NAMED_SCALES, PRESETS, scale_name
 from mlpredict.inference.signature import Signature, TensorSpec
-from mlpredict.inference.teachable_machine import recognised
 
 ALWAYS_TOLD = ("resize", "fit")
 
@@ -51,6 +49,8 @@ def prepared(
 
 def _usual(described: Described, signature: Signature, evidence: Evidence) -> tuple[Mapping[str, Any], str]:
     """What is known of a family of models that this one belongs to, as fields of `Preprocessing`."""
+    from mlpredict.inference.teachable_machine import recognised
+
     family = recognised(described.files, signature, evidence, lambda: described.label_files)
     if family is None:
         return {}, ""
@@ -70,8 +70,10 @@ def _scaled(
     """The scaling that nobody has stated in a `mlpredict.toml`."""
     if np.dtype(tensor.dtype).kind in "iu":
         return preprocessing, Choice("scale", _whole(tensor), Reason.CONVENTION, f"usual for {tensor.dtype}")
-    if (stated := described.metadata.scaling) is not None:
+    if described.metadata is not None and (stated := described.metadata.scaling) is not None:
         return replace(preprocessing, scaling=stated), Choice("scale", scale_name(stated), Reason.METADATA)
+    from mlpredict.inference.pixel_range import doubt, found_range
+
     found = found_range(evidence, classes)
     if found is None:
         return preprocessing, Choice("scale", "0..1", Reason.DEFAULT, doubt(evidence) or "")

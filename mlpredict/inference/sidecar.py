@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mlpredict.domain import Activation, Preprocessing, Task
 from mlpredict.errors import ModelError
-from mlpredict.inference.labels import NoLabels, read_label_file
 from mlpredict.inference.model_files import SIDECAR, ModelFiles
 from mlpredict.inference.neighbours import sidecars
 from mlpredict.inference.preprocessing_entries import KEYS, preprocessing_of, stated_fields
@@ -95,6 +94,8 @@ def _labels(value: object, folder: Path) -> tuple[str, ...] | None:
 
 
 def _labels_file(path: Path) -> tuple[str, ...]:
+    from mlpredict.inference.labels import NoLabels, read_label_file
+
     try:
         return read_label_file(path).labels
     except NoLabels as error:

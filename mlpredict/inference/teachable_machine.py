@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
-from mlpredict.inference.neighbours import Candidate
 from mlpredict.inference.signature import Signature
+
+if TYPE_CHECKING:
+    from mlpredict.inference.label_files import Candidate
 
 SIDE = 224
 NAMES = frozenset({"keras_model.h5", "model_unquant.tflite", "model.tflite", "model.savedmodel"})

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.inference.evidence import Evidence, evidence_of
+from mlpredict.inference.evidence import Evidence
+from mlpredict.inference.graph_evidence import evidence_of
 from mlpredict.inference.input_map import Node, layer_of
 
 if TYPE_CHECKING:

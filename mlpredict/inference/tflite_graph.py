@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mlpredict.inference.evidence import COUNTED, Evidence, counted, ending
+from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.flatbuffer import Damaged, Table
+from mlpredict.inference.graph_evidence import COUNTED, counted, ending
 from mlpredict.inference.input_map import Arrival, Node, arrivals, layer_of
 
 if TYPE_CHECKING:

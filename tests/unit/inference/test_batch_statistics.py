@@ -7,7 +7,8 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from mlpredict.inference.batch_statistics import Statistics, statistics
+from mlpredict.inference.batch_statistics import statistics
+from mlpredict.inference.evidence import Statistics
 from mlpredict.inference.input_map import arrivals
 from tests.unit.inference.graphs import SmallGraph
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlpredict.inference.input_map import InputMap, arrivals
+from mlpredict.inference.evidence import InputMap
+from mlpredict.inference.input_map import arrivals
 from tests.unit.inference.graphs import SmallGraph
 
 

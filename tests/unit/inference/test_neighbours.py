@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mlpredict.inference.label_files import chosen_labels, label_files
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
-from mlpredict.inference.neighbours import chosen_labels, label_files, sidecars
+from mlpredict.inference.neighbours import sidecars
 from mlpredict.inference.sidecar import read_sidecar
 from tests.notices import heard
 

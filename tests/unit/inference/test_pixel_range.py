@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlpredict.inference.batch_statistics import Statistics
-from mlpredict.inference.evidence import Evidence
-from mlpredict.inference.input_map import InputMap
+from mlpredict.inference.evidence import Evidence, InputMap, Statistics
 from mlpredict.inference.pixel_range import (
     by_calibration,
     by_gain,

@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 from mlpredict.domain import Fit, ImageSpec, Preprocessing, Resize, Scaling
-from mlpredict.inference.batch_statistics import Statistics
 from mlpredict.inference.choices import Choice, Reason, assumptions
 from mlpredict.inference.described import Described
-from mlpredict.inference.evidence import Evidence
-from mlpredict.inference.input_map import InputMap
+from mlpredict.inference.evidence import Evidence, InputMap, Statistics
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
 from mlpredict.inference.preparation import prepared
 from mlpredict.inference.sidecar import Sidecar, read_sidecar

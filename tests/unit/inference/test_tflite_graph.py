@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpredict.inference.evidence import Evidence
+from mlpredict.inference.evidence import Evidence, InputMap
 from mlpredict.inference.flatbuffer import Damaged
-from mlpredict.inference.input_map import InputMap
 from mlpredict.inference.tflite_graph import TfliteGraph, tflite_evidence
 from tests.unit.inference.tflite_files import ADD, CONV_2D, INT8, MUL, QUANTIZE, SOFTMAX, UINT8, File, Tensor
 
