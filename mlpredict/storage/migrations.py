@@ -10,7 +10,14 @@ from pathlib import Path
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.tables import PUBLISHED
+
+PUBLISHED = ("inputs", "predictions")
+"""Those there are in every version, the 2020 program's included."""
+
+COUNTED = (*PUBLISHED, "runs", "models", "failures")
+"""Those whose rows users care for."""
+
+TABLES = (*COUNTED, "schema_migrations")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 # Any constant will do, as long as every mlpredict takes the same: it keeps two of them from

@@ -6,9 +6,8 @@ import typer
 
 from mlpredict.cli.db.clients import psql, url
 from mlpredict.cli.db.dumps import dump, restore
-from mlpredict.cli.db.lifecycle import destroy, start, stop
+from mlpredict.cli.db.lifecycle import destroy, start, stop, upgrade
 from mlpredict.cli.db.status import status
-from mlpredict.cli.db.upgrade import upgrade
 
 # Help and errors as the main app gives them.
 app = typer.Typer(rich_markup_mode=None)

@@ -1,7 +1,8 @@
-"""`mlpredict db start`, `stop` and `destroy`: the local server's life, for those who want to see to it."""
+"""`mlpredict db start`, `stop`, `upgrade` and `destroy`: the local server's life."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,15 @@ KEPT = 1
 Force = Annotated[
     bool,
     typer.Option("--force", help="Disconnect commands that are using it.", show_default=False),
+]
+OldBindir = Annotated[
+    Path | None,
+    typer.Option(
+        "--old-bindir",
+        metavar="DIR",
+        help="Where the older PostgreSQL's programs are, if they are not found by themselves.",
+        show_default=False,
+    ),
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.", show_default=False)]
 
@@ -45,6 +55,19 @@ def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: V
         stopped = lifecycle.is_running(server) and lifecycle.stop_unused(server)
     said = "is stopped" if stopped else "was not running"
     talk.notice(f"the local PostgreSQL in {server.root} {said}")
+
+
+def upgrade(
+    old_bindir: OldBindir = None, dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False
+) -> None:
+    """Carry the database of an older PostgreSQL over to the installed one, with pg_upgrade.
+
+    The old one is removed when the new one has all rows. Safe to repeat, also after it was killed.
+    """
+    local_only(dsn, "upgrade")
+    from mlpredict.storage.maintenance.upgrade import upgrade as upgrade_database
+
+    upgrade_database(old_bindir)
 
 
 def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Verbose = False) -> None:

@@ -20,8 +20,7 @@ from mlpredict.storage.connection import Connection, describe, open_connection, 
 from mlpredict.storage.maintenance import clients
 from mlpredict.storage.maintenance.clients import Target, failure, find, plain
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
-from mlpredict.storage.migrations import SchemaReport, migrate
-from mlpredict.storage.tables import PUBLISHED
+from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
 from mlpredict.support.signals import interrupted_by_termination
 
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")

@@ -13,9 +13,9 @@ from psycopg import sql
 
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.migrations import COUNTED, TABLES
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
-from mlpredict.storage.tables import COUNTED, TABLES
 
 TABLES_PRESENT = """
     SELECT tablename FROM pg_tables

@@ -34,13 +34,12 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.maintenance import upgrade
-from mlpredict.storage.migrations import migrate
+from mlpredict.storage.migrations import TABLES, migrate
 from mlpredict.storage.repository import Repository
 from mlpredict.storage.server import lifecycle, local_server, pg_binaries, postmaster, service_account
 from mlpredict.storage.server.disk import Space
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.server.pg_binaries import PgBinaries
-from mlpredict.storage.tables import TABLES
 from tests.conftest import Command
 from tests.processes import started
 
