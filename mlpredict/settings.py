@@ -43,8 +43,10 @@ def model_path() -> Path:
 def linger_seconds() -> float:
     """How long the local PostgreSQL goes on without being used: `MLPREDICT_PG_LINGER`, else 5 minutes.
 
-    0 stops it with the last command that uses it, -1 leaves it running. Raises UsageError for what
-    is no such number.
+    0 stops it with the last command that uses it, -1 leaves it running.
+
+    Raises:
+        UsageError: the variable holds no such number.
     """
     given = os.environ.get("MLPREDICT_PG_LINGER") or str(LINGER_SECONDS)
     try:

@@ -33,7 +33,11 @@ NO_IMAGE = (".bin",)
 
 
 def require_folder(output: str | None) -> None:
-    """Raises OutputError where several images would go into one file."""
+    """Refuse to write several images into one file.
+
+    Raises:
+        OutputError: there are several, and the target is no folder.
+    """
     if output is not None and not Path(output).is_dir():
         raise OutputError(f"{output}: several images need a folder that exists")
 

@@ -115,7 +115,11 @@ def _quiet_libraries() -> Iterator[None]:
 
 
 def _require_extra() -> None:
-    """Raises UsageError where the web server's packages are not installed."""
+    """Look for the web server's packages before anything is started.
+
+    Raises:
+        UsageError: some are not installed.
+    """
     from importlib.util import find_spec
 
     if any(find_spec(name) is None for name in EXTRA):

@@ -77,7 +77,11 @@ class Untrusted(ModelError):
 
 
 def require_trust(found: str | None, where: str, *, trusted: bool) -> None:
-    """Raises Untrusted where a model is dangerous and nobody has said that it is trusted."""
+    """Refuse a dangerous model that nobody has said to be trusted.
+
+    Raises:
+        Untrusted: the model is one.
+    """
     if found is not None and not trusted:
         raise Untrusted(f"{where}: {found}", hint=HINT)
 

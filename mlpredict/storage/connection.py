@@ -87,7 +87,8 @@ def raise_if_full(connection: Connection, error: BaseException | None) -> None:
 def parse(dsn: str) -> dict[str, Any]:
     """The connection parameters of a DSN, a URL's or `key=value` pairs.
 
-    Raises DatabaseError, which does not quote it, when it is neither.
+    Raises:
+        DatabaseError: it is neither; the message does not quote it.
     """
     try:
         return conninfo.conninfo_to_dict(dsn)
@@ -100,7 +101,11 @@ def parse(dsn: str) -> dict[str, Any]:
 
 
 def require_local_platform() -> None:
-    """Raises DatabaseError where the local PostgreSQL cannot even be imported."""
+    """Look whether the local PostgreSQL can be run on this platform.
+
+    Raises:
+        DatabaseError: its modules cannot be imported here.
+    """
     if os.name != "posix":
         raise DatabaseError("no local PostgreSQL on this platform", hint="name one with --dsn")
 
@@ -128,7 +133,8 @@ def _is_transient(error: psycopg.Error) -> bool:
 def connection_parameters(dsn: str) -> dict[str, Any]:
     """What connects to `dsn`, and notices when the network is gone.
 
-    Raises DatabaseError when it is no DSN.
+    Raises:
+        DatabaseError: it is no DSN.
     """
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))

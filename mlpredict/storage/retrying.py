@@ -26,7 +26,8 @@ NOTICE_SECONDS = 1.0
 def open_store(dsn: str | None, *, retry: float) -> PersistentStore:
     """The repository of `dsn`, or of the local PostgreSQL, for as long as a run takes.
 
-    Raises DatabaseError where it cannot be reached now: only what was reached once is tried again.
+    Raises:
+        DatabaseError: it cannot be reached now: only what was reached once is tried again.
     """
     return PersistentStore(lambda: open_repository(dsn), retry)
 

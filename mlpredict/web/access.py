@@ -41,7 +41,12 @@ class Rules:
     hosts: frozenset[str] | None = None
 
     def check(self, scope: Request_) -> None:
-        """Raises Unauthorized or Forbidden where a request is not to be answered."""
+        """Let a request pass, or say why it is not to be answered.
+
+        Raises:
+            Unauthorized: it has no key, or a wrong one.
+            Forbidden: it comes from another origin or host than those allowed.
+        """
         headers = dict(scope["headers"])
         if self.token is not None:
             if not _is_open(scope) and not self._has_token(headers):

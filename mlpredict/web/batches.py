@@ -68,7 +68,9 @@ class Batcher:
     async def outcomes(self, items: Sequence[Item], weight: int) -> list[Outcome]:
         """Have images predicted that weigh so many bytes.
 
-        Raises what the work raises, and Busy once this is closed.
+        Raises:
+            Busy: this is closed.
+            Exception: whatever the work raises.
         """
         job = Job(items, weight, self._loop.create_future())
         with self._changed:

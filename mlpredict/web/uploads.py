@@ -211,7 +211,11 @@ class Room:
     _taken: int = field(default=0, init=False)
 
     def take(self, count: int) -> None:
-        """Have so many bytes more; raises Busy where there are none left."""
+        """Have so many bytes more.
+
+        Raises:
+            Busy: there are none left.
+        """
         if self.memory.taken + count > self.memory.total:
             raise Busy
         self.memory.taken += count

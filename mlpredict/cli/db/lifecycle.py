@@ -87,7 +87,11 @@ def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Ve
 
 
 def local_only(dsn: str | None, command: str) -> None:
-    """Raises UsageError where a DSN names a server that is not ours to start or stop."""
+    """Refuse a DSN: its server is not ours to start or stop.
+
+    Raises:
+        UsageError: there is a DSN.
+    """
     if dsn is not None:
         raise UsageError(f"db {command} is for the local PostgreSQL; --dsn names another")
 

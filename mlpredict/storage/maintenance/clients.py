@@ -50,7 +50,11 @@ class Target:
         return replace(self, parameters={**self.parameters, "dbname": database})
 
     def command(self, program: str, *arguments: str) -> list[str]:
-        """What runs a program on this database. Raises DatabaseError when it is not installed."""
+        """What runs a program on this database.
+
+        Raises:
+            DatabaseError: it is not installed.
+        """
         conninfo = make_conninfo(**self.parameters)
         return [find(program, self.bindir), f"--dbname={conninfo}", *arguments]
 
@@ -59,7 +63,8 @@ class Target:
 def reached(dsn: str | None) -> Iterator[Target]:
     """How programs reach `dsn`, or the local PostgreSQL, which runs until the block ends.
 
-    Raises DatabaseError when the DSN is not one, or the local PostgreSQL does not start.
+    Raises:
+        DatabaseError: the DSN is not one, or the local PostgreSQL does not start.
     """
     if dsn is not None:
         yield _of_dsn(dsn)
@@ -82,7 +87,11 @@ def local_target(server: LocalServer, conninfo: str) -> Target:
 
 
 def find(program: str, bindir: Path | None) -> str:
-    """A program this user can run: in `bindir`, else on PATH. Raises DatabaseError without one."""
+    """A program this user can run: in `bindir`, else on PATH.
+
+    Raises:
+        DatabaseError: there is none.
+    """
     found = shutil.which(program, path=bindir) if bindir else None
     if found := found or shutil.which(program):
         return found

@@ -22,7 +22,8 @@ def remains(server: LocalServer) -> list[Path]:
 def destroy(server: LocalServer) -> None:
     """Stop the server and remove all that remains of it.
 
-    Raises DatabaseError when a command is using it.
+    Raises:
+        DatabaseError: a command is using it.
     """
     with local_server.as_database_errors():
         for directory in remains(server):

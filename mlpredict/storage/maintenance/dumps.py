@@ -85,7 +85,8 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
 def check(source: Source, target: Target) -> None:
     """Look into a dump before anything is done with it; one that can be read but once is left alone.
 
-    Raises DatabaseError when it is none, or not one of ours.
+    Raises:
+        DatabaseError: it is none, or not one of ours.
     """
     if not _is_seekable(source.descriptor):
         return
@@ -106,7 +107,8 @@ def check(source: Source, target: Target) -> None:
 def restore_into(dsn: str, source: Source) -> Restored:
     """Restore into a database that has none of our tables; all of the dump, or nothing.
 
-    Raises DatabaseError, too, when the database has some.
+    Raises:
+        DatabaseError: the database has some, or the dump cannot be restored.
     """
     with clients.reached(dsn) as target:
         check(source, target)
@@ -138,7 +140,8 @@ def load(source: Source, target: Target, connection: Connection) -> None:
 def accept(source: Source, connection: Connection) -> Restored:
     """Bring what was restored to this version's schema.
 
-    Raises DatabaseError when it is not ours, or of a newer version.
+    Raises:
+        DatabaseError: it is not ours, or of a newer version.
     """
     try:
         _require_tables(connection)
@@ -164,7 +167,11 @@ def _is_seekable(descriptor: int) -> bool:
 
 
 def load_as_script(dump: int, target: Target, arguments: Sequence[str]) -> None:
-    """Restore the dump in a descriptor, in one transaction. Raises DatabaseError when that fails."""
+    """Restore the dump in a descriptor, in one transaction.
+
+    Raises:
+        DatabaseError: the restore fails; with the reason of PostgreSQL.
+    """
     printing = [find("pg_restore", target.bindir), "--file=-", *arguments]
     running = target.command("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1")
     environment = plain(target.environment)

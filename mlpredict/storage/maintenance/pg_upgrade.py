@@ -51,7 +51,11 @@ class Copying:
         return self.data / "pg_upgrade_output.d"
 
     def make(self) -> None:
-        """Fill `data` with all of the old server's databases. Raises DatabaseError with the reason."""
+        """Fill `data` with all of the old server's databases.
+
+        Raises:
+            DatabaseError: it fails; with the reason of PostgreSQL.
+        """
         self._run(data_directory.filling(self.data, self.new.binaries.major, NAME))
         data_directory.include_settings(self.data)
         for name, text in data_directory.access_rules(NAME, {self.new.account.name}).items():

@@ -43,8 +43,9 @@ def restore(server: LocalServer, source: Source, confirm: Callable[[Contents], N
 
     Other commands wait meanwhile, and other clients are disconnected in the end.
 
-    Raises DatabaseError when a command is using the server, the dump cannot be restored, or somebody
-    has stored rows that nobody was asked about. The old database is then as it was.
+    Raises:
+        DatabaseError: a command is using the server, the dump cannot be restored, or somebody has stored
+            rows that nobody was asked about. The old database is then as it was.
     """
     with lifecycle.attached(server) as conninfo:
         dumps.check(source, clients.local_target(server, conninfo))

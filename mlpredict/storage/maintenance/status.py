@@ -65,7 +65,8 @@ class DatabaseStatus:
 def status_of(dsn: str | None) -> DatabaseStatus:
     """The state of `dsn`, or of the local PostgreSQL, which is not started for it.
 
-    Raises DatabaseError when `dsn` does not answer, or another version of PostgreSQL is needed here.
+    Raises:
+        DatabaseError: `dsn` does not answer, or another version of PostgreSQL is needed here.
     """
     if dsn is None:
         return _local(local_server.locate())

@@ -28,7 +28,11 @@ class Address:
 
 
 def resolve(host: str, port: int) -> Address:
-    """The first address of a host; raises UsageError where it has none."""
+    """The first address of a host.
+
+    Raises:
+        UsageError: it has none.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
@@ -57,7 +61,11 @@ def rules_for(address: Address, token: str | None, *, insecure: bool) -> Rules:
 
 
 def listen(address: Address) -> socket.socket:
-    """A socket that takes connections; raises UsageError where there cannot be one."""
+    """A socket that takes connections.
+
+    Raises:
+        UsageError: there cannot be one.
+    """
     listener = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
