@@ -36,7 +36,7 @@ def require_folder(output: str | None) -> None:
     """Refuse to write several images into one file.
 
     Raises:
-        OutputError: there are several, and the target is no folder.
+        OutputError: the target is no folder.
     """
     if output is not None and not Path(output).is_dir():
         raise OutputError(f"{output}: several images need a folder that exists")
