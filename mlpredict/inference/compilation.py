@@ -28,7 +28,6 @@ from mlpredict.inference.compile_cache import CacheEntry, Compiled, Failure
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
-from mlpredict.inference.trust import require_trust
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -69,7 +68,10 @@ def compiled_model(
     where = str(files.path)
     match entry.read():
         case Compiled() as known:
-            require_trust(known.danger, where, trusted=trusted)
+            if known.danger is not None:
+                from mlpredict.inference.trust import require_trust
+
+                require_trust(known.danger, where, trusted=trusted)
             return known
         case Failure() as failure if failure.trusted == trusted:
             _raise_again(failure, where, examples)

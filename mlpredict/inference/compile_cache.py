@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
+import sys
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,9 @@ class CacheEntry:
 
 def versions() -> dict[str, str | None]:
     """The versions of what loads and converts models, by name."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    from importlib.metadata import PackageNotFoundError, version
+
+    found: dict[str, str | None] = {"python": sys.version.partition(" ")[0]}
     for name in PACKAGES:
         try:
             found[name] = version(name)

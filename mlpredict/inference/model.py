@@ -19,7 +19,6 @@ from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, 
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.first_use import Uses
 from mlpredict.inference.fixed_batch import fixed_batch
-from mlpredict.inference.flatbuffer import Damaged
 from mlpredict.inference.identity import fingerprint, identity, model_name
 from mlpredict.inference.image_size import PROBE_SIDE, divisible, runs, why_refused
 from mlpredict.inference.meaning import meaning
@@ -197,6 +196,7 @@ def _engine(
 
 
 def _evidence(content: bytes, where: str) -> Evidence:
+    from mlpredict.inference.flatbuffer import Damaged
     from mlpredict.inference.tflite_graph import TfliteGraph, tflite_evidence
 
     try:

@@ -12,13 +12,6 @@ from functools import partial
 from pathlib import Path
 
 from mlpredict.errors import ModelError
-from mlpredict.inference.not_models import (
-    NotAModel,
-    archive_that_is_none,
-    checkpoint_of,
-    file_that_is_none,
-    folder_that_is_none,
-)
 
 BLOCK_BYTES = 1 << 20
 MAX_INFLATION = 100
@@ -27,6 +20,8 @@ MAX_FLATBUFFER_BYTES = 1 << 31
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
+KERAS_WEIGHTS = frozenset({"model.weights.h5", "model.weights.npz", "model.weights.json"})
+"""One of these is in every `.keras` file."""
 # Written anew by every save, and saying nothing that the weights and the configuration do not.
 KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
 # What zipfile raises on damage; RuntimeError stands for encrypted and strangely compressed members too.
@@ -90,14 +85,25 @@ def open_model(path: Path) -> ModelFiles:
 
 
 def _recognise(path: Path) -> ModelFormat:
-    if not path.exists():
-        raise _no_model(path, checkpoint_of(path), "no such model")
-    if path.is_dir():
-        if (path / "saved_model.pb").is_file():
-            return ModelFormat.SAVED_MODEL
-        raise _no_model(path, folder_that_is_none(path), "a folder without saved_model.pb is no SavedModel")
-    if not path.is_file():
+    if path.exists() and not path.is_dir() and not path.is_file():
         raise ModelError(f"{path}: not a regular file", hint=EXPECTED)
+    if (recognised := _format_of(path)) is not None:
+        return recognised
+    # A model needs none of this.
+    from mlpredict.inference.not_models import what_else
+
+    if (known := what_else(path)) is not None:
+        raise ModelError(f"{path}: {known.what}", hint=known.instead)
+    if path.is_dir():
+        raise ModelError(f"{path}: a folder without saved_model.pb is no SavedModel", hint=EXPECTED)
+    raise ModelError(f"{path}: {'not a model' if path.exists() else 'no such model'}", hint=EXPECTED)
+
+
+def _format_of(path: Path) -> ModelFormat | None:
+    if (path / "saved_model.pb").is_file():
+        return ModelFormat.SAVED_MODEL
+    if not path.is_file():
+        return None
     with path.open("rb") as file:
         head = file.read(8)
     if head[4:8] == b"TFL3":
@@ -106,18 +112,20 @@ def _recognise(path: Path) -> ModelFormat:
         return ModelFormat.TFLITE
     if head == HDF5_SIGNATURE:
         return ModelFormat.H5
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if found := archive_that_is_none(archive.namelist()):
-                raise _no_model(path, found)
-        return ModelFormat.KERAS
-    raise _no_model(path, file_that_is_none(path), "not a model")
+    return ModelFormat.KERAS if _is_keras_archive(path) else None
 
 
-def _no_model(path: Path, known: NotAModel | None, otherwise: str = "") -> ModelError:
-    if known is None:
-        return ModelError(f"{path}: {otherwise}", hint=EXPECTED)
-    return ModelError(f"{path}: {known.what}", hint=known.instead)
+def _is_keras_archive(path: Path) -> bool:
+    """Whether it is a zip archive, and none that is known to be something else."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        members = set(archive.namelist())
+    if "config.json" in members and members & KERAS_WEIGHTS:
+        return True
+    from mlpredict.inference.not_models import archive_that_is_none
+
+    return archive_that_is_none(members) is None
 
 
 def _sha256(path: Path, model_format: ModelFormat) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
+
+from mlpredict.inference.model_files import KERAS_WEIGHTS
 
 HEAD_BYTES = 4096
 PICKLE_BYTES = 1 << 20
@@ -96,13 +99,28 @@ def file_that_is_none(path: Path) -> NotAModel | None:
     return found or BY_SUFFIX.get(path.suffix.lower()) or (CHECKPOINT if _is_shard(path.name) else None)
 
 
+def what_else(path: Path) -> NotAModel | None:
+    """What a path is that is no model; None where that is not known.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.exists():
+        return checkpoint_of(path)
+    if path.is_dir():
+        return folder_that_is_none(path)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return archive_that_is_none(archive.namelist())
+    return file_that_is_none(path)
+
+
 def archive_that_is_none(names: Iterable[str]) -> NotAModel | None:
     """What a zip archive is that has these members, where it is no `.keras` file."""
     members = set(names)
     bare = {name.rpartition("/")[2] for name in members}
     if "config.json" in members:
-        weights = {"model.weights.h5", "model.weights.npz", "model.weights.json"}
-        return None if members & weights else NO_WEIGHTS
+        return None if members & KERAS_WEIGHTS else NO_WEIGHTS
     if "data.pkl" in bare:
         return PYTORCH
     if "model.weights.h5" in members:
