@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from mlpredict import settings
 from mlpredict.api.images import several, sources_of
 from mlpredict.api.run import Run
-from mlpredict.api.stored import Predictions, StoredPrediction
 from mlpredict.domain import (
     Keep,
     PredictionFilter,
@@ -28,6 +27,7 @@ RETRY_SECONDS = 30.0
 if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
     from mlpredict.api.model import Model
+    from mlpredict.api.stored import Predictions, StoredPrediction
     from mlpredict.storage.repository import Repository
     from mlpredict.storage.retrying import PersistentStore
 
@@ -150,6 +150,8 @@ class Database:
             until=_time(until, "until"),
             filename=filename,
         )
+        from mlpredict.api.stored import Predictions
+
         return Predictions(self, wanted, limit, before)
 
     def prediction(self, prediction_id: int) -> StoredPrediction:

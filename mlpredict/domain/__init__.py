@@ -1,74 +1,130 @@
-"""The words everybody uses: frozen values that travel between the layers."""
+"""The words everybody uses: frozen values that travel between the layers.
 
-from typing import TYPE_CHECKING
+Each file is loaded when one of its words is first used: a short command needs few of them.
+"""
 
-from mlpredict.domain.models import (
-    Activation,
-    EngineName,
-    ModelIdentity,
-    Task,
-    model_label,
-)
-from mlpredict.domain.predictions import (
-    FIELDS,
-    Format,
-    PredictionDetail,
-    PredictionFilter,
-    PredictionRecord,
-    StoredImage,
-)
-from mlpredict.domain.preprocessing import (
-    OTSU,
-    ChannelOrder,
-    Decode,
-    Fit,
-    ImageSpec,
-    PerImage,
-    Preprocessing,
-    Resize,
-    Scaling,
-)
-from mlpredict.domain.samples import (
-    Keep,
-    NewInput,
-    NewPrediction,
-    Prediction,
-    Rejected,
-    Run,
-    Sample,
-    Source,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlpredict.domain.samples import Pixels as Pixels
+    from mlpredict.domain.models import (
+        Activation as Activation,
+    )
+    from mlpredict.domain.models import (
+        EngineName as EngineName,
+    )
+    from mlpredict.domain.models import (
+        ModelIdentity as ModelIdentity,
+    )
+    from mlpredict.domain.models import (
+        Task as Task,
+    )
+    from mlpredict.domain.models import (
+        model_label as model_label,
+    )
+    from mlpredict.domain.predictions import (
+        FIELDS as FIELDS,
+    )
+    from mlpredict.domain.predictions import (
+        Format as Format,
+    )
+    from mlpredict.domain.predictions import (
+        Keep as Keep,
+    )
+    from mlpredict.domain.predictions import (
+        PredictionDetail as PredictionDetail,
+    )
+    from mlpredict.domain.predictions import (
+        PredictionFilter as PredictionFilter,
+    )
+    from mlpredict.domain.predictions import (
+        PredictionRecord as PredictionRecord,
+    )
+    from mlpredict.domain.predictions import (
+        StoredImage as StoredImage,
+    )
+    from mlpredict.domain.preprocessing import (
+        OTSU as OTSU,
+    )
+    from mlpredict.domain.preprocessing import (
+        ChannelOrder as ChannelOrder,
+    )
+    from mlpredict.domain.preprocessing import (
+        Decode as Decode,
+    )
+    from mlpredict.domain.preprocessing import (
+        Fit as Fit,
+    )
+    from mlpredict.domain.preprocessing import (
+        ImageSpec as ImageSpec,
+    )
+    from mlpredict.domain.preprocessing import (
+        PerImage as PerImage,
+    )
+    from mlpredict.domain.preprocessing import (
+        Preprocessing as Preprocessing,
+    )
+    from mlpredict.domain.preprocessing import (
+        Resize as Resize,
+    )
+    from mlpredict.domain.preprocessing import (
+        Scaling as Scaling,
+    )
+    from mlpredict.domain.samples import (
+        NewInput as NewInput,
+    )
+    from mlpredict.domain.samples import (
+        NewPrediction as NewPrediction,
+    )
+    from mlpredict.domain.samples import (
+        Pixels as Pixels,
+    )
+    from mlpredict.domain.samples import (
+        Prediction as Prediction,
+    )
+    from mlpredict.domain.samples import (
+        Rejected as Rejected,
+    )
+    from mlpredict.domain.samples import (
+        Run as Run,
+    )
+    from mlpredict.domain.samples import (
+        Sample as Sample,
+    )
+    from mlpredict.domain.samples import (
+        Source as Source,
+    )
 
-__all__ = [
-    "FIELDS",
-    "OTSU",
-    "Activation",
-    "ChannelOrder",
-    "Decode",
-    "EngineName",
-    "Fit",
-    "Format",
-    "ImageSpec",
-    "Keep",
-    "ModelIdentity",
-    "NewInput",
-    "NewPrediction",
-    "PerImage",
-    "Prediction",
-    "PredictionDetail",
-    "PredictionFilter",
-    "PredictionRecord",
-    "Preprocessing",
-    "Rejected",
-    "Resize",
-    "Run",
-    "Sample",
-    "Scaling",
-    "Source",
-    "StoredImage",
-    "Task",
-    "model_label",
-]
+_FILES = {
+    "models": ("Activation", "EngineName", "ModelIdentity", "Task", "model_label"),
+    "predictions": (
+        "FIELDS",
+        "Format",
+        "Keep",
+        "PredictionDetail",
+        "PredictionFilter",
+        "PredictionRecord",
+        "StoredImage",
+    ),
+    "preprocessing": (
+        "ChannelOrder",
+        "Decode",
+        "Fit",
+        "ImageSpec",
+        "OTSU",
+        "PerImage",
+        "Preprocessing",
+        "Resize",
+        "Scaling",
+    ),
+    "samples": ("NewInput", "NewPrediction", "Prediction", "Rejected", "Run", "Sample", "Source"),
+}
+_FILE_OF = {name: file for file, names in _FILES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if (file := _FILE_OF.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{file}"), name)
+    globals()[name] = value
+    return value

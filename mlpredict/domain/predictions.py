@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from mlpredict.domain.models import Activation, Task
-from mlpredict.domain.samples import Prediction
+if TYPE_CHECKING:
+    from mlpredict.domain.models import Activation, Task
+    from mlpredict.domain.samples import Prediction
+
+
+class Keep(StrEnum):
+    """What of an image is stored."""
+
+    ORIGINAL = "original"
+    MODEL_INPUT = "model-input"
+    REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)

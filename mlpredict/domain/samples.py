@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,14 +10,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8 | np.float32]
-
-
-class Keep(StrEnum):
-    """What of an image is stored."""
-
-    ORIGINAL = "original"
-    MODEL_INPUT = "model-input"
-    REFERENCE = "reference"
 
 
 @dataclass(frozen=True, slots=True)

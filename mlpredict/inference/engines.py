@@ -14,7 +14,6 @@ import numpy as np
 from mlpredict.domain import EngineName
 from mlpredict.errors import ModelError
 from mlpredict.inference.fixed_batch import fixed_batch, row_shape, run_at_most, run_fixed
-from mlpredict.inference.not_models import EDGE_TPU
 from mlpredict.inference.signature import Quantisation, Signature, TensorSpec, natural_order
 from mlpredict.settings import available_cores
 from mlpredict.support.quiet import quiet_stderr
@@ -129,6 +128,8 @@ class LiteRtEngine:
             return _Interpreter(self._flatbuffer)
         except (ValueError, RuntimeError) as error:
             if "edgetpu-custom-op" in str(error):
+                from mlpredict.inference.not_models import EDGE_TPU
+
                 raise ModelError(f"{self._where}: {EDGE_TPU.what}", hint=EDGE_TPU.instead) from error
             raise ModelError(f"{self._where}: LiteRT cannot run it: {_reason(error)}") from error
 

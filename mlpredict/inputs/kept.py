@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from PIL import Image
-
 from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
 from mlpredict.errors import ImageError
 from mlpredict.inputs.reading import Unusable, read
@@ -41,6 +39,8 @@ def data_uri(contenttype: str, content: bytes) -> str:
 
 
 def _png(sample: Sample) -> bytes:
+    from PIL import Image
+
     pixels = sample.pixels[..., 0] if sample.pixels.shape[2] == 1 else sample.pixels
     target = io.BytesIO()
     Image.fromarray(pixels).save(target, "PNG")
