@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mlpredict.api import Answer, Database, Model, Predictions, Run, StoredPrediction, connect, load_model
+    from mlpredict.api.database import Database, connect
+    from mlpredict.api.model import Answer, Model, load_model
+    from mlpredict.api.run import Run
+    from mlpredict.api.stored import Predictions, StoredPrediction
 
 __version__ = "0.1.0"
 __all__ = [
@@ -26,10 +29,23 @@ __all__ = [
 ]
 
 
+_FILE_OF = {
+    "Answer": "model",
+    "Database": "database",
+    "Model": "model",
+    "Predictions": "stored",
+    "Run": "run",
+    "StoredPrediction": "stored",
+    "connect": "database",
+    "load_model": "model",
+}
+"""The files of `mlpredict.api` that these names come from."""
+
+
 def __getattr__(name: str) -> Any:
     # `import mlpredict` alone is cheap: every command begins with it.
-    if name in __all__:
-        from mlpredict import api
+    if (file := _FILE_OF.get(name)) is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"mlpredict.api.{file}"), name)

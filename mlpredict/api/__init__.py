@@ -8,12 +8,3 @@
 Nothing here prints, takes signals or changes the environment; any thread may use it. What it has to
 say goes to the logger `mlpredict`. What goes wrong is one of `mlpredict.errors`.
 """
-
-from __future__ import annotations
-
-from mlpredict.api.database import Database, connect
-from mlpredict.api.model import Answer, Model, load_model
-from mlpredict.api.run import Run
-from mlpredict.api.stored import Predictions, StoredPrediction
-
-__all__ = ["Answer", "Database", "Model", "Predictions", "Run", "StoredPrediction", "connect", "load_model"]

@@ -160,6 +160,8 @@ class Database:
         Raises:
             NotFound: there is none of this id.
         """
+        from mlpredict.api.stored import StoredPrediction
+
         with self.reading() as repository:
             return StoredPrediction(repository.detail(prediction_id))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from mlpredict.api.stored import Predictions
 from mlpredict.domain import (
     Keep,
     Rejected,
@@ -17,6 +16,7 @@ from mlpredict.pipeline.batch import Outcome
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.api.stored import Predictions
 
 
 class Run(Iterator[Outcome]):

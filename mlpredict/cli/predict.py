@@ -32,7 +32,8 @@ from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
-    from mlpredict.api import Database, Model
+    from mlpredict.api.database import Database
+    from mlpredict.api.model import Model
 
 STDIN = "-"
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
@@ -226,7 +227,7 @@ def _load(
     *,
     trusted: bool,
 ) -> Model:
-    from mlpredict.api import load_model
+    from mlpredict.api.model import load_model
     from mlpredict.pipeline.predicting import examples
 
     return load_model(
@@ -241,6 +242,6 @@ def _load(
 def _database(dsn: str | None, no_store: bool, retry: float) -> AbstractContextManager[Database | None]:
     if no_store:
         return nullcontext()
-    from mlpredict.api import connect
+    from mlpredict.api.database import connect
 
     return connect(dsn, retry=retry)

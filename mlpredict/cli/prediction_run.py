@@ -22,7 +22,8 @@ from mlpredict.pipeline.recording import NotStoring
 from mlpredict.pipeline.tally import Tally
 
 if TYPE_CHECKING:
-    from mlpredict.api import Database, Model
+    from mlpredict.api.database import Database
+    from mlpredict.api.model import Model
     from mlpredict.inference.model import Model as LoadedModel
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
-from mlpredict.support.whole_file import replacing
 
 # Raised when the same model would come out differently; what older versions cached is then rebuilt.
 COMPILER_VERSION = 4
@@ -81,6 +80,8 @@ class CacheEntry:
         Raises:
             OSError: it cannot be written.
         """
+        from mlpredict.support.whole_file import replacing
+
         self.folder.mkdir(parents=True, exist_ok=True)
         facts: dict[str, Any] = {"compiler": COMPILER_VERSION, "flatbuffer_sha256": None}
         match outcome:

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mlpredict.inference.outputs import OutputFacts
-from mlpredict.support.whole_file import replacing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class Uses:
 
     def remember(self, facts: OutputFacts, fingerprint: str) -> None:
         """Keep both for the next time."""
+        from mlpredict.support.whole_file import replacing
+
         content = json.dumps({"outputs": asdict(facts), "fingerprint": fingerprint}).encode()
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)

@@ -146,9 +146,11 @@ def load_model(
     reader, read_by = meaning(described, facts, ending, where)
     choices = (*prepared_by, *read_by)
     named = identity(described, spec, tensor, reader, facts.meaning(None, ending), choices)
+    first = uses.is_first(named.fingerprint)
     if (assumed := assumptions(described.files.path.name, choices, spec)) is not None:
-        logger.log(logging.INFO if uses.is_first(named.fingerprint) else logging.DEBUG, assumed)
-    uses.remember(facts, named.fingerprint)
+        logger.log(logging.INFO if first else logging.DEBUG, assumed)
+    if first:
+        uses.remember(facts, named.fingerprint)
     return Model(named, spec, running, reader, output, choices)
 
 

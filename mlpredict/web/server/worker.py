@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from mlpredict.api import load_model
+from mlpredict.api.model import load_model
 from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model

@@ -62,7 +62,7 @@ def matches(pattern: str, name: str) -> bool:
 
 def without_ranges(pattern: str) -> bool:
     """Whether a pattern means the same to everybody: backward ranges do not."""
-    return not re.search(r"\[[^\]]*-", pattern)
+    return not re.search(r"\[\]?[^\]]*-", pattern)
 
 
 @given(glob_text.filter(without_ranges), short_names)
@@ -97,6 +97,10 @@ def test_a_glob_with_a_slash_is_one_of_the_whole_name(pattern: str, name: str) -
         ("[!a-c]*", "d1.png", True),
         ("[^a-c]*", "b1.png", False),
         ("[[:x]", ":", True),
+        ("[]-1]", "1", False),
+        ("[z-a]", "b", False),
+        ("[z-ab]", "b", True),
+        ("[!z-a]", "b", True),
     ],
 )
 def test_a_glob_without_a_slash_is_one_of_the_last_part(pattern: str, name: str, expected: bool) -> None:
