@@ -11,11 +11,6 @@ BIGINT = 1 << 63
 
 # A set in brackets holds at least one character, and the first may be a closing bracket.
 GLOB_PARTS = re.compile(r"\[[!^]?+.[^\]]*\]|.", re.DOTALL)
-SET_MEMBERS = re.compile(r".-.|.", re.DOTALL)
-"""A range, or a single character."""
-
-MATCHES_NOTHING = "$."
-"""There is no character behind the end."""
 
 
 def bigint(number: int) -> int:
@@ -69,19 +64,7 @@ def _translate(part: str) -> str:
             return "."
         case _ if len(part) > 1:
             negated = part[1] in "!^"
-            return _translate_set(part[2 if negated else 1 : -1], negated=negated)
+            inside = re.sub(r"[^\w-]", r"\\\g<0>", part[2 if negated else 1 : -1])
+            return f"[^{inside}]" if negated else f"[{inside}]"
         case _:
             return part if part.isalnum() or part in "_/" else f"\\{part}"
-
-
-def _translate_set(content: str, *, negated: bool) -> str:
-    """A set's characters and ranges; a range that runs backwards holds nothing, as in `fnmatch`."""
-    members = [one for one in SET_MEMBERS.findall(content) if len(one) < 3 or one[0] <= one[2]]
-    if not members:
-        return "." if negated else MATCHES_NOTHING
-    inside = "".join("-".join(map(_escape, one[::2])) if len(one) == 3 else _escape(one) for one in members)
-    return f"[^{inside}]" if negated else f"[{inside}]"
-
-
-def _escape(character: str) -> str:
-    return character if character.isalnum() or character == "_" else f"\\{character}"
