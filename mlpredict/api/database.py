@@ -75,6 +75,22 @@ class Database:
         """The directory of the local PostgreSQL; None where the database is another's."""
         return self._idle[0].place if self._idle else None
 
+    def model(self, name: str, *, labels: str | None = None, unsafe: bool = False) -> Model:
+        """The model that was used last under a name, or `name@digits` of its fingerprint; or that at a path.
+
+        Raises:
+            ModelError: the database knows none of that name, or its file is not the one that was used.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     _ = list(db.predict(mlpredict.load_model(), ["tests/digits/7-marker.png"]))
+            ...     db.model("mnist-convnet").predict("tests/digits/3-brush.png").label
+            '3'
+        """
+        from mlpredict.api.named import load_path_or_name
+
+        return load_path_or_name(name, self.dsn, labels=labels, unsafe=unsafe)
+
     def predict(
         self,
         model: Model,

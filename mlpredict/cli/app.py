@@ -10,6 +10,7 @@ from mlpredict import __version__
 from mlpredict.cli import db
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.listing import list_predictions
+from mlpredict.cli.model import model
 from mlpredict.cli.predict import predict
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
@@ -29,6 +30,7 @@ app = typer.Typer(
 app.command("predict")(predict)
 app.command("list")(list_predictions)
 app.command("show")(show)
+app.command("model")(model)
 app.command("serve")(serve)
 app.command("init-db")(init_db)
 app.add_typer(db.app, name="db")

@@ -9,7 +9,7 @@ import typer
 
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import talk
-from mlpredict.domain import FIELDS, Format
+from mlpredict.domain import FIELDS, EngineName, Format
 from mlpredict.errors import UsageError
 
 
@@ -54,8 +54,9 @@ ModelPath = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        metavar="PATH",
-        help="SavedModel folder, .keras, .h5 or .tflite; else $MLPREDICT_MODEL, else the digit model.",
+        metavar="PATH|NAME",
+        help="SavedModel folder, .keras, .h5 or .tflite, or the name of a model that was used; else"
+        " $MLPREDICT_MODEL, else the digit model.",
         show_default=False,
     ),
 ]
@@ -75,6 +76,10 @@ UnsafeModel = Annotated[
         help="Use a model even if it runs code from its file or touches other files.",
         show_default=False,
     ),
+]
+EngineChoice = Annotated[
+    EngineName,
+    typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
 ]
 FormatChoice = Annotated[
     Format | None,

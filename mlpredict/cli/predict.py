@@ -15,6 +15,7 @@ from mlpredict.cli.options import (
     AsJson,
     Columns,
     Dsn,
+    EngineChoice,
     FormatChoice,
     Labels,
     ModelPath,
@@ -59,10 +60,6 @@ FilesFrom = Annotated[
 ]
 NulSeparated = Annotated[
     bool, typer.Option("-0", "--null", help="Paths of --files-from end in NUL.", show_default=False)
-]
-EngineChoice = Annotated[
-    EngineName,
-    typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
 ]
 BatchSize = Annotated[
     int | None,
@@ -162,7 +159,7 @@ def predict(
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
-        used = _load(model, labels, engine, named, limits, trusted=unsafe_model)
+        used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
         usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
         job = Job(
@@ -220,6 +217,7 @@ def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[
 
 def _load(
     path: Path | None,
+    dsn: str | None,
     labels: str | None,
     engine: EngineName,
     named: list[str],
@@ -227,11 +225,12 @@ def _load(
     *,
     trusted: bool,
 ) -> Model:
-    from mlpredict.api.model import load_model
+    from mlpredict.api.named import load_path_or_name
     from mlpredict.pipeline.predicting import examples
 
-    return load_model(
-        path,
+    return load_path_or_name(
+        None if path is None else str(path),
+        dsn,
         engine=engine,
         labels=labels,
         unsafe=trusted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,6 +17,8 @@ class Reason(StrEnum):
     """The command line says so."""
     FILE = "file"
     """The model's `mlpredict.toml` says so."""
+    MEASURED = "measured"
+    """It was right most often, of several that were tried on labelled images."""
     METADATA = "metadata"
     """The metadata in the model's file say so."""
     LAYER = "layer"
@@ -28,6 +30,18 @@ class Reason(StrEnum):
     DEFAULT = "default"
     """Nothing tells: the rules of the 2020 program."""
 
+
+REASONS: Mapping[Reason, str] = {
+    Reason.OPTION: "the command line",
+    Reason.FILE: "mlpredict.toml",
+    Reason.MEASURED: "measured on labelled images",
+    Reason.METADATA: "metadata in the file",
+    Reason.LAYER: "the model itself",
+    Reason.NEIGHBOUR: "a file beside the model",
+    Reason.CONVENTION: "usual for such models",
+    Reason.DEFAULT: "nothing says: the default",
+}
+"""Each reason for a person."""
 
 ASSUMED = frozenset({Reason.LAYER, Reason.NEIGHBOUR, Reason.CONVENTION, Reason.DEFAULT})
 """What nobody has said of this model in so many words."""

@@ -146,11 +146,20 @@ def _parts(path: Path, model_format: ModelFormat) -> Iterator[tuple[str, int, It
         yield "model", path.stat().st_size, _blocks(path)
 
 
-def _saved_model_parts(folder: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+def own_files(files: ModelFiles) -> list[Path]:
+    """The files that are the model itself, in a fixed order."""
+    return _of_saved_model(files.path) if files.format is ModelFormat.SAVED_MODEL else [files.path]
+
+
+def _of_saved_model(folder: Path) -> list[Path]:
     own = [folder / "saved_model.pb"]
     for part in ("variables", "assets"):
         own += sorted(path for path in (folder / part).rglob("*") if path.is_file())
-    for path in own:
+    return own
+
+
+def _saved_model_parts(folder: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    for path in _of_saved_model(folder):
         yield path.relative_to(folder).as_posix(), path.stat().st_size, _blocks(path)
 
 

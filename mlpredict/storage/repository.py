@@ -40,6 +40,7 @@ from mlpredict.storage.connection import (
     raise_if_full,
     translated,
 )
+from mlpredict.storage.known_models import KnownModel, known_models
 from mlpredict.storage.listing import as_json, as_record, in_blocks, prediction_rows, values_of
 from mlpredict.storage.server import disk
 from mlpredict.storage.values import bigint, encode_filename, storable
@@ -115,6 +116,11 @@ class Repository:
         """Have the database answer."""
         with translated():
             self._connection.execute("SELECT")
+
+    def known_models(self) -> list[KnownModel]:
+        """Every model that was used, the last one first."""
+        with translated():
+            return known_models(self._connection)
 
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""

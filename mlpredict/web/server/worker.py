@@ -13,7 +13,7 @@ from types import FrameType
 
 import uvicorn
 
-from mlpredict.api.model import load_model
+from mlpredict.api.named import load_path_or_name
 from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
@@ -61,7 +61,12 @@ class Worker:
             ModelError, DatabaseError: it cannot begin.
         """
         prepare_loggers(verbose=self.options.verbose)
-        model = load_model(self.options.model, labels=self.options.labels, unsafe=self.options.trusted).loaded
+        model = load_path_or_name(
+            str(self.options.model),
+            self.options.dsn,
+            labels=self.options.labels,
+            unsafe=self.options.trusted,
+        ).loaded
         dsn = self.options.dsn
         with (
             open_reads(dsn) as reads,

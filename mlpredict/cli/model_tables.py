@@ -1,0 +1,220 @@
+"""What `mlpredict model` prints: a model as it was understood, and preprocessings side by side."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from mlpredict.cli.tables import cell, print_pairs, print_renderable
+from mlpredict.domain import Prediction, Rejected, Sample
+from mlpredict.inference.choices import REASONS, Choice, Reason
+from mlpredict.inference.model import Model
+from mlpredict.inference.toml_writing import as_lines, differing
+from mlpredict.inference.understood import Understood
+from mlpredict.pipeline.measuring import Measured
+from mlpredict.pipeline.trying import Candidate, Score
+from mlpredict.support.printable import printable
+from mlpredict.support.statistics import wilson
+from mlpredict.support.units import in_bytes
+
+FORMATS = {
+    "saved_model": "SavedModel",
+    "keras": "Keras (.keras)",
+    "h5": "Keras (HDF5)",
+    "tflite": "TensorFlow Lite",
+}
+LABELS_SHOWN = 20
+IMAGES_ABREAST = 3
+"""Answers that stand side by side on 80 columns."""
+
+Tried = Iterable[tuple[Candidate, Sample | Rejected, Prediction | str]]
+
+
+def print_understood(found: Understood) -> None:
+    """Everything about a model, with the reasons."""
+    identity, engine = found.model.identity, found.model.engine
+    first = engine.signature.inputs[0]
+    outputs = ", ".join(f"{one.name} {_shape(one.shape)}" for one in engine.signature.outputs)
+    print_pairs(
+        {
+            "model": str(identity),
+            "file": identity.path,
+            "format": _format(found),
+            "size": in_bytes(found.size),
+            "fingerprint": identity.fingerprint,
+            "engine": _engine(found),
+            "input": f"{first.dtype} {_shape(first.shape)}: {found.model.spec}",
+            "outputs" if len(engine.signature.outputs) > 1 else "output": outputs,
+        }
+    )
+    _print_choices("from an image to the input", found.steps)
+    _print_choices("what the output means", found.meaning)
+    if identity.labels:
+        shown = ", ".join(identity.labels[:LABELS_SHOWN])
+        more = (
+            f" and {len(identity.labels) - LABELS_SHOWN:,} more"
+            if len(identity.labels) > LABELS_SHOWN
+            else ""
+        )
+        print_pairs({f"{len(identity.labels):,} labels": shown + more})
+
+
+def print_tried(wanted: Sequence[Candidate], answers: Tried) -> None:
+    """The label and the score that each candidate gives each image."""
+    by_image: dict[str, dict[str, Prediction | str]] = defaultdict(dict)
+    for candidate, item, said in answers:
+        by_image[item.source.filename][candidate.name] = said
+    names = list(by_image)
+    for start in range(0, len(names), IMAGES_ABREAST):
+        abreast = names[start : start + IMAGES_ABREAST]
+        table = _table()
+        table.add_column("preprocessing", no_wrap=True)
+        for name in abreast:
+            table.add_column(Text(printable(name)), overflow="fold", ratio=1)
+        for one in wanted:
+            table.add_row(_name(one), *(_answer(by_image[name].get(one.name)) for name in abreast))
+        print_renderable(table)
+    print_renderable(
+        Text(" → is what the model is given now. --try FOLDER with a folder a class measures.\n")
+    )
+
+
+def tried_as_json(model: Model, wanted: Sequence[Candidate], answers: Tried) -> list[dict[str, Any]]:
+    """The same for programs: a list of candidates, each with its answers."""
+    by_candidate: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for candidate, item, said in answers:
+        answer = (
+            {"label": said.label, "score": said.score} if isinstance(said, Prediction) else {"error": said}
+        )
+        by_candidate[candidate.name].append({"filename": item.source.filename, **answer})
+    present = next(one for one in wanted if one.is_present)
+    return [
+        {
+            "preprocessing": one.name,
+            "present": one.is_present,
+            "entries": differing(one.preprocessing, present.preprocessing),
+            "answers": by_candidate[one.name],
+        }
+        for one in wanted
+    ]
+
+
+def print_measured(found: Measured) -> None:
+    """How often each candidate was right, and what to write."""
+    _print_scores(found.scalings)
+    if len(found.refinements) > 1:
+        print_renderable(Text(" The best of these with other filters and colours:"))
+        _print_scores(found.refinements)
+    print_renderable(Text("\n".join(f" {line}" for line in _conclusion(found)) + "\n"))
+
+
+def measured_as_json(found: Measured) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "images": found.images,
+        "best": found.best.candidate.name,
+        "entries": found.stated,
+        "p_value": found.p_value,
+        "remarks": found.remarks,
+        "tried": [_score(one) for one in (*found.scalings, *found.refinements)],
+    }
+
+
+def _conclusion(found: Measured) -> list[str]:
+    best, present = found.best, found.present
+    if not found.stated:
+        return [f"Nothing is better than what the model is given now, on {found.images:,} images."]
+    chance = (
+        f"by chance in {found.p_value:.1%} of cases"
+        if found.is_sure
+        else "which may be chance: try more images"
+    )
+    lines = [f"Right on {best.right} of {found.images:,} images instead of {present.right}, {chance}."]
+    equals = [
+        one.candidate.name
+        for one in found.scalings
+        if one.right == best.right and one.candidate.name != best.candidate.name
+    ]
+    if equals:
+        lines.append(f"As often right, and not told apart by these images: {'; '.join(equals)}.")
+    return [
+        *lines,
+        "In mlpredict.toml (--write writes it):",
+        *(f"  {line}" for line in as_lines(found.stated)),
+    ]
+
+
+def _print_scores(scores: Sequence[Score]) -> None:
+    table = _table()
+    table.add_column("preprocessing", overflow="fold")
+    for heading in ("right", "accuracy", "95 % interval"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in scores:
+        low, high = wilson(one.right, len(one.rights))
+        table.add_row(
+            _name(one.candidate),
+            f"{one.right:,} of {len(one.rights):,}",
+            f"{one.right / len(one.rights):.1%}",
+            f"{low:.1%} to {high:.1%}",
+        )
+    print_renderable(table)
+
+
+def _score(one: Score) -> dict[str, Any]:
+    low, high = wilson(one.right, len(one.rights))
+    return {
+        "preprocessing": one.candidate.name,
+        "present": one.candidate.is_present,
+        "right": one.right,
+        "accuracy": one.right / len(one.rights),
+        "interval": [low, high],
+    }
+
+
+def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
+    table = _table()
+    table.add_column(heading, no_wrap=True)
+    table.add_column("", overflow="fold")
+    table.add_column("because of", overflow="fold", ratio=1)
+    for one in choices:
+        style = "dim" if one.reason is Reason.DEFAULT else ""
+        because = REASONS[one.reason] + (f": {one.detail}" if one.detail else "")
+        table.add_row(one.what, Text(printable(one.value)), Text(printable(because), style=style))
+    print_renderable(table)
+
+
+def _table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+
+
+def _name(one: Candidate) -> Text:
+    return Text(f"{'→' if one.is_present else ' '} {one.name}", style="bold" if one.is_present else "")
+
+
+def _answer(said: Prediction | str | None) -> Text:
+    if not isinstance(said, Prediction):
+        return Text(printable(said or "–"), style="red")
+    if said.label is None or said.score is None:
+        return Text(printable(said.values))
+    return Text(f"{printable(said.label)} ") + cell("score", said.score)
+
+
+def _format(found: Understood) -> str:
+    name = FORMATS.get(found.model.identity.format, found.model.identity.format)
+    return name if found.written_by is None else f"{name}, written by Keras {found.written_by}"
+
+
+def _engine(found: Understood) -> str:
+    engine = str(found.model.engine.name)
+    if found.difference is not None:
+        return f"{engine}; differs from TensorFlow by {found.difference:.1e} at most"
+    return engine if found.not_on_litert is None else f"{engine}, not LiteRT: {found.not_on_litert}"
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return "×".join("any" if side is None else str(side) for side in shape)
