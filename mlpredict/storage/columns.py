@@ -26,10 +26,14 @@ class Column:
 
 
 FILENAME = """
-    CASE WHEN length(p.filename_bytes) > 0 THEN json_build_array(p.filename, encode(p.filename_bytes, 'hex'))
+    CASE WHEN length(p.filename_bytes) > 0
+         THEN (chr(10) || json_build_array(p.filename, encode(p.filename_bytes, 'hex')))::json
          ELSE to_json(p.filename) END
 """
-"""Of a name that is not UTF-8 it makes an array: the text, and the bytes in hexadecimal."""
+"""A name that is not UTF-8 becomes an array of its text and its bytes in hexadecimal.
+
+The line end in front of it, which no other field but the prediction can have, is quickly found in many rows.
+"""
 
 COLUMNS: Mapping[str, Column] = {
     "prediction_id": Column("p.id", "id"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
@@ -23,11 +22,8 @@ Texts = Sequence[str | None]
 TEMPLATE = "{" + ",".join(f'"{field}":%s' for field in FIELDS) + "}"
 
 LINE_ENDS = str.maketrans("\n\r", "  ")
-NAME_OF_BYTES = '"filename":['
-"""What is in an object whose file's name is not UTF-8, and perhaps in a prediction."""
-
-PLAIN_TIME = re.compile(r'"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{6})?[+-]\d\d:\d\d"')
-"""What PostgreSQL writes as Python does: it leaves out zeros at the end of a second's fraction."""
+WHOLE_SECONDS = len('"2026-11-23T12:00:00+00:00"')
+"""Fractions, years behind 9999, years BC and offsets with seconds all make a time longer than that."""
 
 
 def as_record(row: Row) -> PredictionRecord:
@@ -45,7 +41,7 @@ def as_objects(rows: Sequence[Row]) -> bytes:
     """
     columns = map(_texts, zip(*rows, strict=True), WRITERS)
     objects = "\n".join(map(TEMPLATE.__mod__, zip(*columns, strict=True)))
-    if NAME_OF_BYTES in objects or "\r" in objects or objects.count("\n") != len(rows) - 1:
+    if objects.count("\n") != len(rows) - 1 or "\r" in objects:
         return b"\n".join(as_json(prediction_fields(as_record(row))) for row in rows)
     return objects.encode()
 
@@ -62,10 +58,15 @@ def _written_real(text: str) -> str:
     return text if text.startswith("0.") else orjson.dumps(float(text)).decode()
 
 
+def _written_time(text: str) -> str:
+    """PostgreSQL leaves out the zeros at the end of a second's fraction."""
+    return text if len(text) == WHOLE_SECONDS else _written_fraction(text)
+
+
 # What is stored together has the same time.
 @lru_cache(maxsize=1)
-def _written_time(text: str) -> str:
-    return text if PLAIN_TIME.fullmatch(text) else orjson.dumps(_time(text)).decode()
+def _written_fraction(text: str) -> str:
+    return orjson.dumps(_time(text)).decode()
 
 
 def _time(text: str) -> datetime | None:
