@@ -75,7 +75,10 @@ class PredictionRecord:
         )
 
 
-FIELDS = tuple(one.name for one in fields(PredictionRecord))
+FIELD_TYPES = {one.name: str(one.type) for one in fields(PredictionRecord)}
+"""The types of what is printed of a prediction, as they are written above: `"int | None"`."""
+
+FIELDS = tuple(FIELD_TYPES)
 """The public names of what is printed of a prediction, in their order."""
 
 

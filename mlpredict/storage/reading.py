@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from mlpredict.domain import FIELDS, PredictionRecord
+from mlpredict.domain import FIELD_TYPES, FIELDS, PredictionRecord
 from mlpredict.storage.values import decode_filename
 from mlpredict.support.json_text import as_json, prediction_fields
 
@@ -86,7 +85,7 @@ def _filename(text: str) -> str | None:
     return name if isinstance(name, str) else decode_filename(name[0], bytes.fromhex(name[1]))
 
 
-TYPES = {field.name: str(field.type).removesuffix(" | None") for field in fields(PredictionRecord)}
+TYPES = {field: written.removesuffix(" | None") for field, written in FIELD_TYPES.items()}
 
 OWN_READERS: Mapping[str, Callable[[str], Any]] = {"float": float, "datetime": _time, "Json": _on_one_line}
 """How a text of PostgreSQL's is read, by the type of the field; JSON's own types are read as JSON."""

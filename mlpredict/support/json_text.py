@@ -9,7 +9,9 @@ from typing import Any
 
 import orjson
 
-from mlpredict.domain import FIELDS, PredictionRecord
+from mlpredict.domain import FIELD_TYPES, FIELDS, PredictionRecord
+
+JSON_FIELDS = [field for field, written in FIELD_TYPES.items() if written.startswith("Json")]
 
 _values = attrgetter(*FIELDS)
 
@@ -22,9 +24,11 @@ class JsonText:
 
 
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
-    """A record by its public field names, the prediction as JSON that is not parsed again."""
+    """A record by its public field names; what is JSON already is not parsed again."""
     named = dict(zip(FIELDS, _values(record), strict=True))
-    named["prediction"] = JsonText(record.prediction)
+    for field in JSON_FIELDS:
+        if (text := named[field]) is not None:
+            named[field] = JsonText(text)
     return named
 
 
