@@ -7,26 +7,18 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, Protocol
 
-import orjson
-
-from mlpredict.domain import FIELDS, Activation, Format, PredictionRecord, Task
+from mlpredict.domain import Activation, Format, Task
+from mlpredict.support.json_text import JsonText, as_json
 from mlpredict.support.printable import escaped_bytes, is_safe, printable
 
 Record = Mapping[str, Any]
 
-# JSON objects, a line each and no newline behind the last; or one prediction that is yet to be encoded.
-Stored = bytes | PredictionRecord
-
 Ranking = list[dict[str, Any]]
 """Labels with their scores, the likeliest first, by the names `label` and `score`."""
-
-_values = attrgetter(*FIELDS)
 
 
 class Encoder(Protocol):
@@ -37,17 +29,11 @@ class Encoder(Protocol):
     def finish(self) -> bytes: ...
 
 
-class StoredEncoder(Encoder, Protocol):
-    """The encoder of a format made of JSON objects: it also takes what is stored, which is JSON already."""
+class ObjectEncoder(Encoder, Protocol):
+    """The encoder of a format made of JSON objects, which also takes what is JSON already."""
 
-    def encode_stored(self, stored: Iterable[Stored]) -> bytes: ...
-
-
-def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
-    """A record by its public field names, the prediction as JSON that is not parsed again."""
-    named = dict(zip(FIELDS, _values(record), strict=True))
-    named["prediction"] = JsonText(record.prediction)
-    return named
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+        """One object, or several, a line each; there is no newline behind the last."""
 
 
 def ranking(
@@ -61,21 +47,14 @@ def ranking(
     return None if ranked is None else [{"label": label, "score": score} for label, score in ranked]
 
 
-@dataclass(frozen=True, slots=True)
-class JsonText:
-    """Text that is JSON already."""
-
-    text: str
-
-
 class JsonLinesEncoder:
     """One JSON object a line."""
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        return b"".join(as_json(record) + b"\n" for record in records)
+        return self.encode_objects(map(as_json, records))
 
-    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
-        return b"".join((one if isinstance(one, bytes) else _object(one)) + b"\n" for one in stored)
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+        return b"".join(one + b"\n" for one in objects)
 
     def finish(self) -> bytes:
         return b""
@@ -88,22 +67,17 @@ class JsonEncoder:
         self._separator = b"[\n"
 
     def encode(self, records: Iterable[Record]) -> bytes:
-        return self._separated(map(as_json, records))
+        return self.encode_objects(map(as_json, records))
 
-    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
-        return self._separated(
-            one.replace(b"\n", b",\n") if isinstance(one, bytes) else _object(one) for one in stored
-        )
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+        parts = []
+        for one in objects:
+            parts += [self._separator, one.replace(b"\n", b",\n")]
+            self._separator = b",\n"
+        return b"".join(parts)
 
     def finish(self) -> bytes:
         return b"[]\n" if self._separator.startswith(b"[") else b"\n]\n"
-
-    def _separated(self, objects: Iterable[bytes]) -> bytes:
-        parts = []
-        for encoded in objects:
-            parts += [self._separator, encoded]
-            self._separator = b",\n"
-        return b"".join(parts)
 
 
 class _NewlineEnds(io.StringIO):
@@ -157,14 +131,14 @@ class TsvEncoder:
 class _HarmlessJson:
     """JSON without a character that a terminal could obey, which all have an escape sequence in JSON."""
 
-    def __init__(self, encoder: StoredEncoder) -> None:
+    def __init__(self, encoder: ObjectEncoder) -> None:
         self._encoder = encoder
 
     def encode(self, records: Iterable[Record]) -> bytes:
         return _harmless(self._encoder.encode(records))
 
-    def encode_stored(self, stored: Iterable[Stored]) -> bytes:
-        return _harmless(self._encoder.encode_stored(stored))
+    def encode_objects(self, objects: Iterable[bytes]) -> bytes:
+        return _harmless(self._encoder.encode_objects(objects))
 
     def finish(self) -> bytes:
         return self._encoder.finish()
@@ -177,14 +151,14 @@ def encoder(chosen: Format, columns: Sequence[str], *, on_terminal: bool = False
     """
     match chosen:
         case Format.JSON | Format.JSONL:
-            return stored_encoder(chosen, on_terminal=on_terminal)
+            return object_encoder(chosen, on_terminal=on_terminal)
         case Format.CSV:
             return CsvEncoder(columns, _printable if on_terminal else plain)
         case _:
             return TsvEncoder(columns)
 
 
-def stored_encoder(chosen: Format, *, on_terminal: bool = False) -> StoredEncoder:
+def object_encoder(chosen: Format, *, on_terminal: bool = False) -> ObjectEncoder:
     """The encoder of JSON, one array or an object a line."""
     made = JsonEncoder() if chosen is Format.JSON else JsonLinesEncoder()
     return _HarmlessJson(made) if on_terminal else made
@@ -228,25 +202,3 @@ def _printable(value: Any) -> str:
 def _harmless(encoded: bytes) -> bytes:
     text = encoded.decode()
     return "".join(one if one == "\n" or is_safe(one) else json.dumps(one)[1:-1] for one in text).encode()
-
-
-def _object(prediction: PredictionRecord) -> bytes:
-    return as_json(prediction_fields(prediction))
-
-
-def as_json(value: Any) -> bytes:
-    """JSON in UTF-8 of what orjson knows and of `JsonText`; other code points are escaped."""
-    try:
-        return orjson.dumps(value, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-    except TypeError:
-        # A file name that is not UTF-8 has code points that orjson refuses and JSON's \u escapes allow.
-        escaped = {
-            name: JsonText(json.dumps(one)) if isinstance(one, str) else one for name, one in value.items()
-        }
-        return orjson.dumps(escaped, default=_fragment, option=orjson.OPT_PASSTHROUGH_DATACLASS)
-
-
-def _fragment(value: Any) -> orjson.Fragment:
-    if isinstance(value, JsonText):
-        return orjson.Fragment(value.text)
-    raise TypeError(f"{type(value).__name__} is no JSON value")

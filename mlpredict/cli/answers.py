@@ -14,7 +14,8 @@ from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.pipeline.tally import Tally
-from mlpredict.records import encoder, prediction_fields
+from mlpredict.records import encoder
+from mlpredict.support.json_text import prediction_fields
 
 if TYPE_CHECKING:
     pass

@@ -118,17 +118,17 @@ def list_predictions(
         until=None if until is None else point_in_time(until, "--until"),
         filename=filename,
     )
-    from mlpredict.cli.output import write_records, write_stored
-    from mlpredict.records import prediction_fields
+    from mlpredict.cli.output import write_objects, write_records
     from mlpredict.storage.repository import open_repository
+    from mlpredict.support.json_text import prediction_fields
 
     rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
         # Closing stops the database, where nobody reads on.
         if chosen in (Format.JSON, Format.JSONL):
-            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as blocks:
-                write_stored(blocks, chosen)
+            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as objects:
+                write_objects(objects, chosen)
             return
         with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
             written = write_records(map(prediction_fields, found), chosen, shown)

@@ -7,7 +7,7 @@ from itertools import islice
 
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
 from mlpredict.domain import Format
-from mlpredict.records import Record, Stored, encoder, stored_encoder
+from mlpredict.records import Record, encoder, object_encoder
 
 # Few enough that the first lines appear at once, enough that a write is not felt.
 RECORDS_AT_ONCE = 1000
@@ -34,15 +34,15 @@ def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[s
     return written
 
 
-def write_stored(blocks: Iterable[Sequence[Stored]], chosen: Format) -> None:
-    """Print stored predictions, block by block, in one of the two formats of JSON.
+def write_objects(objects: Iterable[bytes], chosen: Format) -> None:
+    """Print what is JSON already, in one of the two formats of it.
 
     Raises:
         OutputError: standard output cannot be written.
     """
-    encode = stored_encoder(chosen, on_terminal=stdout_is_terminal())
-    for block in blocks:
-        write_data(encode.encode_stored(block))
+    encode = object_encoder(chosen, on_terminal=stdout_is_terminal())
+    for some in objects:
+        write_data(encode.encode_objects([some]))
     write_data(encode.finish())
 
 

@@ -91,7 +91,7 @@ def show(
             print_portrait(detail)
     elif details:
         from mlpredict.cli.output import write_records
-        from mlpredict.records import prediction_fields
+        from mlpredict.support.json_text import prediction_fields
 
         write_records((prediction_fields(detail.record) for detail in details), chosen, shown)
     if problems.status:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
         model_label as model_label,
     )
     from mlpredict.domain.predictions import (
+        FIELD_TYPES as FIELD_TYPES,
+    )
+    from mlpredict.domain.predictions import (
         FIELDS as FIELDS,
     )
     from mlpredict.domain.predictions import (
@@ -99,6 +102,7 @@ _FILES = {
     "models": ("Activation", "EngineName", "ModelIdentity", "Task", "model_label"),
     "predictions": (
         "FIELDS",
+        "FIELD_TYPES",
         "Format",
         "Keep",
         "PredictionDetail",

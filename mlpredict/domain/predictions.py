@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from mlpredict.domain.samples import Prediction
 
 
+Json = str
+"""Text that is JSON already."""
+
+
 class Keep(StrEnum):
     """What of an image is stored."""
 
@@ -26,7 +30,8 @@ class PredictionRecord:
     """A prediction as it is printed: the public field names, in their order.
 
     Ids are None when nothing was stored; model, filename and time are None where a row of the
-    2020 program does not tell. `prediction` is JSON text.
+    2020 program does not tell. A field's type says how it is read from a row, and what the web
+    server's description calls it.
     """
 
     prediction_id: int | None
@@ -34,7 +39,7 @@ class PredictionRecord:
     run_id: int | None
     filename: str | None
     contenttype: str | None
-    prediction: str
+    prediction: Json
     likely_class: int | None
     label: str | None
     score: float | None
@@ -70,7 +75,10 @@ class PredictionRecord:
         )
 
 
-FIELDS = tuple(one.name for one in fields(PredictionRecord))
+FIELD_TYPES = {one.name: str(one.type) for one in fields(PredictionRecord)}
+"""The types of what is printed of a prediction, as they are written above: `"int | None"`."""
+
+FIELDS = tuple(FIELD_TYPES)
 """The public names of what is printed of a prediction, in their order."""
 
 

@@ -1,19 +1,25 @@
-"""The SQL that stores: models, runs, inputs, predictions and failures."""
+"""Storing models, runs, inputs, predictions and failures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from psycopg.sql import SQL
+import orjson
+from psycopg.sql import SQL, Identifier
 
 from mlpredict.domain import (
+    ModelIdentity,
     NewInput,
     NewPrediction,
     PredictionRecord,
+    Rejected,
     Run,
 )
+from mlpredict.storage.columns import STORED_FIELDS
+from mlpredict.storage.connection import Connection
 from mlpredict.storage.values import encode_filename, storable
 
 # Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one.
@@ -66,10 +72,8 @@ PREDICTION_IDS = SQL("""
 
 # Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
 COPY_PREDICTIONS = SQL("""
-    COPY predictions (id, run_id, model_id, position, inputid, filename, filename_bytes, contenttype,
-                      predictions, likely_class, label, score)
-    FROM STDIN
-""")
+    COPY predictions (model_id, position, filename, filename_bytes, {columns}) FROM STDIN
+""").format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
 
 INSERT_FAILURES = SQL("""
     INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
@@ -77,13 +81,13 @@ INSERT_FAILURES = SQL("""
 """)
 
 # What tells whether a batch is there whose commit nobody answered: a run has each position once.
-STORED = SQL("""
+KNOWN_PREDICTIONS = SQL("""
     SELECT position, id, inputid, created_at
     FROM predictions
     WHERE run_id = %s AND position = ANY(%s::bigint[])
 """)
 
-FAILED = SQL("SELECT FROM failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1")
+KNOWN_FAILURE = SQL("SELECT FROM failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1")
 
 PREDICTED = SQL("""
     SELECT DISTINCT inputs.sha256
@@ -92,6 +96,75 @@ PREDICTED = SQL("""
     JOIN models ON models.id = predictions.model_id
     WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
 """)
+
+
+_values = attrgetter(*STORED_FIELDS)
+_stored_as = [column.stored for column in STORED_FIELDS.values()]
+
+
+def reserve_run(connection: Connection) -> int:
+    """A number for a run that is yet to start, and for no other."""
+    row = connection.execute(RUN_ID).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def add_model(connection: Connection, model: ModelIdentity, name: str, path: str) -> tuple[int, str]:
+    """The id of a model, new or not, and what it was called first."""
+    columns = (model.fingerprint, name, model.format, path, model.task)
+    documents = (as_json_text(model.labels), as_json_text(model.description))
+    connection.execute(INSERT_MODEL, (*columns, *documents))
+    row = connection.execute(MODEL, (model.fingerprint,)).fetchone()
+    assert row is not None
+    return int(row[0]), str(row[1])
+
+
+def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
+    """The ids of inputs that are new and of those that were there, by what tells them apart."""
+    if not inputs:
+        return {}
+    # Two runs that store the same images take the rows' locks in one order, so neither waits
+    # for the other in a circle.
+    ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
+    ids: dict[InputKey, int] = {}
+    for part in by_bytes(ordered):
+        rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        ids |= ids_by_key(connection.execute(INSERT_INPUTS, columns))
+    known = [(new.sha256, new.kept) for new in ordered if (new.sha256, new.kept) not in ids]
+    if known:
+        keys = [list(column) for column in zip(*known, strict=True)]
+        ids |= ids_by_key(connection.execute(INPUT_IDS, keys))
+    return ids
+
+
+def add_predictions(
+    connection: Connection, run: Run, predictions: Sequence[NewPrediction], inputs: Mapping[InputKey, int]
+) -> list[PredictionRecord]:
+    """Store what models said of inputs that have been stored; the records, in the same order."""
+    if not predictions:
+        return []
+    ids = connection.execute(PREDICTION_IDS, (len(predictions),)).fetchall()
+    records = [
+        new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
+        for new, (prediction_id, now) in zip(predictions, ids, strict=True)
+    ]
+    with connection.cursor() as cursor, cursor.copy(COPY_PREDICTIONS) as copy:
+        for new, record in zip(predictions, records, strict=True):
+            copy.write_row(prediction_row(run, new, record))
+    return records
+
+
+def add_failures(connection: Connection, run: Run, failures: Sequence[Rejected]) -> None:
+    """Store what gave no prediction."""
+    if not failures:
+        return
+    rows = [
+        (failure.position, *encode_filename(failure.source.filename), storable(failure.reason))
+        for failure in failures
+    ]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    connection.execute(INSERT_FAILURES, [run.run_id, *columns])
 
 
 def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
@@ -127,16 +200,13 @@ def new_record(
 
 def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
     """The columns of `COPY_PREDICTIONS`."""
-    return (
-        record.prediction_id,
-        run.run_id,
-        run.model_id,
-        new.position,
-        record.input_id,
-        *encode_filename(new.filename),
-        new.contenttype,
-        record.prediction,
-        record.likely_class,
-        None if record.label is None else storable(record.label),
-        record.score,
+    values = (
+        stored(value) if stored is not None and value is not None else value
+        for stored, value in zip(_stored_as, _values(record), strict=True)
     )
+    return (run.model_id, new.position, *encode_filename(new.filename), *values)
+
+
+def as_json_text(value: object) -> str | None:
+    """A value for a column of JSON."""
+    return None if value is None else orjson.dumps(value).decode()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from mlpredict.domain import FIELD_TYPES
+
 Schema = dict[str, Any]
 
 
@@ -38,18 +40,26 @@ ERROR = _object(detail=STRING)
 RANKING = {**_array(_object(label=STRING, score=NUMBER)), "type": ["array", "null"]}
 
 
+TYPES: dict[str, Schema] = {
+    "int": INTEGER,
+    "str": STRING,
+    "float": NUMBER,
+    "datetime": {**STRING, "format": "date-time"},
+    "Json": ANYTHING,
+}
+
+
+def _field_schema(written: str) -> Schema:
+    """The schema of a field of `PredictionRecord`, by the type that is written there."""
+    schema = TYPES.get(written.removesuffix(" | None"), ANYTHING)
+    if not schema or not written.endswith(" | None"):
+        return schema
+    return {**schema, "type": [schema["type"], "null"]}
+
+
 FIELD_SCHEMAS: dict[str, Schema] = {
-    "prediction_id": INTEGER,
-    "input_id": _or_null("integer"),
-    "run_id": _or_null("integer"),
-    "filename": _or_null("string"),
-    "contenttype": _or_null("string"),
-    "prediction": ANYTHING,
-    "likely_class": _or_null("integer"),
-    "label": _or_null("string"),
-    "score": _or_null("number"),
-    "model": _or_null("string"),
-    "created_at": _or_null("string", format="date-time"),
+    **{field: _field_schema(written) for field, written in FIELD_TYPES.items()},
+    "prediction_id": INTEGER,  # what the server makes is stored
 }
 
 

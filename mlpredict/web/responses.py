@@ -12,8 +12,8 @@ from starlette.responses import Response
 from mlpredict.domain import PredictionRecord, StoredImage
 from mlpredict.inputs.image import contenttype_of
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, load_stored
-from mlpredict.records import as_json, prediction_fields
 from mlpredict.storage.values import storable
+from mlpredict.support.json_text import as_json, prediction_fields
 from mlpredict.web.errors import Missing, RequestError, TooLarge, TooSlow, Unauthorized
 
 JSON = "application/json"

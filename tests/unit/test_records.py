@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mlpredict.domain import FIELDS, Format, PredictionRecord
-from mlpredict.records import encoder, prediction_fields
+from mlpredict.records import encoder
+from mlpredict.support.json_text import prediction_fields
 from tests.unit.images import CREATED, record
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")

@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from mlpredict.cli.app import app
 from mlpredict.domain import FIELDS, Format, PredictionRecord, model_label
-from mlpredict.records import encoder, prediction_fields
+from mlpredict.records import encoder
 from mlpredict.storage.values import decode_filename
+from mlpredict.support.json_text import prediction_fields
 
 Row = tuple[Any, ...]
 

@@ -39,27 +39,17 @@ def index_scans(connection: psycopg.Connection[tuple[Any, ...]]) -> dict[str, in
     return dict(found.fetchall())
 
 
-def test_blocks_follow_one_another(
-    repository: Repository,
-    run: Run,
-    connection: psycopg.Connection[tuple[object, ...]],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_blocks_follow_one_another(repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mlpredict.storage.listing.BLOCK_ROWS", 3)
     repository.add(run, [new(position) for position in range(10)], [])
-    # A fraction of a second that ends in 0 would take another way.
-    connection.execute("UPDATE predictions SET created_at = '2026-11-23 12:00:00+00'")
-    connection.commit()
     assert listed(repository) == list(range(10, 0, -1))
     assert [r.prediction_id for r in repository.predictions(EVERYTHING, limit=4)] == [10, 9, 8, 7]
     assert [r.prediction_id for r in repository.predictions(EVERYTHING, limit=4, before=4)] == [3, 2, 1]
     assert list(repository.predictions(EVERYTHING, limit=4, before=1)) == []
-    blocks = list(repository.predictions_as_json(EVERYTHING, limit=7))
-    stored = [
-        line for block in blocks for one in block if isinstance(one, bytes) for line in one.split(b"\n")
-    ]
-    assert [orjson.loads(line)["prediction_id"] for line in stored] == list(range(10, 3, -1))
-    assert len(blocks) == 3
+    blocks = [block.split(b"\n") for block in repository.predictions_as_json(EVERYTHING, limit=7)]
+    assert [len(block) for block in blocks] == [3, 3, 1]
+    found = [orjson.loads(one)["prediction_id"] for block in blocks for one in block]
+    assert found == list(range(10, 3, -1))
 
 
 @pytest.mark.parametrize("wanted", [{}, {"labels": ("common",)}, {"run_id": 1}], ids=str)

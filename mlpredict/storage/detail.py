@@ -1,0 +1,88 @@
+"""One prediction with its model and its image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from psycopg.rows import class_row
+from psycopg.sql import SQL
+
+from mlpredict.domain import Activation, PredictionDetail, PredictionRecord, StoredImage, Task
+from mlpredict.errors import NotFound
+from mlpredict.storage.connection import Connection
+from mlpredict.storage.listing import prediction_rows
+from mlpredict.storage.reading import as_record
+from mlpredict.storage.values import bigint
+
+Word = TypeVar("Word", Task, Activation)
+
+DETAIL = SQL("""
+    SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
+           m.task, m.labels, m.description
+    FROM predictions AS p
+    LEFT JOIN inputs AS i ON i.id = p.inputid
+    LEFT JOIN models AS m ON m.id = p.model_id
+    WHERE p.id = %s
+""")
+
+IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")
+
+
+def prediction_detail(connection: Connection, prediction_id: int) -> PredictionDetail:
+    """Everything about one prediction.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    rows = list(prediction_rows(connection, {"id": bigint(prediction_id)}))
+    if not rows:
+        raise NotFound(f"there is no prediction {prediction_id}")
+    with connection.cursor(row_factory=class_row(DetailRow)) as cursor:
+        row = cursor.execute(DETAIL, (prediction_id,)).fetchone()
+    assert row is not None
+    return as_detail(as_record(rows[0]), row)
+
+
+def stored_image(connection: Connection, input_id: int) -> StoredImage:
+    """An input.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    row = connection.execute(IMAGE, (input_id,)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no input {input_id}")
+    return StoredImage(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class DetailRow:
+    """The columns of `DETAIL`, by their names."""
+
+    image: str | None
+    sha256: bytes | None
+    image_contenttype: str | None
+    width: int | None
+    height: int | None
+    task: str | None
+    labels: object
+    description: object
+
+
+def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
+    """A prediction with its image; what another program has put into its columns is left out."""
+    image = StoredImage(record.input_id, row.image, row.sha256, row.image_contenttype, row.width, row.height)
+    description = row.description if isinstance(row.description, dict) else {}
+    return PredictionDetail(
+        record,
+        image,
+        _one_of(Task, row.task),
+        _one_of(Activation, description.get("activation")),
+        [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
+    )
+
+
+def _one_of(words: type[Word], text: object) -> Word | None:
+    """The word of ours that a column holds; None where another program has put something else there."""
+    return next((word for word in words if word == text), None)
