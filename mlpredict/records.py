@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from mlpredict.domain import Activation, Format, Task
 from mlpredict.support.json_text import JsonText, as_json
 from mlpredict.support.printable import escaped_bytes, is_safe, printable
+from mlpredict.support.units import local_time
 
 Record = Mapping[str, Any]
 
@@ -184,7 +185,7 @@ def plain(value: Any) -> str:
 # What is stored together has the same time.
 @lru_cache(maxsize=1)
 def _local_time(value: datetime) -> str:
-    return value.astimezone().isoformat(timespec="milliseconds")
+    return local_time(value).isoformat(timespec="milliseconds")
 
 
 def _tsv(value: Any) -> str:

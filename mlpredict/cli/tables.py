@@ -13,6 +13,7 @@ from rich.text import Text
 from mlpredict.cli.stdout import data_console, output_errors
 from mlpredict.records import plain
 from mlpredict.support.printable import printable
+from mlpredict.support.units import local_time
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -86,7 +87,7 @@ def cell(column: str, value: Any) -> Text:
     if column == "score":
         return Text(f"{value:.4f}", style=_score_style(value))
     if isinstance(value, datetime):
-        return Text(f"{value.astimezone():%Y-%m-%d %H:%M:%S}")
+        return Text(f"{local_time(value):%Y-%m-%d %H:%M:%S}")
     return Text(printable(plain(value)))
 
 

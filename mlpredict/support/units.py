@@ -1,4 +1,4 @@
-"""Points in time as people type them."""
+"""Points in time as people type and read them, and sizes."""
 
 from __future__ import annotations
 
@@ -36,6 +36,14 @@ def point_in_time(text: str, option: str) -> datetime:
             f"{option} {text}: not a time",
             hint="2026-11-23, 2026-11-23T09:30, today, yesterday, or an age such as 2h or 7d",
         ) from None
+
+
+def local_time(time: datetime) -> datetime:
+    """The same time with the local offset; at the ends of the calendar, where there is none, as it is."""
+    try:
+        return time.astimezone()
+    except OverflowError:
+        return time
 
 
 def parse_size(given: str, option: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from mlpredict.errors import UsageError
 from mlpredict.support import units
-from mlpredict.support.units import point_in_time
+from mlpredict.support.units import local_time, point_in_time
 
 CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 NOON_OF_THE_CHANGE = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)
@@ -86,3 +86,16 @@ def test_anything_else_is_refused_with_the_option_and_the_text(text: str) -> Non
     assert text in raised.value.message
     assert raised.value.hint is not None
     assert "yesterday" in raised.value.hint
+
+
+@pytest.mark.parametrize("zone", ["UTC-14", "UTC+12"])
+def test_the_ends_of_the_calendar_stay_as_they_are(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    ends = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert tuple(map(local_time, ends)) == ends
+        assert local_time(NOON_OF_THE_CHANGE).utcoffset() != timedelta(0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
