@@ -12,7 +12,7 @@ from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.described import Described
 from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
-from mlpredict.inference.outputs import OutputFacts
+from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.inference.sidecar import Sidecar
 from mlpredict.inference.tflite_metadata import TfliteMetadata
 from tests.notices import heard
@@ -97,7 +97,10 @@ def test_two_labels_beside_a_number_are_its_own_where_it_is_a_sigmoid(
             False,
             (Task.CLASSIFICATION, Activation.SOFTMAX),
         ),
-        (MAP, "Softmax", True, (Task.RAW, Activation.NONE)),
+        (MAP, "Softmax", True, (Task.SEGMENTATION, Activation.SOFTMAX)),
+        (MAP, "Softmax", False, (Task.SEGMENTATION, Activation.SOFTMAX)),
+        # An image that comes out, and the labels of another model beside it.
+        (MAP, "Sigmoid", True, (Task.RAW, Activation.NONE)),
     ],
 )
 def test_what_an_output_means(
