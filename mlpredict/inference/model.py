@@ -24,11 +24,10 @@ from mlpredict.inference.image_size import PROBE_SIDE, divisible, runs, why_refu
 from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
 from mlpredict.inference.output_choice import chosen_output, require_storable
-from mlpredict.inference.output_facts import OutputFacts
-from mlpredict.inference.outputs import NUMBERS, OutputReader
+from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.preparation import prepared
+from mlpredict.inference.probe import PROBE_IMAGES, facts_of_output, facts_of_outputs, rows_for
 from mlpredict.inference.signature import Signature, image_spec, random_pixels, to_tensor
-from mlpredict.support.ahead import interruptible
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-PROBE_IMAGES = 4
 # About four megabytes of float32: beyond that memory grows and speed does not.
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
@@ -90,7 +88,7 @@ class Model:
             outputs = self._run(pixels)
         except ModelError as error:
             raise self._explained(error, pixels) from error
-        return [_rows_for(outputs[place], len(pixels), self.identity.path) for place in places]
+        return [rows_for(outputs[place], len(pixels), self.identity.path) for place in places]
 
     def _run(self, pixels: Pixels) -> list[NDArray[Any]]:
         return self.engine.run(to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing))
@@ -153,12 +151,9 @@ def load_model(
         fingerprint(described.files.sha256, spec.preprocessing, described.sidecar.output, tensor),
     )
     known = uses.facts() or ()
-    probed = known if len(known) == len(signature.outputs) else None
-    every = probed or _facts(_probe(running, spec), _probe_images(running))
+    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec)
     output = chosen_output(described, signature, evidence, every, where)
-    facts = every[output.index] or OutputFacts.of(
-        _rows_for(_probe(running, spec)[output.index], _probe_images(running), where)
-    )
+    facts = every[output.index] or facts_of_output(running, spec, output.index, where)
     ending = evidence.endings[output.index] if output.index < len(evidence.endings) else ""
     reader, read_by = meaning(described, facts, ending, where)
     require_storable(facts, reader.task, output, where)
@@ -252,39 +247,3 @@ def _of_usable_size(real: Pixels, spec: ImageSpec) -> Pixels:
 def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
-
-
-def _probe(engine: Engine, spec: ImageSpec) -> list[NDArray[Any]]:
-    """All outputs for noise."""
-    shape = (_probe_images(engine), spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
-    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing)
-    return interruptible(lambda: engine.run(tensor))
-
-
-def _probe_images(engine: Engine) -> int:
-    return fixed_batch(engine.signature) or PROBE_IMAGES
-
-
-def _facts(outputs: Sequence[NDArray[Any]], images: int) -> tuple[OutputFacts | None, ...]:
-    """What each output is like; None for one that has no row of numbers for each image."""
-    return tuple(None if _why_unusable(one, images) else OutputFacts.of(one) for one in outputs)
-
-
-def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
-    """The output itself, where it has something to store for every image."""
-    if (reason := _why_unusable(output, images)) is not None:
-        raise ModelError(f"{where}: {reason}")
-    return output
-
-
-def _why_unusable(output: NDArray[Any], images: int) -> str | None:
-    if output.dtype.kind not in NUMBERS:
-        return f"answers with {_kind(output.dtype)}: expected numbers"
-    if output.shape[:1] != (images,) or not output.size:
-        asked = f"{images} image{'s' if images > 1 else ''}"
-        return f"answers {asked} with an array of shape {output.shape}: expected a row for each"
-    return None
-
-
-def _kind(dtype: np.dtype[Any]) -> str:
-    return "text" if dtype.kind in "OSUT" else f"{dtype} values"
