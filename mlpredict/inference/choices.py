@@ -102,11 +102,12 @@ def _meaning(chosen: dict[str, Choice]) -> str:
     """What was taken for granted of the output's numbers, unless they are probabilities that sum to one."""
     task, activation = chosen["task"], chosen["activation"]
     scores = ""
-    if activation.reason in ASSUMED and activation.value == Activation.NONE:
+    is_scored = task.value in (Task.CLASSIFICATION, Task.BINARY, Task.MULTI_LABEL)
+    if is_scored and activation.reason in ASSUMED and activation.value == Activation.NONE:
         function = "softmax" if task.value == Task.CLASSIFICATION else "sigmoid"
         scores = f"scores are the {function} of its logits"
     if task.reason not in ASSUMED:
-        return scores if Task(task.value).has_classes else ""
+        return scores
     match task.value:
         case Task.MULTI_LABEL:
             threshold = chosen["score_threshold"].value
@@ -114,9 +115,9 @@ def _meaning(chosen: dict[str, Choice]) -> str:
         case Task.SEGMENTATION:
             return f"the shares of classes in a map ({task.detail})"
         case Task.RAW:
-            return f"its numbers as they are ({task.detail})"
-        case Task.REGRESSION:
-            return ""
+            return f"its numbers as they are ({task.detail}; labels, or a task, would make classes of them)"
+        case Task.REGRESSION if "sigmoid" in task.detail:
+            return f"its number as it is ({task.detail}; two labels would make classes of it)"
     return scores
 
 

@@ -75,6 +75,11 @@ COPY_PREDICTIONS = SQL("""
     COPY predictions (model_id, position, filename, filename_bytes, {columns}) FROM STDIN
 """).format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
 
+INSERT_MAPS = SQL("""
+    INSERT INTO maps (prediction_id, map)
+    SELECT * FROM unnest(%b::bigint[], %b::bytea[])
+""")
+
 INSERT_FAILURES = SQL("""
     INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
     SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::text[])
@@ -152,7 +157,20 @@ def add_predictions(
     with connection.cursor() as cursor, cursor.copy(COPY_PREDICTIONS) as copy:
         for new, record in zip(predictions, records, strict=True):
             copy.write_row(prediction_row(run, new, record))
+    _add_maps(connection, predictions, records)
     return records
+
+
+def _add_maps(
+    connection: Connection, predictions: Sequence[NewPrediction], records: Sequence[PredictionRecord]
+) -> None:
+    maps = {
+        record.prediction_id: new.prediction.map
+        for new, record in zip(predictions, records, strict=True)
+        if new.prediction.map is not None
+    }
+    if maps:
+        connection.execute(INSERT_MAPS, [list(maps), list(maps.values())])
 
 
 def add_failures(connection: Connection, run: Run, failures: Sequence[Rejected]) -> None:
