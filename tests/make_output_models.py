@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def main(folder: Path) -> None:
     import keras
     from keras import layers
 
-    single = {
+    single: dict[str, Callable[[Any], Any]] = {
         "tags": lambda x: constant(x, TAGS, "sigmoid"),
         "logits": lambda x: constant(x, LOGITS),
         "age": lambda x: constant(x, [AGE]),

@@ -61,9 +61,7 @@ CONDITIONS = {
     "before": SQL("p.id < %(before)s::bigint"),
     "label": SQL("p.label = %(label)s"),
     "labels": SQL("p.label = ANY(%(labels)s::text[])"),
-    "one_of_several": SQL(
-        "(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"
-    ),
+    "one_of_several": SQL("(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"),
     "some_of_several": SQL(
         "(p.label = ANY(%(some_of_several)s::text[]) OR p.labels && %(some_of_several)s::text[])"
     ),
