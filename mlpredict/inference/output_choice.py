@@ -99,16 +99,30 @@ def _named(wanted: str, names: Sequence[str], signature: Signature, where: str) 
 
 
 def _first_answer(described: Described, evidence: Evidence, facts: Sequence[OutputFacts | None]) -> int:
-    """The first output that suits the task that was said, or has classes; the first one where none has."""
+    """The first of the outputs that are most like an answer; the first of all where none is like one."""
     labels = described.labels or described.sidecar.labels
-    task = described.sidecar.task
+    ranks = []
     for index, known in enumerate(facts):
         ending = evidence.endings[index] if index < len(evidence.endings) else ""
-        if known is not None and (
-            known.fits(task) if task not in (None, Task.RAW) else known.meaning(labels, ending)[0].has_classes
-        ):
-            return index
-    return 0
+        rank = None if known is None else _rank(known, ending, described.sidecar.task, labels)
+        if rank is not None:
+            ranks.append((rank, index))
+    return min(ranks)[1] if ranks else 0
+
+
+def _rank(known: OutputFacts, ending: str, task: Task | None, labels: Sequence[str] | None) -> int | None:
+    """How much an output is like an answer, the most for the lowest; None where it is not."""
+    fit = labels is None or len(labels) == known.classes(task)
+    if task is not None and task is not Task.RAW:
+        # A single number can be of most tasks.
+        return 2 * (not fit) + (known.is_number and task is Task.MULTI_LABEL) if known.fits(task) else None
+    plain = known.meaning(None, ending)[0].has_classes
+    if plain and fit:
+        return 0
+    if labels is not None and fit:
+        # Two labels make a class of any number.
+        return 1 if not known.is_number else 2 if ending == "Sigmoid" else 3
+    return 4 if plain else None
 
 
 def _others(

@@ -108,10 +108,10 @@ def test_sigmoids_with_labels_are_taken_for_several_and_it_is_said_and_recorded(
     model: Words, predict: Any, connection: psycopg.Connection[Any]
 ) -> None:
     path = model("tags.tflite")
-    unknown = predict(path, "--json")
+    unknown = predict(path, "--json", "-v")
     assert only(unknown.stdout)["label"] is None
     assert b"its numbers as they are (its output comes from a sigmoid; labels" in unknown.stderr
-    done = predict(path, "--json", "--labels", "cat,dog,owl")
+    done = predict(path, "--json", "-v", "--labels", "cat,dog,owl")
     assert b"every label from 0.5 on holds (its output comes from a sigmoid" in done.stderr
     assert only(done.stdout)["labels"] == ["cat", "owl"]
     (choices,) = connection.execute(
@@ -132,7 +132,7 @@ def test_thresholds_are_the_model_s_own(model: Words, predict: Any) -> None:
 
 
 def test_logits_are_a_classifier_s_where_there_are_labels(model: Words, predict: Any) -> None:
-    done = predict(model("logits.tflite"), "--json", "--labels", "cat,dog,owl")
+    done = predict(model("logits.tflite"), "--json", "-v", "--labels", "cat,dog,owl")
     assert b"scores are the softmax of its logits" in done.stderr
     made = only(done.stdout)
     exponentials = np.exp(made["prediction"])
@@ -165,7 +165,7 @@ def test_no_output_is_lost_without_a_word(
     model: Words, predict: Any, mlpredict: Command, dsn: str, name: str, kept: dict[str, Any]
 ) -> None:
     path = model(name, 'labels = ["man", "woman"]')
-    done = predict(path, "--json")
+    done = predict(path, "--json", "-v")
     made = only(done.stdout)
     assert (made["label"], made["prediction"], made["outputs"]) == ("woman", [0.25, 0.75], kept)
     assert f"{', '.join(kept)} kept beside it" in done.stderr.decode()

@@ -64,6 +64,17 @@ def test_a_task_that_is_stated_chooses_an_output_that_suits_it() -> None:
     assert chosen((GENDER, FEATURES), task=Task.REGRESSION).index == 0
 
 
+def test_labels_tell_which_output_they_are_of() -> None:
+    five = OutputFacts((5,), within_unit=True, sums_to_one=True, json_bytes=60)
+    logits = OutputFacts((3,), within_unit=False, sums_to_one=False, json_bytes=40)
+    two, three = ("man", "woman"), ("cat", "dog", "owl")
+    assert chosen((AGE, five, GENDER), Evidence(), labels=two).index == 2
+    assert chosen((five, logits), Evidence(), labels=three).index == 1
+    assert chosen((five, logits), Evidence(), labels=three, task=Task.MULTI_LABEL).index == 1
+    assert chosen((AGE, AGE), Evidence(endings=("BiasAdd", "Sigmoid")), labels=two).index == 1
+    assert chosen((AGE, five), Evidence(), labels=three).index == 1
+
+
 def test_where_nothing_has_classes_the_first_is_the_answer() -> None:
     found = chosen((AGE, None, AGE), Evidence())
     assert (found.index, found.stated, found.kept) == (0, None, {"output_2": 2})
