@@ -5,19 +5,14 @@ ALTER TABLE predictions
     ADD COLUMN labels text[],
     ADD COLUMN value real,
     ADD COLUMN unit text,
-    ADD COLUMN outputs json;
+    ADD COLUMN outputs json,
+    ADD COLUMN map bytea;
+-- A PNG is compressed already.
+ALTER TABLE predictions ALTER COLUMN map SET STORAGE EXTERNAL;
 COMMENT ON COLUMN predictions.labels IS 'those that hold, the likeliest first; null where only one can';
 COMMENT ON COLUMN predictions.value IS 'the number of a regression, times the factor of its model';
 COMMENT ON COLUMN predictions.unit IS 'what value is counted in';
 COMMENT ON COLUMN predictions.outputs IS 'what the model said beside its prediction, by the names of its outputs';
+COMMENT ON COLUMN predictions.map IS 'the class of each pixel, as a PNG with a palette';
 
 CREATE INDEX predictions_labels ON predictions USING gin (labels) WHERE labels IS NOT NULL;
-
--- A table of its own: whoever reads predictions whole, as the 2020 program does, need not read these.
-CREATE TABLE maps (
-    prediction_id bigint PRIMARY KEY REFERENCES predictions ON DELETE CASCADE,
-    map bytea NOT NULL
-);
--- A PNG is compressed already.
-ALTER TABLE maps ALTER COLUMN map SET STORAGE EXTERNAL;
-COMMENT ON COLUMN maps.map IS 'the class of each pixel, as a PNG with a palette';

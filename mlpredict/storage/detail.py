@@ -20,7 +20,7 @@ Word = TypeVar("Word", Task, Activation)
 DETAIL = SQL("""
     SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
            m.task, m.labels, m.description,
-           EXISTS (SELECT FROM maps WHERE prediction_id = p.id) AS has_map
+           p.map IS NOT NULL AS has_map
     FROM predictions AS p
     LEFT JOIN inputs AS i ON i.id = p.inputid
     LEFT JOIN models AS m ON m.id = p.model_id
@@ -29,7 +29,7 @@ DETAIL = SQL("""
 
 IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")
 
-MAP = SQL("SELECT map FROM maps WHERE prediction_id = %s")
+MAP = SQL("SELECT map FROM predictions WHERE id = %s AND map IS NOT NULL")
 
 KEEPING_MAPS = "keep_map = true in the model's mlpredict.toml keeps those of segmentations"
 

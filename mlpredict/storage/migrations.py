@@ -17,7 +17,7 @@ PUBLISHED = ("inputs", "predictions")
 COUNTED = (*PUBLISHED, "runs", "models", "failures")
 """Those whose rows users care for."""
 
-TABLES = (*COUNTED, "maps", "schema_migrations")
+TABLES = (*COUNTED, "schema_migrations")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 # Any constant will do, as long as every mlpredict takes the same: it keeps two of them from

@@ -72,13 +72,8 @@ PREDICTION_IDS = SQL("""
 
 # Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
 COPY_PREDICTIONS = SQL("""
-    COPY predictions (model_id, position, filename, filename_bytes, {columns}) FROM STDIN
+    COPY predictions (model_id, position, filename, filename_bytes, map, {columns}) FROM STDIN
 """).format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
-
-INSERT_MAPS = SQL("""
-    INSERT INTO maps (prediction_id, map)
-    SELECT * FROM unnest(%b::bigint[], %b::bytea[])
-""")
 
 INSERT_FAILURES = SQL("""
     INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
@@ -157,20 +152,7 @@ def add_predictions(
     with connection.cursor() as cursor, cursor.copy(COPY_PREDICTIONS) as copy:
         for new, record in zip(predictions, records, strict=True):
             copy.write_row(prediction_row(run, new, record))
-    _add_maps(connection, predictions, records)
     return records
-
-
-def _add_maps(
-    connection: Connection, predictions: Sequence[NewPrediction], records: Sequence[PredictionRecord]
-) -> None:
-    maps = {
-        record.prediction_id: new.prediction.map
-        for new, record in zip(predictions, records, strict=True)
-        if new.prediction.map is not None
-    }
-    if maps:
-        connection.execute(INSERT_MAPS, [list(maps), list(maps.values())])
 
 
 def add_failures(connection: Connection, run: Run, failures: Sequence[Rejected]) -> None:
@@ -222,7 +204,7 @@ def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tu
         stored(value) if stored is not None and value is not None else value
         for stored, value in zip(_stored_as, _values(record), strict=True)
     )
-    return (run.model_id, new.position, *encode_filename(new.filename), *values)
+    return (run.model_id, new.position, *encode_filename(new.filename), new.prediction.map, *values)
 
 
 def as_json_text(value: object) -> str | None:
