@@ -63,6 +63,8 @@ class Model:
     """What was decided about it, and why."""
     others: Mapping[str, int] = field(default_factory=dict)
     """The places of the outputs that are kept beside it, by their names."""
+    output_names: tuple[str, ...] = ()
+    """What all its outputs are called, in their order."""
     output_numbers: int = 1
     """How many numbers the output has for an image of the model's size, or of the probe's."""
 
@@ -164,7 +166,9 @@ def load_model(
         logger.log(logging.INFO if first else logging.DEBUG, assumed)
     if first or every != known:
         uses.remember(every, named.fingerprint)
-    return Model(named, spec, running, reader, output.index, choices, output.kept, facts.numbers)
+    return Model(
+        named, spec, running, reader, output.index, choices, output.kept, output.names, facts.numbers
+    )
 
 
 def _spec(

@@ -27,6 +27,8 @@ class ChosenOutput:
     kept: Mapping[str, int] = field(default_factory=dict)
     choice: Choice | None = None
     """None where there is no other output."""
+    names: tuple[str, ...] = ()
+    """What all the outputs are called."""
 
 
 def output_names(signature: Signature, evidence: Evidence) -> tuple[str, ...]:
@@ -60,13 +62,13 @@ def chosen_output(
         index = _named(wanted, names, signature, where)
         detail = f"of {', '.join(names)}"
         choice = Choice("output", names[index], Reason.FILE, detail) if len(names) > 1 else None
-        return ChosenOutput(index, wanted, choice=choice)
+        return ChosenOutput(index, wanted, choice=choice, names=names)
     index = _first_answer(described, evidence, facts)
     if len(names) == 1:
-        return ChosenOutput(index)
+        return ChosenOutput(index, names=names)
     kept, left_out = _others(index, names, facts)
     choice = Choice("output", names[index], Reason.LAYER, _told(names, kept, left_out))
-    return ChosenOutput(index, names[index] if index else None, kept, choice)
+    return ChosenOutput(index, names[index] if index else None, kept, choice, names)
 
 
 def require_storable(facts: OutputFacts, task: Task, output: ChosenOutput, where: str) -> None:

@@ -274,3 +274,26 @@ def test_python_has_the_same(
         assert np.asarray(image).sum() == 16
         (record,) = db.predict(tags, picture)
         assert list(db.predictions(label="owl")) == [record]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("people.keras", []),
+        ("people.keras", ['output = "age"', 'unit = "years"', "factor = 116"]),
+        ("tags.tflite", [LABELS, 'task = "multi-label"', "score_threshold = 0.7", "unknown_below = 0.6"]),
+        ("scene.tflite", ["keep_map = true"]),
+    ],
+)
+def test_what_was_understood_can_be_written_down(
+    model: Words, mlpredict: Command, name: str, words: list[str]
+) -> None:
+    path = model(name, *words)
+    before = json.loads(mlpredict("model", path, "--json").stdout)
+    assert {one["what"] for one in before["meaning"]} >= {word.partition(" ")[0] for word in words} - {"name"}
+    if name == "people.keras":
+        assert [one["name"] for one in before["outputs"]] == ["age", "gender"]
+    written = mlpredict("model", path, "--write", "--force")
+    assert written.returncode == 0, written.stderr
+    after = json.loads(mlpredict("model", path, "--json").stdout)
+    assert (after["fingerprint"], after["task"]) == (before["fingerprint"], before["task"])

@@ -85,7 +85,7 @@ def test_names_that_are_not_one_for_each_output_are_none() -> None:
 
 
 def test_a_model_of_one_output_has_no_choice_and_one_without_is_refused() -> None:
-    assert chosen((GENDER,), Evidence()) == ChosenOutput(0)
+    assert chosen((GENDER,), Evidence()) == ChosenOutput(0, names=("output_0",))
     with pytest.raises(ModelError, match=r"people\.keras: has no output"):
         chosen((), Evidence())
 
