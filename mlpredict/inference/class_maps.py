@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,15 +17,31 @@ MOST_CLASSES = 256
 """What a palette has room for."""
 
 
-def class_maps(outputs: NDArray[Any], activation: Activation, threshold: float) -> NDArray[np.intp]:
-    """The class of each pixel, of shape (n, height, width).
+class MapKind(StrEnum):
+    """What a map of classes has for each pixel."""
 
-    Outputs are (n, height, width, classes), of which the greatest counts; or one number for each pixel,
-    (n, height, width, 1) or (n, height, width), which is class 1 from a probability of `threshold` on.
+    PROBABILITIES = "probabilities"
+    """A number for each class, along the last axis; the greatest counts."""
+    MASK = "mask"
+    """One number, for the second of two classes."""
+    CLASSES = "classes"
+    """The class itself, as an integer."""
+
+
+def class_maps(
+    outputs: NDArray[Any], kind: MapKind, activation: Activation, threshold: float
+) -> NDArray[np.intp]:
+    """The class of each pixel, of shape (n, height, width), or (n, pixels) where a model tells no more.
+
+    A mask is class 1 where its probability is `threshold` or more. A last axis of one number may be there
+    or not.
     """
-    if outputs.ndim == 4 and outputs.shape[-1] > 1:
+    if kind is MapKind.PROBABILITIES:
         return np.asarray(outputs.argmax(axis=-1))
-    numbers = np.asarray(outputs[..., 0] if outputs.ndim == 4 else outputs, np.float32)
+    one = outputs[..., 0] if outputs.ndim == 4 else outputs
+    if kind is MapKind.CLASSES:
+        return one.astype(np.intp)
+    numbers = np.asarray(one, np.float32)
     if activation is Activation.NONE:
         numbers = np.asarray(0.5 * (1 + np.tanh(0.5 * numbers)), np.float32)
     return (numbers >= np.float32(threshold)).astype(np.intp)

@@ -63,4 +63,5 @@ def _facts(known: Mapping[str, Any] | None) -> OutputFacts | None:
         bool(known["sums_to_one"]),
         bool(known["pixels_sum_to_one"]),
         int(known["json_bytes"]),
+        bool(known["integers"]),
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mlpredict.domain import Activation, Task
 from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Choice, Reason
-from mlpredict.inference.class_maps import MOST_CLASSES
+from mlpredict.inference.class_maps import MOST_CLASSES, MapKind
 from mlpredict.inference.described import Described
 from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.inference.outputs import SCORE_THRESHOLD, OutputReader
@@ -36,8 +36,8 @@ def meaning(
     labels, labelled_by = _labels(described, facts, ending, where)
     task = stated.task or facts.meaning(labels, ending)[0]
     activation = stated.activation or (facts.activation(ending) if task.has_classes else Activation.NONE)
-    _check_labels(facts, task, labels, labelled_by, where)
-    _check_words(stated, facts, task, where)
+    _check_labels(facts, ending, task, labels, labelled_by, where)
+    _check_words(stated, facts, ending, task, labels, where)
     because = _seen(facts, ending)
     choices = (
         labelled_by,
@@ -45,7 +45,7 @@ def meaning(
         Choice("activation", activation, Reason.FILE)
         if stated.activation
         else Choice("activation", activation, Reason.LAYER, because),
-        *_words(stated, facts, task),
+        *_words(stated, facts, ending, task),
     )
     reader = OutputReader(
         task,
@@ -56,6 +56,7 @@ def meaning(
         stated.unit,
         1.0 if stated.factor is None else stated.factor,
         bool(stated.keep_map),
+        facts.map_kind(ending) if task is Task.SEGMENTATION else MapKind.PROBABILITIES,
     )
     return reader, choices
 
@@ -69,7 +70,7 @@ def _labels(
     task = described.sidecar.task
     if (stated := described.sidecar.labels) is not None:
         return stated, _named(stated, Reason.FILE)
-    classes = facts.classes(task)
+    classes = facts.classes(task, ending)
     if classes is None or (task is not None and not task.has_classes):
         return None, Choice("labels", "none", Reason.DEFAULT)
     for labels in described.metadata.labels if described.metadata else ():
@@ -126,7 +127,7 @@ def _seen(facts: OutputFacts, ending: str) -> str:
     return "its outputs are no probabilities that sum to one"
 
 
-def _words(stated: Sidecar, facts: OutputFacts, task: Task) -> list[Choice]:
+def _words(stated: Sidecar, facts: OutputFacts, ending: str, task: Task) -> list[Choice]:
     """The thresholds, the unit and what else was said of the output, or is usual for its task."""
     said = {
         "unknown_below": stated.unknown_below,
@@ -137,7 +138,7 @@ def _words(stated: Sidecar, facts: OutputFacts, task: Task) -> list[Choice]:
     words = [Choice(name, _shown(value), Reason.FILE) for name, value in said.items() if value is not None]
     if stated.score_threshold is not None:
         words.append(Choice("score_threshold", _shown(stated.score_threshold), Reason.FILE))
-    elif _has_threshold(facts, task):
+    elif _has_threshold(facts, ending, task):
         words.append(Choice("score_threshold", _shown(SCORE_THRESHOLD), Reason.DEFAULT))
     return words
 
@@ -146,33 +147,47 @@ def _shown(value: float | str) -> str:
     return value if isinstance(value, str) else f"{value:g}"
 
 
-def _has_threshold(facts: OutputFacts, task: Task) -> bool:
+def _has_threshold(facts: OutputFacts, ending: str, task: Task) -> bool:
     """Whether labels hold, or pixels have class 1, from a probability on."""
-    return task is Task.MULTI_LABEL or (task is Task.SEGMENTATION and facts.shape[2:] in ((), (1,)))
+    return task is Task.MULTI_LABEL or (task is Task.SEGMENTATION and facts.map_kind(ending) is MapKind.MASK)
 
 
 def _check_labels(
-    facts: OutputFacts, task: Task, labels: Labels | None, labelled_by: Choice, where: str
+    facts: OutputFacts, ending: str, task: Task, labels: Labels | None, labelled_by: Choice, where: str
 ) -> None:
-    classes = facts.classes(task)
+    classes = facts.classes(task, ending)
     if task.has_classes and not facts.fits(task):
         raise ModelError(f"{where}: an output of shape {(None, *facts.shape)} is no {task}")
     # Whoever names the labels of a vector takes it for classes.
     meant = task.has_classes or (task is Task.RAW and labelled_by.reason in (Reason.OPTION, Reason.FILE))
     if meant and labels is not None and classes is not None and classes != len(labels):
         raise ModelError(f"{where}: {len(labels)} labels for {classes} classes")
+    if task is Task.SEGMENTATION and classes is None and labels is None:
+        raise ModelError(f"{where}: its output has a class for each pixel, and no labels say of how many")
 
 
-def _check_words(stated: Sidecar, facts: OutputFacts, task: Task, where: str) -> None:
+def _check_words(
+    stated: Sidecar, facts: OutputFacts, ending: str, task: Task, labels: Labels | None, where: str
+) -> None:
     """Refuse what is said of another task than the model has: it would be passed over without a word."""
     is_value = task is Task.REGRESSION and facts.is_number
-    is_map = task is Task.SEGMENTATION and (facts.classes(task) or 0) <= MOST_CLASSES
+    is_map = (
+        task is Task.SEGMENTATION
+        and (facts.classes(task, ending) or len(labels or ())) <= MOST_CLASSES
+        # Of pixels in a row nobody knows how wide the map is.
+        and (len(facts.shape) == 3 or facts.map_kind(ending) is not MapKind.PROBABILITIES)
+    )
     for name, value, suits, meant in (
-        ("score_threshold", stated.score_threshold, _has_threshold(facts, task), 'task = "multi-label"'),
+        (
+            "score_threshold",
+            stated.score_threshold,
+            _has_threshold(facts, ending, task),
+            'task = "multi-label"',
+        ),
         ("unknown_below", stated.unknown_below, task.has_classes, "a task with classes"),
         ("unit", stated.unit, is_value, "a regression of one number"),
         ("factor", stated.factor, is_value, "a regression of one number"),
-        ("keep_map", stated.keep_map or None, is_map, f"a segmentation of at most {MOST_CLASSES} classes"),
+        ("keep_map", stated.keep_map or None, is_map, f"a map of at most {MOST_CLASSES} classes"),
     ):
         if value is not None and not suits:
             shape = (None, *facts.shape)

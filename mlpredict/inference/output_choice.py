@@ -114,7 +114,7 @@ def _first_answer(described: Described, evidence: Evidence, facts: Sequence[Outp
 
 def _rank(known: OutputFacts, ending: str, task: Task | None, labels: Sequence[str] | None) -> int | None:
     """How much an output is like an answer, the most for the lowest; None where it is not."""
-    fit = labels is None or len(labels) == known.classes(task)
+    fit = labels is None or len(labels) == known.classes(task, ending)
     if task is not None and task is not Task.RAW:
         # A single number can be of most tasks.
         return 2 * (not fit) + (known.is_number and task is Task.MULTI_LABEL) if known.fits(task) else None

@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from mlpredict.domain import Activation, Task
+from mlpredict.inference.class_maps import MapKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,7 @@ class OutputFacts:
 
     `shape` is that of one row; `within_unit` says that all numbers are within 0..1, `sums_to_one` that
     those of each row sum to one, `pixels_sum_to_one` that those along the last of several axes do.
-    `json_bytes` is about the size of a row as JSON.
+    `json_bytes` is about the size of a row as JSON, and `integers` says that its numbers are such.
     """
 
     shape: tuple[int, ...]
@@ -41,6 +42,7 @@ class OutputFacts:
     sums_to_one: bool
     pixels_sum_to_one: bool = False
     json_bytes: int = 0
+    integers: bool = False
 
     @classmethod
     def of(cls, outputs: NDArray[Any]) -> OutputFacts:
@@ -53,6 +55,7 @@ class OutputFacts:
             within_unit and _sum_to_one(rows),
             within_unit and outputs.ndim > 2 and _sum_to_one(outputs),
             _json_bytes(outputs[0]),
+            outputs.dtype.kind in "iu",
         )
 
     @property
@@ -70,19 +73,34 @@ class OutputFacts:
         """How many numbers a row has."""
         return math.prod(self.shape)
 
-    def classes(self, task: Task | None = None) -> int | None:
-        """How many labels fit; None where there are no classes.
+    def map_kind(self, ending: str = "") -> MapKind:
+        """What it has for each pixel, where it is taken for a map of classes.
+
+        A matrix is a map of one number a pixel, unless the numbers of each of its rows sum to one.
+        """
+        several = self.shape[-1] > 1 if len(self.shape) == 3 else self._rows_are_pixels(ending)
+        if several:
+            return MapKind.PROBABILITIES
+        return MapKind.CLASSES if self.integers else MapKind.MASK
+
+    def _rows_are_pixels(self, ending: str) -> bool:
+        return len(self.shape) == 2 and (ending == "Softmax" or self.pixels_sum_to_one)
+
+    def classes(self, task: Task | None = None, ending: str = "") -> int | None:
+        """How many labels fit; None where there are no classes, or nothing tells how many.
 
         Two for a single number, or a single number for each pixel, unless each has its own label.
         """
+        if task is Task.SEGMENTATION and len(self.shape) in (2, 3):
+            kind = self.map_kind(ending)
+            fixed = {MapKind.MASK: 2, MapKind.PROBABILITIES: self.shape[-1]}
+            return fixed.get(kind)
         match len(self.shape):
             case 0 | 1 if task is Task.MULTI_LABEL:
                 return self.numbers
             case 0 | 1:
                 return 2 if self.is_number else self.numbers
-            case 2 if task is Task.SEGMENTATION:
-                return 2
-            case 3:
+            case 3 if not self.integers:
                 return 2 if self.shape[-1] == 1 else self.shape[-1]
         return None
 

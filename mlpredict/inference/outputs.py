@@ -10,7 +10,7 @@ import numpy as np
 import orjson
 
 from mlpredict.domain import Activation, Prediction, Task
-from mlpredict.inference.class_maps import class_maps, class_shares, map_as_png
+from mlpredict.inference.class_maps import MapKind, class_maps, class_shares, map_as_png
 from mlpredict.inference.output_facts import SUM_TOLERANCE
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ class OutputReader:
     """The value of a regression is its number times this; there is none where float32 has no room for it."""
     keep_map: bool = False
     """Whether the class of each pixel is kept as a PNG."""
+    map_kind: MapKind = MapKind.PROBABILITIES
+    """What a segmentation has for each pixel; of classes themselves the labels say how many there are."""
 
     def read(self, outputs: NDArray[Any], others: Outputs | None = None) -> list[Prediction | str]:
         """One prediction for each row of `outputs`, or the reason why there is none.
@@ -70,11 +72,13 @@ class OutputReader:
     def _reasons(self, outputs: NDArray[Any], others: Outputs) -> list[str | None]:
         """Why a row is no prediction, for each row; None where it is one."""
         reasons: list[str | None] = [None] * len(outputs)
+        if self.map_kind is MapKind.CLASSES:
+            reasons = [_outside(row, len(self.labels or ())) for row in outputs]
         stored = [*([] if self.task is Task.SEGMENTATION else [outputs]), *others.values()]
         if len(outputs) and sum(rows[0].size for rows in stored) > SMALL:
             for place in range(len(outputs)):
                 size = sum(len(_as_json(rows[place])) for rows in stored)
-                reasons[place] = too_large(size) if size > MOST_JSON else None
+                reasons[place] = too_large(size) if size > MOST_JSON else reasons[place]
         for rows in (outputs, *others.values()):
             finite = np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
             if not finite.all():
@@ -133,8 +137,9 @@ class OutputReader:
         ]
 
     def _segmented(self, outputs: NDArray[Any]) -> list[Prediction]:
-        maps = class_maps(outputs, self.activation, self.score_threshold)
-        shares = class_shares(maps, outputs.shape[-1] if outputs.ndim == 4 and outputs.shape[-1] > 1 else 2)
+        maps = class_maps(outputs, self.map_kind, self.activation, self.score_threshold)
+        classes = {MapKind.MASK: 2, MapKind.PROBABILITIES: outputs.shape[-1]}
+        shares = class_shares(maps, classes.get(self.map_kind, len(self.labels or ())))
         found = self._classified(rows_as_json(shares), shares, shares.argmax(axis=1))
         if not self.keep_map:
             return found
@@ -147,6 +152,13 @@ class OutputReader:
 
     def _name(self, place: int) -> str:
         return self.labels[place] if self.labels else str(place)
+
+
+def _outside(classes: NDArray[Any], count: int) -> str | None:
+    least, most = int(classes.min()), int(classes.max())
+    if least >= 0 and most < count:
+        return None
+    return f"the model answered class {least if least < 0 else most}, and its labels are {count}"
 
 
 def too_large(size: int) -> str:

@@ -224,7 +224,7 @@ def test_what_is_too_much_is_refused_before_anything_is_stored(
     ("name", "line", "message"),
     [
         ("logits.tflite", "score_threshold = 0.5", 'score_threshold is for task = "multi-label"'),
-        ("logits.tflite", "keep_map = true", "keep_map is for a segmentation"),
+        ("logits.tflite", "keep_map = true", "keep_map is for a map of at most 256 classes"),
         ("logits.tflite", 'unit = "kg"', "unit is for a regression of one number"),
         ("age.tflite", "unknown_below = 0.5", "unknown_below is for a task with classes"),
     ],

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mlpredict.domain import Activation, Prediction, Task
-from mlpredict.inference.class_maps import class_colour
+from mlpredict.inference.class_maps import MapKind, class_colour
 from mlpredict.inference.outputs import NOT_FINITE, OutputReader, top_classes
 
 LABELS = ("cat", "dog", "owl")
@@ -221,7 +221,7 @@ def test_a_map_of_classes_is_stored_as_their_shares_and_kept_as_a_picture() -> N
     ("activation", "values"), [(Activation.SIGMOID, [0.9, 0.1, 0.3, 0.2]), (Activation.NONE, [3, -2, -1, -4])]
 )
 def test_a_mask_has_two_classes(shape: tuple[int, ...], activation: Activation, values: list[float]) -> None:
-    reader = OutputReader(Task.SEGMENTATION, activation, ("ground", "road"))
+    reader = OutputReader(Task.SEGMENTATION, activation, ("ground", "road"), map_kind=MapKind.MASK)
     (answer,) = reader.read(np.array(values, np.float32).reshape(shape))
     assert answer == Prediction("[0.75,0.25]", 0, "ground", 0.75)
 
@@ -242,3 +242,17 @@ def test_what_is_too_much_to_store_is_refused_and_its_neighbours_are_not() -> No
     first, second = OutputReader(Task.RAW, Activation.NONE, None).read(outputs)
     assert isinstance(first, Prediction)
     assert second == "its output is 1.1 MB of JSON for each image, and at most 1 MB is stored"
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 2), (2, 2, 2, 1)])
+def test_a_map_may_have_the_classes_themselves(shape: tuple[int, ...]) -> None:
+    reader = OutputReader(Task.SEGMENTATION, Activation.NONE, LABELS, map_kind=MapKind.CLASSES)
+    first, second = reader.read(np.array([2, 2, 0, 2, 1, 3, 0, 0]).reshape(shape))
+    assert first == Prediction("[0.25,0.0,0.75]", 2, "owl", 0.75)
+    assert second == "the model answered class 3, and its labels are 3"
+
+
+def test_the_pixels_of_a_map_may_stand_in_a_row() -> None:
+    reader = OutputReader(Task.SEGMENTATION, Activation.SOFTMAX, LABELS)
+    (answer,) = reader.read(np.eye(3, dtype=np.float32)[[2, 2, 0, 2]][None])
+    assert answer == Prediction("[0.25,0.0,0.75]", 2, "owl", 0.75)
