@@ -179,7 +179,8 @@ class Database:
         from mlpredict.api.stored import StoredPrediction
 
         with self.reading() as repository:
-            return StoredPrediction(repository.detail(prediction_id))
+            detail = repository.detail(prediction_id)
+            return StoredPrediction(detail, repository.map(prediction_id) if detail.has_map else None)
 
     @contextmanager
     def reading(self) -> Iterator[Repository]:

@@ -30,13 +30,21 @@ class Answer:
     """What a model says of one image.
 
     `probabilities` are those of all labels, the likeliest first; None where the model has no classes.
-    `output` is the model's own output, as lists of numbers.
+    `output` is the model's own output, as lists of numbers; of a segmentation it is the share of each class.
     """
 
     label: str | None
     score: float | None
     probabilities: Mapping[str, float] | None
     output: Any
+    labels: tuple[str, ...] | None = None
+    """Those that hold, the likeliest first, of a model of several labels."""
+    value: float | None = None
+    """The number of a regression, times the model's factor."""
+    unit: str | None = None
+    """What `value` is counted in."""
+    outputs: Mapping[str, Any] | None = None
+    """The model's other outputs, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +105,9 @@ class Model:
         reader = self.loaded.reader
         ranked = ranking(said.values, reader.task, reader.activation, reader.labels)
         shares = None if ranked is None else {one["label"]: one["score"] for one in ranked}
-        return Answer(said.label, said.score, shares, orjson.loads(said.values))
+        others = None if said.outputs is None else orjson.loads(said.outputs)
+        output = orjson.loads(said.values)
+        return Answer(said.label, said.score, shares, output, said.labels, said.value, said.unit, others)
 
 
 def load_model(

@@ -47,6 +47,7 @@ class Predictions:
             [[getattr(one, name) for name in FIELDS] for one in self], columns=list(FIELDS)
         )
         frame["prediction"] = [orjson.loads(text) for text in frame["prediction"]]
+        frame["outputs"] = [None if text is None else orjson.loads(text) for text in frame["outputs"]]
         return frame
 
 
@@ -55,6 +56,8 @@ class StoredPrediction:
     """Everything that is stored of a prediction."""
 
     detail: PredictionDetail
+    map_png: bytes | None = None
+    """The class of each pixel, where the model keeps it."""
 
     @property
     def record(self) -> PredictionRecord:
@@ -84,3 +87,16 @@ class StoredPrediction:
             return picture(load_stored(self.detail.image).content)
         except Unusable as unusable:
             raise ImageError(f"input {self.detail.image.input_id}: {unusable}") from unusable
+
+    def map(self) -> Image.Image | None:
+        """The class of each pixel, as large as the model's output; None where none is kept.
+
+        `numpy.asarray` makes the numbers of the classes of it, and `convert("RGB")` their colours.
+        """
+        if self.map_png is None:
+            return None
+        import io
+
+        from PIL import Image
+
+        return Image.open(io.BytesIO(self.map_png))

@@ -11,6 +11,7 @@ import typer
 from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.options import (
+    RARE,
     AsJson,
     Columns,
     Dsn,
@@ -26,6 +27,7 @@ from mlpredict.errors import UsageError
 from mlpredict.support.units import point_in_time
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
+TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
 DEFAULT_LIMIT = 20
 
 Limit = Annotated[
@@ -107,7 +109,7 @@ def list_predictions(
         if score is not None and math.isnan(score):
             raise UsageError(f"{option} {score}: not a number")
     chosen = chosen_format(format_, as_json)
-    shown = chosen_columns(columns, COLUMNS)
+    shown = chosen_columns(columns, TABLE_COLUMNS if chosen is Format.TABLE else COLUMNS)
     wanted = PredictionFilter(
         labels=tuple(label or ()),
         model=model,
@@ -131,7 +133,9 @@ def list_predictions(
                 write_objects(objects, chosen)
             return
         with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
-            written = write_records(map(prediction_fields, found), chosen, shown)
+            written = write_records(
+                map(prediction_fields, found), chosen, shown, rare=RARE if columns is None else ()
+            )
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
 
 

@@ -39,7 +39,7 @@ def print_understood(found: Understood) -> None:
     """Everything about a model, with the reasons."""
     identity, engine = found.model.identity, found.model.engine
     first = engine.signature.inputs[0]
-    outputs = ", ".join(f"{one.name} {_shape(one.shape)}" for one in engine.signature.outputs)
+    outputs = ", ".join(f"{one.name} {_shape(one.shape)}" for one in found.outputs)
     print_pairs(
         {
             "model": str(identity),

@@ -101,6 +101,10 @@ Columns = Annotated[
 ]
 
 
+RARE = ("labels", "value", "unit")
+"""Columns of a table that only some models fill."""
+
+
 def chosen_format(given: Format | None, as_json: bool) -> Format:
     """The format asked for, or the one that suits who reads standard output.
 

@@ -13,8 +13,12 @@ from mlpredict.records import Record, encoder, object_encoder
 RECORDS_AT_ONCE = 1000
 
 
-def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[str]) -> int:
+def write_records(
+    records: Iterable[Record], chosen: Format, columns: Sequence[str], rare: Sequence[str] = ()
+) -> int:
     """Print all records; how many there were.
+
+    A table leaves out the `rare` columns that no record fills.
 
     Raises:
         OutputError: standard output cannot be written.
@@ -23,7 +27,9 @@ def write_records(records: Iterable[Record], chosen: Format, columns: Sequence[s
         from mlpredict.cli.tables import print_table
 
         rows = list(records)
-        print_table(rows, columns)
+        print_table(
+            rows, [one for one in columns if one not in rare or any(row[one] is not None for row in rows)]
+        )
         return len(rows)
     encode = encoder(chosen, columns, on_terminal=stdout_is_terminal())
     written = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -54,29 +55,54 @@ def _facts(detail: PredictionDetail) -> Table:
         ),
         ("label", record.label),
         ("score", record.score),
+        *_more(detail),
         ("model", record.model),
         ("run", record.run_id),
         ("input", record.input_id),
         ("time", record.created_at),
     ):
-        facts.add_row(Text(name, style="dim"), cell(name, value))
+        facts.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(name, value))
     return facts
+
+
+def _more(detail: PredictionDetail) -> Iterator[tuple[str, Text]]:
+    """What only some models say."""
+    record = detail.record
+    if record.labels is not None:
+        yield "labels", cell("labels", record.labels)
+    if record.value is not None:
+        yield "value", cell("value", record.value) + Text(printable(f" {record.unit or ''}").rstrip())
+    if detail.has_map:
+        yield "map", Text("the class of each pixel: --export-map")
+    if record.outputs is not None:
+        for name, output in _named_outputs(record.outputs):
+            yield printable(name), Text(printable(_shortened(output)))
+
+
+def _named_outputs(outputs: str) -> Iterator[tuple[str, str]]:
+    """The model's other outputs; another program may have put anything there."""
+    import orjson
+
+    found = orjson.loads(outputs)
+    for name, output in found.items() if isinstance(found, dict) else ():
+        yield name, orjson.dumps(output).decode()
 
 
 def _prediction(detail: PredictionDetail) -> RenderableType:
     output = detail.record.prediction
     ranked = stored_classes(output, detail.task, detail.activation, detail.labels)
     if ranked is None:
-        text = printable(output)
-        return Text(
-            text if len(text) <= MOST_NUMBERS else f"{text[:MOST_NUMBERS]}… ({len(text):,} characters)"
-        )
+        return Text(printable(_shortened(output)))
     bars = Table.grid(padding=(0, 1))
     for label, score in ranked[:MOST_CLASSES]:
         bars.add_row(Text(printable(label)), Text(f"{score:.4f}", style="dim"), bar(score))
     if len(ranked) > MOST_CLASSES:
         bars.add_row(Text("…"), Text(f"{len(ranked) - MOST_CLASSES} more", style="dim"), Text())
     return bars
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= MOST_NUMBERS else f"{text[:MOST_NUMBERS]}… ({len(text):,} characters)"
 
 
 def _picture(detail: PredictionDetail) -> Text:

@@ -35,12 +35,14 @@ from mlpredict.support.units import parse_size
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.inference.outputs import OutputReader
 
 STDIN = "-"
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
 # A number or an array has no label and no score; it is shown itself.
 COLUMNS_WITHOUT_CLASSES = ("prediction_id", "filename", "prediction", "created_at")
-WITH_CLASSES = (Task.CLASSIFICATION, Task.BINARY)
+COLUMNS_OF_LABELS = ("prediction_id", "filename", "labels", "score", "created_at")
+COLUMNS_OF_VALUES = ("prediction_id", "filename", "value", "unit", "created_at")
 SOME_FAILED = 1
 RETRY_SECONDS = 30.0
 
@@ -161,7 +163,7 @@ def predict(
 
         used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
-        usual = COLUMNS if loaded.identity.task in WITH_CLASSES else COLUMNS_WITHOUT_CLASSES
+        usual = _usual_columns(loaded.reader)
         job = Job(
             names=lambda: _names(named, files_from, null=null),
             limits=limits,
@@ -205,6 +207,15 @@ def _check_usage(
         raise UsageError("--keep reference needs files: what comes on stdin is nowhere to be found later")
     if no_store and skip_existing:
         raise UsageError("--no-store and --skip-existing exclude each other")
+
+
+def _usual_columns(reader: OutputReader) -> tuple[str, ...]:
+    """The columns that say what this model has to say."""
+    if reader.task is Task.MULTI_LABEL:
+        return COLUMNS_OF_LABELS
+    if reader.unit is not None or reader.factor != 1:
+        return COLUMNS_OF_VALUES
+    return COLUMNS if reader.task.has_classes else COLUMNS_WITHOUT_CLASSES
 
 
 def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[str]:

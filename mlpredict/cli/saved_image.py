@@ -1,4 +1,4 @@
-"""Stored images back into files."""
+"""Stored images, and maps of their classes, into files."""
 
 from __future__ import annotations
 
@@ -54,22 +54,32 @@ def write_image(detail: PredictionDetail, output: str | None, *, force: bool) ->
         OutputError: standard output cannot be written.
     """
     content = load_stored(detail.image).content
+    kind = image_format(content)
+    _write(content, _own_name(detail, kind), kind or "no image", output, force=force)
+
+
+def write_map(detail: PredictionDetail, content: bytes, output: str | None, *, force: bool) -> None:
+    """Write the class of each pixel, a PNG, to `output`; without it as `NAME-map.png` of the image's name.
+
+    Raises:
+        FileNotWritten: a file is there already, or cannot be written.
+        OutputError: standard output cannot be written.
+    """
+    name = f"{Path(_own_name(detail, 'PNG')).stem}-map.png"
+    if len(os.fsencode(name)) > NAME_BYTES:
+        name = f"prediction-{detail.record.prediction_id}-map.png"
+    _write(content, name, "PNG", output, force=force)
+
+
+def _write(content: bytes, name: str, kind: str, output: str | None, *, force: bool) -> None:
     if output == STDOUT:
         write_data(content)
         return
-    kind = image_format(content)
-    target = _target(detail, kind, output)
+    folder = None if output is None else Path(output)
+    target = Path(name) if folder is None else folder / name if folder.is_dir() else folder
     with whole_file(target, force=force, lasting=False) as partial:
         partial.write_bytes(content)
-    talk.notice(f"wrote {target} ({len(content):,} bytes, {kind or 'no image'})")
-
-
-def _target(detail: PredictionDetail, kind: str | None, output: str | None) -> Path:
-    own_name = _own_name(detail, kind)
-    if output is None:
-        return Path(own_name)
-    target = Path(output)
-    return target / own_name if target.is_dir() else target
+    talk.notice(f"wrote {target} ({len(content):,} bytes, {kind})")
 
 
 def _own_name(detail: PredictionDetail, kind: str | None) -> str:

@@ -19,7 +19,7 @@ from mlpredict.cli.options import (
 )
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import Problems
-from mlpredict.domain import FIELDS, Format
+from mlpredict.domain import FIELDS, Format, PredictionDetail
 from mlpredict.errors import NotFound, UsageError
 
 STDOUT = "-"
@@ -28,13 +28,21 @@ Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="Predictions, by
 ExportImage = Annotated[
     bool, typer.Option("--export-image", help="Write the stored image instead.", show_default=False)
 ]
+ExportMap = Annotated[
+    bool,
+    typer.Option(
+        "--export-map",
+        help="Write the class of each pixel instead, as a PNG, where the model keeps it (keep_map = true).",
+        show_default=False,
+    ),
+]
 Output = Annotated[
     str | None,
     typer.Option(
         "-o",
         "--output",
         metavar="PATH",
-        help="File or folder for --export-image, - for stdout; else the image's own name, in this folder.",
+        help="File or folder for what is exported, - for stdout; else the image's own name, in this folder.",
         show_default=False,
     ),
 ]
@@ -44,6 +52,7 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite files.", show_de
 def show(
     ids: Ids,
     export_image: ExportImage = False,
+    export_map: ExportMap = False,
     output: Output = None,
     force: Force = False,
     dsn: Dsn = None,
@@ -57,33 +66,34 @@ def show(
 
     What is wrong with one of them is said, and the others are shown.
     """
-    if not export_image and (output is not None or force):
-        raise UsageError("-o and --force go with --export-image")
-    if export_image and output == STDOUT and len(ids) > 1:
-        raise UsageError("-o -: one image at a time")
-    if export_image and output == STDOUT and stdout_is_terminal():
-        raise UsageError("-o -: stdout is a terminal: pipe it somewhere, or name a file")
+    _check_usage(ids, output, force=force, image=export_image, map_=export_map)
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, FIELDS)
 
     from mlpredict.storage.repository import open_repository
 
     problems = Problems()
-    details = []
+    details: list[PredictionDetail] = []
+    maps: dict[int, bytes] = {}
     with open_repository(dsn or settings.dsn()) as repository:
         for prediction_id in ids:
             with problems.told(NotFound):
                 details.append(repository.detail(prediction_id))
-    if export_image:
-        from mlpredict.cli.saved_image import require_folder, write_image
+                if export_map:
+                    maps[len(details) - 1] = repository.map(prediction_id)
+    if export_image or export_map:
+        from mlpredict.cli.saved_image import require_folder, write_image, write_map
         from mlpredict.inputs.kept import ImageUnavailable
         from mlpredict.support.whole_file import FileNotWritten
 
         if len(ids) > 1:
             require_folder(output)
-        for detail in details:
+        for place, detail in enumerate(details):
             with problems.told(ImageUnavailable, FileNotWritten):
-                write_image(detail, output, force=force)
+                if export_image:
+                    write_image(detail, output, force=force)
+                elif place in maps:
+                    write_map(detail, maps[place], output, force=force)
     elif chosen is Format.TABLE:
         from mlpredict.cli.portrait import print_portrait
 
@@ -96,3 +106,16 @@ def show(
         write_records((prediction_fields(detail.record) for detail in details), chosen, shown)
     if problems.status:
         raise typer.Exit(problems.status)
+
+
+def _check_usage(ids: list[int], output: str | None, *, force: bool, image: bool, map_: bool) -> None:
+    if image and map_:
+        raise UsageError("--export-image and --export-map exclude each other")
+    if not (image or map_):
+        if output is not None or force:
+            raise UsageError("-o and --force go with --export-image or --export-map")
+        return
+    if output == STDOUT and len(ids) > 1:
+        raise UsageError("-o -: one image at a time")
+    if output == STDOUT and stdout_is_terminal():
+        raise UsageError("-o -: stdout is a terminal: pipe it somewhere, or name a file")

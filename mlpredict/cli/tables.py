@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
     from mlpredict.pipeline.tally import Tally
 
-NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "version"})
+NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "value", "version"})
+FOLDED = frozenset({"filename", "labels"})
+WRAPPED = FOLDED | {"prediction", "outputs"}
 BAR_WIDTH = 30
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -42,8 +44,8 @@ def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
         table.add_column(
             column,
             justify="right" if column in NUMBERS else "left",
-            no_wrap=column != "filename" and column != "prediction",
-            overflow="fold" if column == "filename" else "ellipsis",
+            no_wrap=column not in WRAPPED,
+            overflow="fold" if column in FOLDED else "ellipsis",
         )
     for record in records:
         table.add_row(*(cell(column, record[column]) for column in columns))
@@ -86,6 +88,10 @@ def cell(column: str, value: Any) -> Text:
         return Text("–", style="dim")
     if column == "score":
         return Text(f"{value:.4f}", style=_score_style(value))
+    if column == "value":
+        return Text(f"{value:.6g}")
+    if column == "labels":
+        return Text(printable(", ".join(value)))
     if isinstance(value, datetime):
         return Text(f"{local_time(value):%Y-%m-%d %H:%M:%S}")
     return Text(printable(plain(value)))

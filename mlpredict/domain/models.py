@@ -12,9 +12,22 @@ class Task(StrEnum):
     """What a model's output means."""
 
     CLASSIFICATION = "classification"
+    """One class of several, each with its own number."""
     BINARY = "binary"
+    """One class of two; the one number is that of the second."""
+    MULTI_LABEL = "multi-label"
+    """As many labels as hold, each with its own number."""
     REGRESSION = "regression"
+    """A number, or several, that are no classes."""
+    SEGMENTATION = "segmentation"
+    """The class of each pixel."""
     RAW = "raw"
+    """Anything else."""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether there is a likely class, with a label and a score."""
+        return self not in (Task.REGRESSION, Task.RAW)
 
 
 class Activation(StrEnum):

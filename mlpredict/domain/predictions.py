@@ -30,8 +30,9 @@ class PredictionRecord:
     """A prediction as it is printed: the public field names, in their order.
 
     Ids are None when nothing was stored; model, filename and time are None where a row of the
-    2020 program does not tell. A field's type says how it is read from a row, and what the web
-    server's description calls it.
+    2020 program does not tell. `labels` is for models of several labels, `value` for regressions of one
+    number, `outputs` for models of several outputs. A field's type says how it is read from a row, and
+    what the web server's description calls it.
     """
 
     prediction_id: int | None
@@ -45,6 +46,10 @@ class PredictionRecord:
     score: float | None
     model: str | None
     created_at: datetime | None
+    labels: list[str] | None = None
+    value: float | None = None
+    unit: str | None = None
+    outputs: Json | None = None
 
     @classmethod
     def of(
@@ -72,6 +77,10 @@ class PredictionRecord:
             score=prediction.score,
             model=model,
             created_at=created_at,
+            labels=None if prediction.labels is None else list(prediction.labels),
+            value=prediction.value,
+            unit=prediction.unit,
+            outputs=prediction.outputs,
         )
 
 
@@ -103,12 +112,15 @@ class PredictionDetail:
     task: Task | None
     activation: Activation | None
     labels: Sequence[str] | None
+    has_map: bool = False
+    """Whether the class of each pixel is kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class PredictionFilter:
     """Which predictions `list` shows; None, or no labels, is no restriction.
 
+    `labels` are those of the likely class, or any of several that hold.
     `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the
     whole name where it has a slash, else of its last part. Both scores and `since` are included,
     `until` is not.

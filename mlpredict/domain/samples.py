@@ -53,14 +53,25 @@ class Rejected:
 class Prediction:
     """What a model said of one sample.
 
-    `values` is the model's output as JSON text whose numbers round-trip float32 exactly. `score` is
-    the probability of the likely class; both are None where the task has no classes.
+    `values` is the model's output as JSON text whose numbers round-trip float32 exactly; of a map of
+    classes it has the share of each. `score` is the probability of the likely class, or its share; both
+    are None where the task has no classes.
     """
 
     values: str
     likely_class: int | None = None
     label: str | None = None
     score: float | None = None
+    labels: tuple[str, ...] | None = None
+    """Those that hold, the likeliest first, where several may."""
+    value: float | None = None
+    """The number of a regression, times the model's factor."""
+    unit: str | None = None
+    """What `value` is counted in."""
+    outputs: str | None = None
+    """The model's other outputs, by their names, as JSON text."""
+    map: bytes | None = None
+    """The class of each pixel as a PNG."""
 
 
 @dataclass(frozen=True, slots=True)

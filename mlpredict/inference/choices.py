@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from mlpredict.domain import Fit, ImageSpec, Task
+from mlpredict.domain import Activation, Fit, ImageSpec, Task
 
 
 class Reason(StrEnum):
@@ -72,8 +72,14 @@ def assumptions(name: str, choices: Sequence[Choice], spec: ImageSpec) -> str | 
     bicubic to 224×224`.
     """
     chosen = {one.what: one for one in choices}
-    has_classes = chosen["task"].value in (Task.CLASSIFICATION, Task.BINARY)
-    parts = [_pixels(chosen["scale"]), _labels(chosen["labels"]) if has_classes else "", _size(chosen, spec)]
+    has_classes = Task(chosen["task"].value).has_classes
+    parts = [
+        _pixels(chosen["scale"]),
+        _output(chosen.get("output")),
+        _meaning(chosen),
+        _labels(chosen["labels"]) if has_classes else "",
+        _size(chosen, spec),
+    ]
     said = ", ".join(part for part in parts if part)
     return f"{name}: {said}" if said else None
 
@@ -84,6 +90,35 @@ def _pixels(scale: Choice) -> str:
     because = "nothing in the file says" if scale.reason is Reason.DEFAULT else ""
     detail = "; ".join(part for part in (because, scale.detail) if part)
     return f"pixels {scale.value}" + (f" ({detail})" if detail else "")
+
+
+def _output(output: Choice | None) -> str:
+    if output is None or output.reason not in ASSUMED:
+        return ""
+    return f"output {output.value} ({output.detail})"
+
+
+def _meaning(chosen: dict[str, Choice]) -> str:
+    """What was taken for granted of the output's numbers, unless they are probabilities that sum to one."""
+    task, activation = chosen["task"], chosen["activation"]
+    scores = ""
+    is_scored = task.value in (Task.CLASSIFICATION, Task.BINARY, Task.MULTI_LABEL)
+    if is_scored and activation.reason in ASSUMED and activation.value == Activation.NONE:
+        function = "softmax" if task.value == Task.CLASSIFICATION else "sigmoid"
+        scores = f"scores are the {function} of its logits"
+    if task.reason not in ASSUMED:
+        return scores
+    match task.value:
+        case Task.MULTI_LABEL:
+            threshold = chosen["score_threshold"].value
+            return f"every label from {threshold} on holds ({task.detail}, with several numbers)"
+        case Task.SEGMENTATION:
+            return f"the shares of classes in a map ({task.detail})"
+        case Task.RAW:
+            return f"its numbers as they are ({task.detail}; labels, or a task, would make classes of them)"
+        case Task.REGRESSION if "sigmoid" in task.detail:
+            return f"its number as it is ({task.detail}; two labels would make classes of it)"
+    return scores
 
 
 def _labels(labels: Choice) -> str:

@@ -13,7 +13,7 @@ from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
 
 # Raised when the same model would come out differently; what older versions cached is then rebuilt.
-COMPILER_VERSION = 4
+COMPILER_VERSION = 5
 # Of another version of these, what failed is tried again.
 PACKAGES = ("tensorflow", "keras", "tf_keras")
 

@@ -63,6 +63,8 @@ class Evidence:
     gain: float | None = None
     """How strongly the first layer reacts to its input: the weights' root mean square times the square
     root of their number for one output. Known where no normalisation follows that would make up for it."""
+    output_names: tuple[str, ...] = ()
+    """What Keras calls each output, in the order of the outputs; none where the signature has their names."""
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Evidence:
@@ -78,6 +80,7 @@ class Evidence:
             None if calibrated is None else (float(calibrated[0]), float(calibrated[1])),
             tuple(value["endings"]),
             value["gain"],
+            tuple(map(str, value["output_names"])),
         )
 
     def to_json(self) -> dict[str, Any]:

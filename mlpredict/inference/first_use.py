@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from mlpredict.inference.outputs import OutputFacts
+from mlpredict.inference.output_facts import OutputFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +22,10 @@ class Uses:
     folder: Path
     usage: str
 
-    def facts(self) -> OutputFacts | None:
-        """What the outputs were found to be like."""
+    def facts(self) -> tuple[OutputFacts | None, ...] | None:
+        """What each output was found to be like; None for one that has no row of numbers for each image."""
         try:
-            known = json.loads(self._path.read_bytes())["outputs"]
-            shape = tuple(int(size) for size in known["shape"])
-            return OutputFacts(shape, bool(known["within_unit"]), bool(known["sums_to_one"]))
+            return tuple(map(_facts, json.loads(self._path.read_bytes())["outputs"]))
         except (OSError, ValueError, KeyError, TypeError):
             # Missing or damaged, it is found out again.
             return None
@@ -37,11 +37,13 @@ class Uses:
         except (OSError, ValueError, KeyError, TypeError):
             return True
 
-    def remember(self, facts: OutputFacts, fingerprint: str) -> None:
+    def remember(self, facts: Sequence[OutputFacts | None], fingerprint: str) -> None:
         """Keep both for the next time."""
         from mlpredict.support.whole_file import replacing
 
-        content = json.dumps({"outputs": asdict(facts), "fingerprint": fingerprint}).encode()
+        content = json.dumps(
+            {"outputs": [None if one is None else asdict(one) for one in facts], "fingerprint": fingerprint}
+        ).encode()
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             with replacing(self._path) as file:
@@ -50,3 +52,16 @@ class Uses:
     @property
     def _path(self) -> Path:
         return self.folder / f"{self.usage}.json"
+
+
+def _facts(known: Mapping[str, Any] | None) -> OutputFacts | None:
+    if known is None:
+        return None
+    return OutputFacts(
+        tuple(int(size) for size in known["shape"]),
+        bool(known["within_unit"]),
+        bool(known["sums_to_one"]),
+        bool(known["pixels_sum_to_one"]),
+        int(known["json_bytes"]),
+        bool(known["integers"]),
+    )

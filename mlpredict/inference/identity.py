@@ -6,15 +6,17 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from mlpredict.domain import Activation, ImageSpec, ModelIdentity, Preprocessing, Task
+from mlpredict.domain import ImageSpec, ModelIdentity, Preprocessing, Task
 from mlpredict.inference.choices import Choice, as_json
 from mlpredict.inference.described import Described
+from mlpredict.inference.output_facts import Meaning
 from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.signature import TensorSpec
 
-Meaning = tuple[Task, Activation]
+WORDS = ("score_threshold", "unknown_below", "unit", "factor")
 
 
 def identity(
@@ -24,9 +26,14 @@ def identity(
     reader: OutputReader,
     told: Meaning,
     choices: Sequence[Choice],
+    output: str | None = None,
 ) -> ModelIdentity:
-    """What the database knows of a model; `told` is what its outputs mean where nobody says anything."""
-    files, output = described.files, described.sidecar.output
+    """What the database knows of a model.
+
+    `told` is what its outputs were taken for when nothing was known of several labels and of maps; `output`
+    is the one that was chosen, None for the first of a model of which nothing is said.
+    """
+    files = described.files
     description: dict[str, Any] = {
         "height": spec.height,
         "width": spec.width,
@@ -35,10 +42,14 @@ def identity(
         "output": output,
         "preprocessing": spec.preprocessing.stated(),
         "choices": as_json(choices),
+        **words(reader),
     }
+    # What was guessed to be one class of several before keeps its fingerprint: class and score are the same.
+    guessed = reader.task is Task.MULTI_LABEL and described.sidecar.task is None
+    hashed = replace(reader, task=Task.CLASSIFICATION) if guessed else reader
     return ModelIdentity(
         name=model_name(described),
-        fingerprint=fingerprint(files.sha256, spec.preprocessing, output, tensor, reader, told),
+        fingerprint=fingerprint(files.sha256, spec.preprocessing, output, tensor, hashed, told),
         format=files.format,
         path=str(files.path),
         task=reader.task,
@@ -69,7 +80,8 @@ def fingerprint(
 
     - `input` is there where a quantised input is given the pixels themselves and they are not its 0..1;
     - `labels` are there unless they are the classes' numbers, which is what classes are called without;
-    - `task` and `activation` are there where they are not what the outputs themselves tell (`told`).
+    - `task` and `activation` are there where they are not what the outputs themselves tell (`told`);
+    - thresholds, unit and factor are there where they are not the usual ones.
     """
     used: dict[str, Any] = {"preprocessing": preprocessing.stated(), "output": output}
     quantisation = tensor.quantisation if tensor is not None and tensor.takes_pixels else None
@@ -79,8 +91,16 @@ def fingerprint(
         used["labels"] = reader.labels
     if reader is not None and (reader.task, reader.activation) != told:
         used |= {"task": reader.task, "activation": reader.activation}
+    if reader is not None:
+        used |= words(reader)
     text = json.dumps(used, sort_keys=True)
     return hashlib.sha256(f"{files_sha256}\n{text}".encode()).hexdigest()
+
+
+def words(reader: OutputReader) -> dict[str, Any]:
+    """What is said of an output beside its task, activation and labels, as far as it is not the usual."""
+    usual = OutputReader(reader.task, reader.activation, reader.labels)
+    return {name: getattr(reader, name) for name in WORDS if getattr(reader, name) != getattr(usual, name)}
 
 
 def _numbers(reader: OutputReader) -> tuple[str, ...]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +23,11 @@ from mlpredict.inference.identity import fingerprint, identity, model_name
 from mlpredict.inference.image_size import PROBE_SIDE, divisible, runs, why_refused
 from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
-from mlpredict.inference.outputs import NUMBERS, OutputFacts, OutputReader
+from mlpredict.inference.output_choice import chosen_output, require_storable
+from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.preparation import prepared
-from mlpredict.inference.signature import Signature, image_spec, output_index, random_pixels, to_tensor
-from mlpredict.support.ahead import interruptible
+from mlpredict.inference.probe import PROBE_IMAGES, facts_of_output, facts_of_outputs, rows_for
+from mlpredict.inference.signature import Signature, image_spec, random_pixels, to_tensor
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-PROBE_IMAGES = 4
 # About four megabytes of float32: beyond that memory grows and speed does not.
 BATCH_VALUES = 1 << 20
 MAX_BATCH = 256
@@ -61,13 +61,21 @@ class Model:
     output: int
     choices: tuple[Choice, ...] = ()
     """What was decided about it, and why."""
+    others: Mapping[str, int] = field(default_factory=dict)
+    """The places of the outputs that are kept beside it, by their names."""
+    output_names: tuple[str, ...] = ()
+    """What all its outputs are called, in their order."""
+    output_numbers: int = 1
+    """How many numbers the output has for an image of the model's size, or of the probe's."""
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
         """What the model says of each sample, or the reason why it says nothing usable.
 
         The samples' pixels must have one shape.
         """
-        return self.reader.read(self.outputs(np.stack([sample.pixels for sample in samples])))
+        pixels = np.stack([sample.pixels for sample in samples])
+        answer, *others = self._rows(pixels, [self.output, *self.others.values()])
+        return self.reader.read(answer, dict(zip(self.others, others, strict=True)))
 
     def outputs(self, pixels: Pixels) -> NDArray[Any]:
         """The chosen output for pixels of shape (batch, height, width, channels).
@@ -75,11 +83,14 @@ class Model:
         Raises:
             ModelError: the engine cannot run it, or what it gives is not a row for every image.
         """
+        return self._rows(pixels, [self.output])[0]
+
+    def _rows(self, pixels: Pixels, places: Sequence[int]) -> list[NDArray[Any]]:
         try:
             outputs = self._run(pixels)
         except ModelError as error:
             raise self._explained(error, pixels) from error
-        return _rows_for(outputs[self.output], len(pixels), self.identity.path)
+        return [rows_for(outputs[place], len(pixels), self.identity.path) for place in places]
 
     def _run(self, pixels: Pixels) -> list[NDArray[Any]]:
         return self.engine.run(to_tensor(pixels, self.engine.signature.inputs[0], self.spec.preprocessing))
@@ -106,7 +117,7 @@ class Model:
     def batch_size(self) -> int:
         """How many images at a time are as fast as more, for this size of image."""
         values = (self.spec.height or PROBE_SIDE) * (self.spec.width or PROBE_SIDE) * self.spec.channels
-        images = max(1, min(MAX_BATCH, BATCH_VALUES // values))
+        images = max(1, min(MAX_BATCH, BATCH_VALUES // max(values, self.output_numbers)))
         fixed = fixed_batch(self.engine.signature) or 1
         return max(fixed, images // fixed * fixed)
 
@@ -134,24 +145,30 @@ def load_model(
     """
     described = describe(open_model(path), labels)
     running, evidence = _engine(described, engine, cache, examples, trusted=trusted)
-    where, signature, stated = str(path), running.signature, described.sidecar
+    where, signature = str(path), running.signature
     spec, prepared_by = _spec(described, signature, evidence, where)
-    output = output_index(signature, stated.output, where)
     tensor = signature.inputs[0]
     uses = Uses(
-        cache / "uses", fingerprint(described.files.sha256, spec.preprocessing, stated.output, tensor)
+        cache / "uses",
+        fingerprint(described.files.sha256, spec.preprocessing, described.sidecar.output, tensor),
     )
-    facts = uses.facts() or OutputFacts.of(_probe(running, spec, output, where))
-    ending = evidence.endings[output] if output < len(evidence.endings) else ""
+    known = uses.facts() or ()
+    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec)
+    output = chosen_output(described, signature, evidence, every, where)
+    facts = every[output.index] or facts_of_output(running, spec, output.index, where)
+    ending = evidence.endings[output.index] if output.index < len(evidence.endings) else ""
     reader, read_by = meaning(described, facts, ending, where)
-    choices = (*prepared_by, *read_by)
-    named = identity(described, spec, tensor, reader, facts.meaning(None, ending), choices)
+    require_storable(facts, reader.task, output, where)
+    choices = (*prepared_by, *([output.choice] if output.choice else []), *read_by)
+    named = identity(described, spec, tensor, reader, facts.told(ending), choices, output.stated)
     first = uses.is_first(named.fingerprint)
     if (assumed := assumptions(described.files.path.name, choices, spec)) is not None:
         logger.log(logging.INFO if first else logging.DEBUG, assumed)
-    if first:
-        uses.remember(facts, named.fingerprint)
-    return Model(named, spec, running, reader, output, choices)
+    if first or every != known:
+        uses.remember(every, named.fingerprint)
+    return Model(
+        named, spec, running, reader, output.index, choices, output.kept, output.names, facts.numbers
+    )
 
 
 def _spec(
@@ -234,27 +251,3 @@ def _of_usable_size(real: Pixels, spec: ImageSpec) -> Pixels:
 def _with_noise(real: Pixels, spec: ImageSpec) -> Pixels:
     height, width = real.shape[1:3]
     return np.concatenate([real, random_pixels((PROBE_IMAGES, height, width, spec.channels))])
-
-
-def _probe(engine: Engine, spec: ImageSpec, output: int, where: str) -> NDArray[Any]:
-    images = fixed_batch(engine.signature) or PROBE_IMAGES
-    shape = (images, spec.height or PROBE_SIDE, spec.width or PROBE_SIDE, spec.channels)
-    tensor = to_tensor(random_pixels(shape), engine.signature.inputs[0], spec.preprocessing)
-    outputs = interruptible(lambda: engine.run(tensor))
-    return _rows_for(outputs[output], images, where)
-
-
-def _rows_for(output: NDArray[Any], images: int, where: str) -> NDArray[Any]:
-    """The output itself, where it has something to store for every image."""
-    if output.dtype.kind not in NUMBERS:
-        raise ModelError(f"{where}: answers with {_kind(output.dtype)}: expected numbers")
-    if output.shape[:1] != (images,) or not output.size:
-        asked = f"{images} image{'s' if images > 1 else ''}"
-        raise ModelError(
-            f"{where}: answers {asked} with an array of shape {output.shape}: expected a row for each"
-        )
-    return output
-
-
-def _kind(dtype: np.dtype[Any]) -> str:
-    return "text" if dtype.kind in "OSUT" else f"{dtype} values"

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import orjson
 
 from mlpredict.domain import Activation, Prediction, Task
+from mlpredict.inference.class_maps import MapKind, class_maps, class_shares, map_as_png
+from mlpredict.inference.output_facts import SUM_TOLERANCE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Softmax in float32 over a thousand classes is well within this of one.
-SUM_TOLERANCE = 1e-3
 # The kinds of numpy's dtypes that can be stored: no complex numbers, no strings.
 NUMBERS = "biuf"
 LARGEST_FLOAT32 = 3.4e38
 NOT_FINITE = "the model answered NaN or infinity"
+
+SCORE_THRESHOLD = 0.5
+"""The probability from which on a label holds, where nothing else is said."""
+
+UNKNOWN = "unknown"
+"""The label of what no class is likely enough for."""
+
+MOST_JSON = 1_000_000
+"""More bytes of JSON are not stored of an image: one model filled a gigabyte of memory with 100 images."""
+
+SMALL = 30_000
+"""So few numbers are never more than `MOST_JSON`, with 24 characters and brackets for each."""
+
+Outputs = Mapping[str, "NDArray[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +43,140 @@ class OutputReader:
     task: Task
     activation: Activation
     labels: tuple[str, ...] | None
+    score_threshold: float = SCORE_THRESHOLD
+    """Of several labels those hold whose probability is at least this; so do the pixels of a mask."""
+    unknown_below: float | None = None
+    """The label of an image is "unknown" where the score is less than this."""
+    unit: str | None = None
+    """What the value of a regression is counted in."""
+    factor: float = 1.0
+    """The value of a regression is its number times this; there is none where float32 has no room for it."""
+    keep_map: bool = False
+    """Whether the class of each pixel is kept as a PNG."""
+    map_kind: MapKind = MapKind.PROBABILITIES
+    """What a segmentation has for each pixel; of classes themselves the labels say how many there are."""
 
-    def read(self, outputs: NDArray[Any]) -> list[Prediction | str]:
-        """One prediction for each row of `outputs`, or the reason why there is none."""
-        finite = np.isfinite(outputs.reshape(len(outputs), -1)).all(axis=1)
-        predictions = iter(self._predictions(outputs if finite.all() else outputs[finite]))
-        return [next(predictions) if usable else NOT_FINITE for usable in finite.tolist()]
+    def read(self, outputs: NDArray[Any], others: Outputs | None = None) -> list[Prediction | str]:
+        """One prediction for each row of `outputs`, or the reason why there is none.
+
+        `others` are outputs that are kept as they are, by their names.
+        """
+        others = others or {}
+        reasons = self._reasons(outputs, others)
+        usable = [place for place, reason in enumerate(reasons) if reason is None]
+        if len(usable) < len(outputs):
+            outputs, others = outputs[usable], {name: rows[usable] for name, rows in others.items()}
+        predictions = iter(_with_others(self._predictions(outputs), others))
+        return [next(predictions) if reason is None else reason for reason in reasons]
+
+    def _reasons(self, outputs: NDArray[Any], others: Outputs) -> list[str | None]:
+        """Why a row is no prediction, for each row; None where it is one."""
+        reasons: list[str | None] = [None] * len(outputs)
+        if self.map_kind is MapKind.CLASSES:
+            reasons = [_outside(row, len(self.labels or ())) for row in outputs]
+        stored = [*([] if self.task is Task.SEGMENTATION else [outputs]), *others.values()]
+        if len(outputs) and sum(rows[0].size for rows in stored) > SMALL:
+            for place in range(len(outputs)):
+                size = sum(len(_as_json(rows[place])) for rows in stored)
+                reasons[place] = too_large(size) if size > MOST_JSON else reasons[place]
+        for rows in (outputs, *others.values()):
+            finite = np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+            if not finite.all():
+                reasons = [
+                    reason if fine else NOT_FINITE for reason, fine in zip(reasons, finite, strict=True)
+                ]
+        return reasons
 
     def _predictions(self, outputs: NDArray[Any]) -> list[Prediction]:
         if not len(outputs):
             return []
+        if self.task is Task.SEGMENTATION:
+            return self._segmented(outputs)
         texts = rows_as_json(outputs)
-        if self.task not in (Task.CLASSIFICATION, Task.BINARY):
+        if self.task is Task.REGRESSION:
+            return self._regressed(outputs, texts)
+        if not self.task.has_classes:
             return [Prediction(text) for text in texts]
         probabilities = class_probabilities(outputs, self.task, self.activation)
         # Of the values: logits that hardly differ may have the same probability.
-        likely = (probabilities if self.task is Task.BINARY else outputs).argmax(axis=1)
+        likely = (probabilities if self.task is Task.BINARY else outputs.reshape(len(outputs), -1)).argmax(
+            axis=1
+        )
+        found = self._classified(texts, probabilities, likely)
+        if self.task is not Task.MULTI_LABEL:
+            return found
+        several = self._several(probabilities)
+        return [replace(one, labels=labels) for one, labels in zip(found, several, strict=True)]
+
+    def _classified(
+        self, texts: Sequence[str], probabilities: NDArray[np.float32], likely: NDArray[np.intp]
+    ) -> list[Prediction]:
         scores = shortest(probabilities[np.arange(len(likely)), likely])
         return [
-            Prediction(text, place, self._label(place), score)
+            Prediction(text, place, self._label(place, score), score)
             for text, place, score in zip(texts, likely.tolist(), scores, strict=True)
         ]
 
-    def _label(self, likely: int) -> str:
-        return self.labels[likely] if self.labels else str(likely)
+    def _several(self, probabilities: NDArray[np.float32]) -> list[tuple[str, ...]]:
+        """The labels that hold of each row, the likeliest first."""
+        holds = probabilities >= np.float32(self.score_threshold)
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        return [
+            tuple(self._name(place) for place in places if held[place])
+            for places, held in zip(order.tolist(), holds, strict=True)
+        ]
+
+    def _regressed(self, outputs: NDArray[Any], texts: Sequence[str]) -> list[Prediction]:
+        if outputs[0].size != 1:
+            return [Prediction(text) for text in texts]
+        products = outputs.reshape(-1).astype(np.float64) * self.factor
+        with np.errstate(over="ignore"):
+            values = shortest(products.astype(np.float32))
+        return [
+            Prediction(text, value=value, unit=self.unit) for text, value in zip(texts, values, strict=True)
+        ]
+
+    def _segmented(self, outputs: NDArray[Any]) -> list[Prediction]:
+        maps = class_maps(outputs, self.map_kind, self.activation, self.score_threshold)
+        classes = {MapKind.MASK: 2, MapKind.PROBABILITIES: outputs.shape[-1]}
+        shares = class_shares(maps, classes.get(self.map_kind, len(self.labels or ())))
+        found = self._classified(rows_as_json(shares), shares, shares.argmax(axis=1))
+        if not self.keep_map:
+            return found
+        return [replace(one, map=map_as_png(of_one)) for one, of_one in zip(found, maps, strict=True)]
+
+    def _label(self, likely: int, score: float) -> str:
+        if self.unknown_below is not None and score < self.unknown_below:
+            return UNKNOWN
+        return self._name(likely)
+
+    def _name(self, place: int) -> str:
+        return self.labels[place] if self.labels else str(place)
+
+
+def _outside(classes: NDArray[Any], count: int) -> str | None:
+    least, most = int(classes.min()), int(classes.max())
+    if least >= 0 and most < count:
+        return None
+    return f"the model answered class {least if least < 0 else most}, and its labels are {count}"
+
+
+def too_large(size: int) -> str:
+    """What is said of an output that would be so many bytes of JSON."""
+    return f"its output is {size / 1e6:.1f} MB of JSON for each image, and at most 1 MB is stored"
+
+
+def _with_others(predictions: list[Prediction], others: Outputs) -> list[Prediction]:
+    """The predictions, with other outputs of the same images as a JSON object by their names."""
+    if not others:
+        return predictions
+    names = [orjson.dumps(name).decode() for name in others]
+    columns = [rows_as_json(rows) for rows in others.values()]
+    objects = (
+        "{" + ",".join(f"{name}:{text}" for name, text in zip(names, texts, strict=True)) + "}"
+        for texts in zip(*columns, strict=True)
+    )
+    return [replace(one, outputs=text) for one, text in zip(predictions, objects, strict=True)]
 
 
 def rows_as_json(outputs: NDArray[Any]) -> list[str]:
@@ -69,13 +193,16 @@ def _as_json(array: NDArray[Any]) -> str:
 def class_probabilities(outputs: NDArray[Any], task: Task, activation: Activation) -> NDArray[np.float32]:
     """The probability of every class, float32 of shape (n, classes), from n output vectors.
 
-    A binary output p stands for the classes (1 - p, p).
+    A binary output p stands for the classes (1 - p, p). The logits of several labels are each their own;
+    of a map the shares of the classes are what is stored.
     """
     vectors = np.asarray(outputs, np.float32).reshape(len(outputs), -1)
     if task is Task.BINARY:
         positive = sigmoid(vectors[:, 0]) if activation is Activation.NONE else vectors[:, 0]
         return np.stack([1 - positive, positive], axis=1)
-    return softmax(vectors) if activation is Activation.NONE else vectors
+    if activation is not Activation.NONE or task is Task.SEGMENTATION:
+        return vectors
+    return sigmoid(vectors) if task is Task.MULTI_LABEL else softmax(vectors)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -90,58 +217,9 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def shortest(values: NDArray[np.float32]) -> list[float]:
-    """The floats whose decimal digits are the fewest that give float32 values back."""
+    """The floats whose decimal digits are the fewest that give float32 values back; None for infinity."""
     numbers: list[float] = orjson.loads(_as_json(values))
     return numbers
-
-
-@dataclass(frozen=True, slots=True)
-class OutputFacts:
-    """What a few rows of an output have in common, by which its meaning is guessed.
-
-    `shape` is that of one row; `within_unit` says that all numbers are within 0..1, `sums_to_one` that
-    those of each row sum to one.
-    """
-
-    shape: tuple[int, ...]
-    within_unit: bool
-    sums_to_one: bool
-
-    @classmethod
-    def of(cls, outputs: NDArray[Any]) -> OutputFacts:
-        """The facts of outputs of shape (n, …)."""
-        rows = outputs.reshape(len(outputs), -1)
-        within_unit = bool(((rows >= 0) & (rows <= 1)).all())
-        sums_to_one = bool((np.abs(rows.sum(axis=1) - 1) <= SUM_TOLERANCE).all())
-        return cls(outputs.shape[1:], within_unit, within_unit and sums_to_one)
-
-    @property
-    def classes(self) -> int | None:
-        """How many labels would fit: two for a single number; None where a row is no vector."""
-        if len(self.shape) > 1:
-            return None
-        numbers = self.shape[0] if self.shape else 1
-        return 2 if numbers == 1 else numbers
-
-    def meaning(self, labels: tuple[str, ...] | None, ending: str = "") -> tuple[Task, Activation]:
-        """What outputs mean that nobody has described; `ending` is the operation that makes them.
-
-        A vector that comes from a softmax, or sums to one, is a classification, a single number a
-        regression, anything else raw; labels that fit make it a classification, or a binary one where
-        there are two for one number. A quantised softmax need not sum to one.
-        """
-        if len(self.shape) > 1:
-            return Task.RAW, Activation.NONE
-        fit = labels is not None and len(labels) == self.classes
-        if not self.shape or self.shape[0] == 1:
-            if fit:
-                return Task.BINARY, Activation.SIGMOID if self.within_unit else Activation.NONE
-            return Task.REGRESSION, Activation.NONE
-        if ending == "Softmax" or self.sums_to_one:
-            return Task.CLASSIFICATION, Activation.SOFTMAX
-        if fit:
-            return Task.CLASSIFICATION, Activation.SIGMOID if self.within_unit else Activation.NONE
-        return Task.RAW, Activation.NONE
 
 
 def top_classes(
@@ -166,7 +244,7 @@ def stored_classes(
     vector = _stored_vector(output)
     if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
         task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
-    if vector is None or task not in (Task.CLASSIFICATION, Task.BINARY):
+    if vector is None or task is None or not task.has_classes:
         return None
     return top_classes(vector, task, activation or Activation.SOFTMAX, tuple(labels or ()) or None)
 

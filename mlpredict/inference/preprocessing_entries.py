@@ -202,7 +202,10 @@ def _white(value: Any) -> float | None:
 def _threshold(value: Any) -> int | str | None:
     if value in (None, OTSU) or (type(value) is int and 0 <= value <= 255):
         return value  # type: ignore[no-any-return]
-    raise Misstated(f'threshold = {value!r}: expected a level of grey from 0 to 255, or "{OTSU}"')
+    raise Misstated(
+        f'threshold = {value!r}: expected a level of grey from 0 to 255, or "{OTSU}"; that of labels is '
+        "score_threshold"
+    )
 
 
 def _colour(name: str | None) -> str | None:

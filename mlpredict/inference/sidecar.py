@@ -11,12 +11,15 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.model_files import SIDECAR, ModelFiles
 from mlpredict.inference.neighbours import sidecars
 from mlpredict.inference.preprocessing_entries import KEYS, preprocessing_of, stated_fields
-from mlpredict.inference.toml_entries import Misstated, Table, choice, text
+from mlpredict.inference.toml_entries import Misstated, Table, choice, factor, flag, share, text
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
 
-KNOWN_KEYS = KEYS | {"name", "labels", "task", "activation", "output"}
+OF_OUTPUT = ("task", "activation", "output", "score_threshold", "unknown_below", "unit", "factor", "keep_map")
+"""The entries that say what the output means."""
+
+KNOWN_KEYS = KEYS | {"name", "labels", *OF_OUTPUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,11 @@ class Sidecar:
     task: Task | None = None
     activation: Activation | None = None
     output: str | None = None
+    score_threshold: float | None = None
+    unknown_below: float | None = None
+    unit: str | None = None
+    factor: float | None = None
+    keep_map: bool | None = None
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
     stated: frozenset[str] = field(default=frozenset(), compare=False)
     """The fields of `preprocessing` that it says something of."""
@@ -73,10 +81,21 @@ def _parse(table: Table, path: Path) -> Sidecar:
         task=choice(table, "task", Task),
         activation=choice(table, "activation", Activation),
         output=text(table, "output"),
+        score_threshold=share(table, "score_threshold"),
+        unknown_below=share(table, "unknown_below"),
+        unit=_unit(text(table, "unit")),
+        factor=factor(table, "factor"),
+        keep_map=flag(table, "keep_map"),
         preprocessing=preprocessing_of(table),
         stated=stated_fields(table),
         path=path,
     )
+
+
+def _unit(unit: str | None) -> str | None:
+    if unit is None or (unit.strip() and unit.isprintable()):
+        return unit
+    raise Misstated(f'unit = {unit!r}: expected what the number counts, such as "years"')
 
 
 def _labels(value: object, folder: Path) -> tuple[str, ...] | None:

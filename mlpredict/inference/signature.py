@@ -151,22 +151,6 @@ def image_spec(signature: Signature, preprocessing: Preprocessing, where: str) -
     return ImageSpec(height, width, channels, preprocessing)
 
 
-def output_index(signature: Signature, name: str | None, where: str) -> int:
-    """Which output is the prediction: the one the sidecar names, else the first.
-
-    Raises:
-        ModelError: it has no output of that name, or none at all.
-    """
-    names = [tensor.name for tensor in signature.outputs]
-    if not names:
-        raise ModelError(f"{where}: has no output")
-    if name is None:
-        return 0
-    if name not in names:
-        raise ModelError(f"{where}: has no output {name!r}", hint=f"it has {', '.join(names)}")
-    return names.index(name)
-
-
 def natural_order(names: Sequence[str]) -> list[str]:
     """Output names in their order: `output_10` after `output_9`."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +144,17 @@ def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
         return target, SIGNATURE_KEYS[0]
 
     evidence = function_evidence(serve.get_concrete_function(), [spec.name for spec in outputs])
+    evidence = replace(evidence, output_names=_output_names(model))
     return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export, evidence)
+
+
+def _output_names(model: Any) -> tuple[str, ...]:
+    """What the outputs are called: by the keys of a dictionary, else by their layers; none where unknown."""
+    structure = getattr(model, "output", None) if len(model.outputs) > 1 else None
+    # Keras flattens dictionaries in the order of their keys.
+    if isinstance(structure, dict) and len(structure) == len(model.outputs):
+        return tuple(sorted(map(str, structure)))
+    return tuple(map(str, getattr(model, "output_names", None) or ()))
 
 
 def _export_keras_3(

@@ -53,6 +53,30 @@ def flag(table: Table, key: str) -> bool | None:
     return value
 
 
+def share(table: Table, key: str) -> float | None:
+    """An entry that is a number from 0 to 1.
+
+    Raises:
+        Misstated: it is something else.
+    """
+    value = table.get(key)
+    if value is not None and not (is_number(value) and 0 <= value <= 1):
+        raise Misstated(f"{key} = {value!r}: expected a probability from 0 to 1, such as 0.5")
+    return None if value is None else float(value)
+
+
+def factor(table: Table, key: str) -> float | None:
+    """An entry that is a number other than 0.
+
+    Raises:
+        Misstated: it is something else.
+    """
+    value = table.get(key)
+    if value is not None and (not is_number(value) or value == 0):
+        raise Misstated(f"{key} = {value!r}: expected a number other than 0, such as 100")
+    return None if value is None else float(value)
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a finite number; true and false are none."""
     try:

@@ -50,6 +50,12 @@ class Understood:
         return chosen["scale"], *found
 
     @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The outputs, by the names that `output = …` chooses one by."""
+        own = self.model.engine.signature.outputs
+        return tuple(replace(one, name=name) for one, name in zip(own, self.model.output_names, strict=True))
+
+    @property
     def meaning(self) -> tuple[Choice, ...]:
         """What was decided about the outputs, with the reasons."""
         return tuple(one for one in self.model.choices if one.what not in KEYS)
@@ -69,7 +75,7 @@ class Understood:
             "difference": self.difference,
             "not_on_litert": self.not_on_litert,
             "input": _tensor(engine.signature.inputs[0]),
-            "outputs": [_tensor(output) for output in engine.signature.outputs],
+            "outputs": [_tensor(output) for output in self.outputs],
             "preprocessing": [asdict(one) for one in self.steps],
             "task": identity.task,
             "activation": self.model.reader.activation,
@@ -89,13 +95,15 @@ class Understood:
 
     def _meaning(self) -> Mapping[str, Any]:
         identity = self.model.identity
-        several = len(self.model.engine.signature.outputs) > 1
+        threshold = next((one.value for one in self.model.choices if one.what == "score_threshold"), None)
         meaning = {
             "name": identity.name,
             "labels": list(identity.labels) if identity.labels else None,
             "task": str(identity.task),
             "activation": str(self.model.reader.activation),
-            "output": self.model.engine.signature.outputs[self.model.output].name if several else None,
+            # Where it is stated, the other outputs are not kept.
+            "output": self.described.sidecar.output,
+            "score_threshold": None if threshold is None else self.model.reader.score_threshold,
         }
         return {key: value for key, value in meaning.items() if value is not None}
 

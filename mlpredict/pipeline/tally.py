@@ -41,5 +41,7 @@ class Tally:
                 case PredictionRecord():
                     self.predicted += 1
                     self.score_sum += outcome.score or 0.0
-                    if outcome.label is not None:
+                    if outcome.labels is not None:
+                        self.labels.update(outcome.labels)
+                    elif outcome.label is not None:
                         self.labels[outcome.label] += 1

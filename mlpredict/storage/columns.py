@@ -47,6 +47,10 @@ COLUMNS: Mapping[str, Column] = {
     "score": Column("p.score", "score"),
     "model": Column("m.label"),
     "created_at": Column("to_json(p.created_at)"),
+    "labels": Column("to_json(p.labels)", "labels", lambda labels: [*map(storable, labels)]),
+    "value": Column("p.value", "value"),
+    "unit": Column("to_json(p.unit)", "unit", storable),
+    "outputs": Column("p.outputs", "outputs"),
 }
 """By the names of `PredictionRecord`, which has their types."""
 

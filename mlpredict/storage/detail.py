@@ -19,7 +19,8 @@ Word = TypeVar("Word", Task, Activation)
 
 DETAIL = SQL("""
     SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
-           m.task, m.labels, m.description
+           m.task, m.labels, m.description,
+           p.map IS NOT NULL AS has_map
     FROM predictions AS p
     LEFT JOIN inputs AS i ON i.id = p.inputid
     LEFT JOIN models AS m ON m.id = p.model_id
@@ -27,6 +28,10 @@ DETAIL = SQL("""
 """)
 
 IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")
+
+MAP = SQL("SELECT map FROM predictions WHERE id = %s AND map IS NOT NULL")
+
+KEEPING_MAPS = "keep_map = true in the model's mlpredict.toml keeps those of segmentations"
 
 
 def prediction_detail(connection: Connection, prediction_id: int) -> PredictionDetail:
@@ -56,6 +61,18 @@ def stored_image(connection: Connection, input_id: int) -> StoredImage:
     return StoredImage(*row)
 
 
+def stored_map(connection: Connection, prediction_id: int) -> bytes:
+    """The class of each pixel that a prediction has found, as a PNG.
+
+    Raises:
+        NotFound: none is kept of it.
+    """
+    row = connection.execute(MAP, (bigint(prediction_id),)).fetchone()
+    if row is None:
+        raise NotFound(f"there is no map of prediction {prediction_id}", hint=KEEPING_MAPS)
+    return bytes(row[0])
+
+
 @dataclass(frozen=True, slots=True)
 class DetailRow:
     """The columns of `DETAIL`, by their names."""
@@ -68,6 +85,7 @@ class DetailRow:
     task: str | None
     labels: object
     description: object
+    has_map: bool
 
 
 def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
@@ -80,6 +98,7 @@ def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
         _one_of(Task, row.task),
         _one_of(Activation, description.get("activation")),
         [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
+        row.has_map,
     )
 
 

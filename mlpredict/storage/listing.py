@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -24,13 +24,18 @@ Values = Mapping[str, Any]
 # take a quarter longer.
 BLOCK_ROWS = 300
 # Conditions with an index that has the rows in the order of their ids.
-IN_ORDER = frozenset({"before", "label", "model", "run"})
+IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
 
 MODEL_IDS = SQL("""
     SELECT id FROM models
     WHERE name = %(model)s
        OR name || '@' || left(fingerprint, 8) = %(model)s
        OR starts_with(fingerprint, lower(%(model)s))
+""")
+
+# A model that was recorded before it was known to have several labels has the activation of those that do.
+SEVERAL_LABELS = SQL("""
+    SELECT FROM models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
 """)
 
 PREDICTIONS = SQL("""
@@ -56,6 +61,10 @@ CONDITIONS = {
     "before": SQL("p.id < %(before)s::bigint"),
     "label": SQL("p.label = %(label)s"),
     "labels": SQL("p.label = ANY(%(labels)s::text[])"),
+    "one_of_several": SQL("(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"),
+    "some_of_several": SQL(
+        "(p.label = ANY(%(some_of_several)s::text[]) OR p.labels && %(some_of_several)s::text[])"
+    ),
     "model": SQL("p.model_id = %(model)s"),
     "models": SQL("p.model_id = ANY(%(models)s::bigint[])"),
     "run": SQL("p.run_id = %(run)s"),
@@ -116,20 +125,29 @@ def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def values_of(connection: Connection, wanted: PredictionFilter, before: int | None) -> Values:
     """What the conditions of a filter compare with, by their names; none for what it leaves open."""
-    one_label = len(wanted.labels) == 1
     values = {
         "before": None if before is None else bigint(before),
-        "label": storable(wanted.labels[0]) if one_label else None,
-        "labels": [storable(label) for label in wanted.labels] if len(wanted.labels) > 1 else None,
         "run": None if wanted.run_id is None else bigint(wanted.run_id),
         "min_score": None if wanted.min_score is None else real(wanted.min_score),
         "max_score": None if wanted.max_score is None else real(wanted.max_score),
         "since": wanted.since,
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
+        **_labels(connection, [storable(label) for label in wanted.labels]),
         **({} if wanted.model is None else _models(connection, wanted.model)),
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
+    """One label or more, compared with all that a prediction may have only where there are such models."""
+    if not wanted:
+        return {}
+    with translated():
+        several = connection.execute(SEVERAL_LABELS).fetchone() is not None
+    if len(wanted) == 1:
+        return {"one_of_several" if several else "label": wanted[0]}
+    return {"some_of_several" if several else "labels": list(wanted)}
 
 
 def _models(connection: Connection, wanted: str) -> Values:

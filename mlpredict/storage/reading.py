@@ -20,6 +20,7 @@ Texts = Sequence[str | None]
 
 TEMPLATE = "{" + ",".join(f'"{field}":%s' for field in FIELDS) + "}"
 
+NULL = "null"
 LINE_ENDS = str.maketrans("\n\r", "  ")
 WHOLE_SECONDS = len('"2026-11-23T12:00:00+00:00"')
 """Fractions, years behind 9999, years BC and offsets with seconds all make a time longer than that."""
@@ -48,7 +49,9 @@ def as_objects(rows: Sequence[Row]) -> bytes:
 def _texts(column: Texts, write: Callable[[str], str] | None) -> Sequence[str | None]:
     """The texts of one field as the encoder writes them."""
     if None in column:
-        return ["null" if text is None else write(text) if write else text for text in column]
+        if column.count(None) == len(column):
+            return [NULL] * len(column)
+        return [NULL if text is None else write(text) if write else text for text in column]
     return [write(text) for text in column if text is not None] if write else column
 
 

@@ -139,7 +139,8 @@ class Repository:
         of `predictions`.
         """
         if (place := self.place) is not None:
-            disk.require(place, sum(len(new.input.uri) for new in predictions))
+            maps = sum(len(new.prediction.map or b"") for new in predictions)
+            disk.require(place, maps + sum(len(new.input.uri) for new in predictions))
         with translated(), self._connection.transaction():
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
             stored = writing.add_predictions(self._connection, run, predictions, inputs)
@@ -202,6 +203,15 @@ class Repository:
         """
         with translated():
             return detail.stored_image(self._connection, input_id)
+
+    def map(self, prediction_id: int) -> bytes:
+        """The class of each pixel that a prediction has found, as a PNG.
+
+        Raises:
+            NotFound: none is kept of it.
+        """
+        with translated():
+            return detail.stored_map(self._connection, prediction_id)
 
     def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
         """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""

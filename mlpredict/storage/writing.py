@@ -72,7 +72,7 @@ PREDICTION_IDS = SQL("""
 
 # Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
 COPY_PREDICTIONS = SQL("""
-    COPY predictions (model_id, position, filename, filename_bytes, {columns}) FROM STDIN
+    COPY predictions (model_id, position, filename, filename_bytes, map, {columns}) FROM STDIN
 """).format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
 
 INSERT_FAILURES = SQL("""
@@ -204,7 +204,7 @@ def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tu
         stored(value) if stored is not None and value is not None else value
         for stored, value in zip(_stored_as, _values(record), strict=True)
     )
-    return (run.model_id, new.position, *encode_filename(new.filename), *values)
+    return (run.model_id, new.position, *encode_filename(new.filename), new.prediction.map, *values)
 
 
 def as_json_text(value: object) -> str | None:

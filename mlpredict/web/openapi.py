@@ -46,6 +46,7 @@ TYPES: dict[str, Schema] = {
     "float": NUMBER,
     "datetime": {**STRING, "format": "date-time"},
     "Json": ANYTHING,
+    "list[str]": _array(STRING),
 }
 
 
@@ -75,7 +76,7 @@ MADE = _object(predictions=_array({"anyOf": [_object(**FIELD_SCHEMAS, top=RANKIN
 LISTED = _object(predictions=_array(RECORD), next=_or_null("string"))
 
 
-WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"))
+WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
 
 
 ROWS = _array({"type": "array", "minItems": 3, "maxItems": 3})

@@ -168,6 +168,10 @@ def test_missing_values_are_null_or_nothing() -> None:
         "filename",
         "label",
         "score",
+        "labels",
+        "value",
+        "unit",
+        "outputs",
     }
     assert parsed_csv(printed(Format.CSV, [missing], ["prediction_id", "score"]))[1] == ["", ""]
     assert printed(Format.TSV, [missing], ["prediction_id", "score"]) == b"\t\n"

@@ -119,8 +119,19 @@ def router(backend: Backend) -> APIRouter:
                     detail.record.prediction, detail.task, detail.activation, detail.labels
                 ),
                 "image": None if input_id is None else f"/v1/inputs/{input_id}/image",
+                "map": f"/v1/predictions/{prediction_id}/map" if detail.has_map else None,
             }
         )
+
+    @routes.get(
+        "/predictions/{prediction_id}/map",
+        summary="The class of each pixel, as a PNG with a palette, where the model keeps it",
+        response_class=Response,
+        responses=IMAGE | failures(404, 422, 503),
+    )
+    async def class_map(prediction_id: Id) -> Response:
+        content = await backend.read(lambda repository: repository.map(prediction_id))
+        return Response(content, media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
     @routes.get(
         "/inputs/{input_id}/image",

@@ -37,8 +37,10 @@ export function nameOf(record) {
   return printable(record.filename ?? `prediction ${record.prediction_id}`);
 }
 
-/** The label, or what there is instead of one. */
+/** The label, or all that hold, or what there is instead of one. */
 export function answerOf(record) {
+  if (Array.isArray(record.labels)) return record.labels.map(printable).join(", ") || "no label";
+  if (typeof record.value === "number") return printable([shortNumber(record.value), record.unit ?? ""].join(" ").trim());
   if (record.label !== null && record.label !== undefined) return printable(record.label);
   if (record.likely_class !== null && record.likely_class !== undefined) return `class ${record.likely_class}`;
   const numbers = [record.prediction].flat(Infinity);

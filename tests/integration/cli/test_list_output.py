@@ -25,12 +25,13 @@ Row = tuple[Any, ...]
 
 INSERT = """
     INSERT INTO predictions (filename, filename_bytes, contenttype, predictions, likely_class, label, score,
-                             created_at, model_id, inputid)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, (SELECT min(id) FROM inputs))
+                             created_at, model_id, labels, value, unit, outputs, inputid)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, (SELECT min(id) FROM inputs))
 """
 SELECT = """
     SELECT p.id, p.inputid, p.run_id, p.filename, p.filename_bytes, p.contenttype, p.predictions::text,
-           p.likely_class, p.label, p.score, m.name, m.fingerprint, p.created_at
+           p.likely_class, p.label, p.score, m.name, m.fingerprint, p.created_at,
+           p.labels, p.value, p.unit, p.outputs::text
     FROM predictions AS p
     LEFT JOIN models AS m ON m.id = p.model_id
     ORDER BY p.id DESC
@@ -79,7 +80,12 @@ rows = st.tuples(
     scores,
     times | whole_times,
     st.none() | st.sampled_from([1, 2]),
+    st.none() | st.lists(texts, max_size=3),
+    scores,
+    maybe_texts,
+    outputs,
 )
+NOTHING_MORE = (None,) * 4
 PLAIN: Row = ("a.png", None, "image/png", "[0.1,0.9]", 1, "dog", 0.75, datetime(2026, 1, 2, tzinfo=UTC), 1)
 
 
@@ -93,6 +99,7 @@ def rows_of(dsn: str, connection: psycopg.Connection[Any]) -> psycopg.Connection
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stored=st.lists(rows, min_size=1, max_size=6), zone=st.sampled_from(ZONES))
 @example(stored=[PLAIN], zone="Asia/Kolkata")
+@example(stored=[(*PLAIN, ["a", 'b"'], 36.25, "years", '{"a":\n[1]}'), PLAIN], zone="UTC")
 @example(stored=[PLAIN, ("x", None, 'a"b"', *PLAIN[3:5], None, *PLAIN[6:])], zone="UTC")
 @example(stored=[(os.fsdecode(b"caf?"), b"caf\xe9", *PLAIN[2:]), PLAIN], zone="UTC")
 @example(stored=[(*PLAIN[:6], 1.0, *PLAIN[7:]), (*PLAIN[:6], 1e-05, *PLAIN[7:])], zone="UTC")
@@ -102,7 +109,7 @@ def test_every_format_is_what_the_encoder_makes_of_the_row(
     rows_of: psycopg.Connection[Any], stored: list[Row], zone: str
 ) -> None:
     rows_of.execute("TRUNCATE predictions RESTART IDENTITY")
-    rows_of.cursor().executemany(INSERT, stored)
+    rows_of.cursor().executemany(INSERT, [whole(row) for row in stored])
     dsn = make_conninfo(rows_of.info.dsn, options=f"-c TimeZone={zone}")
     records = expected(dsn)
     for chosen in (Format.JSON, Format.JSONL, Format.CSV, Format.TSV):
@@ -119,11 +126,16 @@ def test_every_format_is_what_the_encoder_makes_of_the_row(
 
 def test_a_block_may_be_long_and_hold_one_odd_row(rows_of: psycopg.Connection[Any]) -> None:
     odd = ('"', None, *PLAIN[2:])
-    rows_of.cursor().executemany(INSERT, [*[PLAIN] * 1500, odd, *[PLAIN] * 700])
+    rows_of.cursor().executemany(INSERT, map(whole, [*[PLAIN] * 1500, odd, *[PLAIN] * 700]))
     dsn = rows_of.info.dsn
     result = CliRunner().invoke(app, ["list", "--all", "--dsn", dsn, "--json"])
     assert [one["filename"] for one in json.loads(result.stdout)].index('"') == 700
     assert len(json.loads(result.stdout)) == 2201
+
+
+def whole(row: Row) -> Row:
+    """A row with all its columns, of which the last may be left out."""
+    return (*row, *NOTHING_MORE)[:13]
 
 
 def expected(dsn: str) -> Sequence[PredictionRecord]:
@@ -146,6 +158,10 @@ def record(
     name: str | None,
     fingerprint: str | None,
     created_at: datetime | None,
+    labels: list[str] | None,
+    value: float | None,
+    unit: str | None,
+    outputs: str | None,
 ) -> PredictionRecord:
     return PredictionRecord(
         prediction_id=id_,
@@ -160,4 +176,8 @@ def record(
         score=score,
         model=None if name is None or fingerprint is None else model_label(name, fingerprint),
         created_at=created_at,
+        labels=labels,
+        value=value,
+        unit=unit,
+        outputs=None if outputs is None else outputs.replace("\n", " ").replace("\r", " "),
     )

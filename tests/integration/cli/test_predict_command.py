@@ -37,6 +37,10 @@ FIELDS = [
     "score",
     "model",
     "created_at",
+    "labels",
+    "value",
+    "unit",
+    "outputs",
 ]
 TOLERANCE = 1e-5
 

@@ -119,7 +119,8 @@ def test_senseless_filters_are_refused(served: Served, query: str) -> None:
 def test_a_prediction_is_shown_whole(served: Served, images: list[bytes]) -> None:
     made = served.post("/v1/predictions", File(images[3])).json["predictions"][0]
     shown = served.ask(f"/v1/predictions/{made['prediction_id']}").json
-    assert list(shown) == [*FIELDS, "probabilities", "image"]
+    assert list(shown) == [*FIELDS, "probabilities", "image", "map"]
+    assert shown["map"] is None
     assert shown["probabilities"] == made["top"]
     assert shown["image"] == f"/v1/inputs/{made['input_id']}/image"
     assert served.ask(shown["image"]).body == images[3]

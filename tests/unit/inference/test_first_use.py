@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from mlpredict.inference.first_use import Uses
-from mlpredict.inference.outputs import OutputFacts
+from mlpredict.inference.output_facts import OutputFacts
 
-FACTS = OutputFacts((10,), within_unit=True, sums_to_one=True)
+FACTS = (OutputFacts((10,), within_unit=True, sums_to_one=True, json_bytes=120), None)
 
 
 def test_the_first_use_is_the_one_before_it_is_remembered(tmp_path: Path) -> None:
@@ -24,7 +24,15 @@ def test_the_first_use_is_the_one_before_it_is_remembered(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b"{}", b'{"outputs": 3}', b'{"outputs": {"shape": 7}}', b"\xff"]
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"outputs": 3}',
+        b'{"outputs": {"shape": [7], "within_unit": true, "sums_to_one": true}}',
+        b"\xff",
+    ],
 )
 def test_what_is_damaged_is_not_known(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ab.json").write_bytes(content)

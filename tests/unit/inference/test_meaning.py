@@ -9,10 +9,11 @@ import pytest
 from mlpredict.domain import Activation, Task
 from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Choice, Reason
+from mlpredict.inference.class_maps import MapKind
 from mlpredict.inference.described import Described
 from mlpredict.inference.meaning import meaning
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
-from mlpredict.inference.outputs import OutputFacts
+from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.inference.sidecar import Sidecar
 from mlpredict.inference.tflite_metadata import TfliteMetadata
 from tests.notices import heard
@@ -97,7 +98,10 @@ def test_two_labels_beside_a_number_are_its_own_where_it_is_a_sigmoid(
             False,
             (Task.CLASSIFICATION, Activation.SOFTMAX),
         ),
-        (MAP, "Softmax", True, (Task.RAW, Activation.NONE)),
+        (MAP, "Softmax", True, (Task.SEGMENTATION, Activation.SOFTMAX)),
+        (MAP, "Softmax", False, (Task.SEGMENTATION, Activation.SOFTMAX)),
+        # An image that comes out, and the labels of another model beside it.
+        (MAP, "Sigmoid", True, (Task.RAW, Activation.NONE)),
     ],
 )
 def test_what_an_output_means(
@@ -112,3 +116,33 @@ def test_what_an_output_means(
 def test_labels_that_were_given_must_fit(files: ModelFiles) -> None:
     with pytest.raises(ModelError, match=r"pets\.keras: 2 labels for 3 classes"):
         meaning(Described(files, labels=("a", "b")), SOFTMAX, "", "pets.keras")
+
+
+@pytest.mark.parametrize(
+    ("facts", "ending", "kind"),
+    [
+        (MAP, "Softmax", MapKind.PROBABILITIES),
+        (OutputFacts((4, 4, 1), True, False), "Sigmoid", MapKind.MASK),
+        (OutputFacts((4, 4), True, False), "", MapKind.MASK),
+        (OutputFacts((4, 4, 1), False, False, integers=True), "ArgMax", MapKind.CLASSES),
+        (OutputFacts((4, 4), False, False, integers=True), "", MapKind.CLASSES),
+        (OutputFacts((4096, 3), True, False, pixels_sum_to_one=True), "", MapKind.PROBABILITIES),
+    ],
+)
+def test_a_segmentation_is_read_as_what_its_pixels_have(
+    files: ModelFiles, facts: OutputFacts, ending: str, kind: MapKind
+) -> None:
+    labels = PETS[:2] if kind is MapKind.MASK else PETS
+    described = Described(files, Sidecar(task=Task.SEGMENTATION, labels=labels))
+    reader, _ = meaning(described, facts, ending, "pets.keras")
+    assert (reader.task, reader.map_kind, reader.labels) == (Task.SEGMENTATION, kind, labels)
+
+
+def test_classes_of_pixels_need_labels_and_pixels_in_a_row_have_no_picture(files: ModelFiles) -> None:
+    numbers = OutputFacts((4, 4), within_unit=False, sums_to_one=False, integers=True)
+    with pytest.raises(ModelError, match="no labels say of how many"):
+        meaning(Described(files, Sidecar(task=Task.SEGMENTATION)), numbers, "", "pets.keras")
+    in_a_row = OutputFacts((4096, 3), True, False, pixels_sum_to_one=True)
+    described = Described(files, Sidecar(task=Task.SEGMENTATION, keep_map=True))
+    with pytest.raises(ModelError, match="keep_map is for a map"):
+        meaning(described, in_a_row, "", "pets.keras")

@@ -167,7 +167,9 @@ CHOICES = (
     Choice("fit", "stretch", Reason.DEFAULT),
     Choice("labels", "cat, dog", Reason.NEIGHBOUR, "class_names.json"),
     Choice("task", "classification", Reason.LAYER),
+    Choice("activation", "softmax", Reason.LAYER),
 )
+SILENT = tuple(Choice(one.what, one.value, Reason.FILE) for one in CHOICES)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,27 @@ CHOICES = (
             (8, 8),
             "pets.keras: resized by bicubic to 8×8",
         ),
-        (tuple(Choice(one.what, one.value, Reason.FILE) for one in CHOICES), (8, 8), None),
+        (SILENT, (8, 8), None),
+        (
+            (*SILENT, Choice("activation", "none", Reason.LAYER)),
+            (8, 8),
+            "pets.keras: scores are the softmax of its logits",
+        ),
+        (
+            (
+                *SILENT,
+                Choice("task", "multi-label", Reason.LAYER, "its output comes from a sigmoid"),
+                Choice("score_threshold", "0.5", Reason.DEFAULT),
+            ),
+            (8, 8),
+            "pets.keras: every label from 0.5 on holds (its output comes from a sigmoid, with several"
+            " numbers)",
+        ),
+        (
+            (*SILENT, Choice("output", "gender", Reason.LAYER, "of age, gender; age kept beside it")),
+            (8, 8),
+            "pets.keras: output gender (of age, gender; age kept beside it)",
+        ),
     ],
 )
 def test_what_was_assumed_is_one_line(

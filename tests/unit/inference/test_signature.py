@@ -8,7 +8,7 @@ from mlpredict.domain import ChannelOrder, Fit, Preprocessing, Scaling
 from mlpredict.errors import ModelError
 from mlpredict.inference.compilation import loaded_message
 from mlpredict.inference.evidence import Evidence
-from mlpredict.inference.signature import Signature, TensorSpec, image_spec, natural_order, output_index
+from mlpredict.inference.signature import Signature, TensorSpec, image_spec, natural_order
 
 Shape = tuple[int | None, ...]
 
@@ -91,11 +91,6 @@ def test_a_large_image_will_do() -> None:
     assert image_spec(taking((None, 4096, 4096, 4)), Preprocessing(), "cats").height == 4096
 
 
-def test_a_model_without_outputs_is_refused() -> None:
-    with pytest.raises(ModelError, match="cats: has no output"):
-        output_index(Signature(taking((None, 2, 2, 1)).inputs, ()), None, "cats")
-
-
 @pytest.mark.parametrize("dtype", ["string", "bool", "complex64"])
 def test_text_is_no_image(dtype: str) -> None:
     with pytest.raises(ModelError, match=f"^cats: .* {dtype}: expected numbers"):
@@ -146,16 +141,6 @@ def test_what_does_not_go_with_the_input_is_refused(
 def test_nothing_is_cut_out_for_a_model_of_any_size() -> None:
     with pytest.raises(ModelError, match="no any×any pixels can be cut out"):
         image_spec(taking((None, None, None, 3)), Preprocessing(fit=Fit.CROP, resize_to=256), "cats")
-
-
-def test_the_first_output_is_the_prediction_unless_another_is_named() -> None:
-    outputs = tuple(TensorSpec(name, (None, 2), "float32") for name in ("embedding", "classes"))
-    signature = Signature((), outputs)
-    assert output_index(signature, None, "cats") == 0
-    assert output_index(signature, "classes", "cats") == 1
-    with pytest.raises(ModelError, match="cats: has no output 'probabilities'") as raised:
-        output_index(signature, "probabilities", "cats")
-    assert raised.value.hint == "it has embedding, classes"
 
 
 def test_outputs_are_ordered_by_their_numbers() -> None:

@@ -24,6 +24,10 @@ PLAIN = {
     "score": "0.75",
     "model": '"pets@3f2a91c0"',
     "created_at": '"2026-11-23T12:00:00+00:00"',
+    "labels": '["dog","cat"]',
+    "value": "36.25",
+    "unit": '"years"',
+    "outputs": '{"age": [0.5]}',
 }
 
 
@@ -40,7 +44,8 @@ def test_a_plain_row_is_its_texts_by_their_names() -> None:
     assert as_objects([row()]) == (
         b'{"prediction_id":7,"input_id":3,"run_id":2,"filename":"a.png","contenttype":"image/png",'
         b'"prediction":[0.25,0.75],"likely_class":1,"label":"dog","score":0.75,"model":"pets@3f2a91c0",'
-        b'"created_at":"2026-11-23T12:00:00+00:00"}'
+        b'"created_at":"2026-11-23T12:00:00+00:00","labels":["dog","cat"],"value":36.25,"unit":"years",'
+        b'"outputs":{"age": [0.5]}}'
     )
 
 
@@ -68,6 +73,11 @@ def test_a_plain_row_is_its_texts_by_their_names() -> None:
         ("filename", '"\\n\\u001b\\"\\\\é"', '"\\n\\u001b\\"\\\\é"'),
         ("filename", None, "null"),
         ("label", '"None"', '"None"'),
+        ("labels", "[]", "[]"),
+        ("labels", None, "null"),
+        ("value", "1e+06", "1000000.0"),
+        ("outputs", '{"a":\n1}', '{"a": 1}'),
+        ("outputs", None, "null"),
     ],
 )
 def test_what_postgresql_writes_otherwise_is_written_as_the_encoder_does(
