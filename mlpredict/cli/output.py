@@ -9,8 +9,8 @@ from mlpredict.cli.stdout import stdout_is_terminal, write_data
 from mlpredict.domain import Format
 from mlpredict.records import Record, encoder, object_encoder
 
-# Few enough that the first lines appear at once, enough that a write is not felt.
 RECORDS_AT_ONCE = 1000
+"""Few enough that the first lines appear at once, enough that a write is not felt."""
 
 
 def write_records(

@@ -16,7 +16,7 @@ from mlpredict.support.whole_file import whole_file
 
 STDOUT = "-"
 NAME_BYTES = 255
-# What a file of a format is called; a name that has any of its format's suffixes is kept as it is.
+
 SUFFIXES = {
     "PNG": (".png", ".apng"),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -28,8 +28,10 @@ SUFFIXES = {
     "JPEG2000": (".jp2", ".j2k"),
     "PPM": (".pnm", ".pgm", ".ppm", ".pbm"),
 }
-# Nothing opens it by itself.
+"""What a file of a format is called; a name that has any of its format's suffixes is kept as it is."""
+
 NO_IMAGE = (".bin",)
+"""Nothing opens it by itself."""
 
 
 def require_folder(output: str | None) -> None:

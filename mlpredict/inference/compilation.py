@@ -36,10 +36,11 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 
-# More than thirty times what the slowest model took that was tried.
 COMPILER_SECONDS = 900
-# Largest difference from TensorFlow, in the output's own units up to 1, relative above it.
+"""More than thirty times what the slowest model took that was tried."""
+
 TOLERANCE = 1e-4
+"""Largest difference from TensorFlow, in the output's own units up to 1, relative above it."""
 
 
 Examples = Callable[[Signature, Evidence], "NDArray[Any]"]

@@ -12,10 +12,11 @@ from typing import Any
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
 
-# Raised when the same model would come out differently; what older versions cached is then rebuilt.
 COMPILER_VERSION = 5
-# Of another version of these, what failed is tried again.
+"""Raised when the same model would come out differently; what older versions cached is then rebuilt."""
+
 PACKAGES = ("tensorflow", "keras", "tf_keras")
+"""Of another version of these, what failed is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

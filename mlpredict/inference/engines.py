@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# LiteRT keeps the numbers between two layers for all images of a call: with so many of 28×28 they
-# stay in a core's cache, and 256 take a tenth longer.
 CALL_IMAGES = 64
-# With fewer it costs more to find out whether they could be run at once than that would save.
+"""LiteRT keeps the numbers between two layers for all images of a call: with so many of 28×28 they stay in a
+core's cache, and 256 take a tenth longer."""
+
 TRIAL_IMAGES = 16
-# Where in the graph LiteRT failed.
+"""With fewer it costs more to find out whether they could be run at once than that would save."""
+
 PLACE = re.compile(r"Node number \d+ \([^)]*\) failed to \w+|Tensor \d+ has invalid quantization parameters")
+"""Where in the graph LiteRT failed."""
 
 
 class Engine(Protocol):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from mlpredict.errors import ModelError
 
-# The side in pixels of the images that a model which takes any size is tried on.
 PROBE_SIDE = 96
-# Networks that halve an image and double it again want sides that can be halved so often.
+"""The side in pixels of the images that a model which takes any size is tried on."""
+
 STEPS = (2, 4, 8, 16, 32)
+"""Networks that halve an image and double it again want sides that can be halved so often."""
 
 
 def why_refused(height: int, width: int, runs: Callable[[int, int], bool]) -> str | None:

@@ -27,16 +27,19 @@ MOVING = frozenset(
 )
 SPLITTING = frozenset({"Split", "SplitV"})
 JOINING = frozenset({"ConcatV2", "Pack"})
-# An exported augmentation chooses between the image and what it has made of it.
+
 CHOOSING = frozenset({"Select", "SelectV2"})
+"""An exported augmentation chooses between the image and what it has made of it."""
+
 # They ask for a tensor's shape alone.
 SHAPES = frozenset({"Shape", "ShapeN", "Size", "Rank", "NoOp"})
 ADDING = frozenset({"Add", "AddV2", "BiasAdd"})
 DIVIDING = frozenset({"RealDiv", "Div", "DivNoNan"})
 MAX_CHANNELS = 4
 TINY = 1e-30
-# More steps than any model takes before its first layer.
+
 MAX_STEPS = 1000
+"""More steps than any model takes before its first layer."""
 
 
 @dataclass(frozen=True, slots=True)

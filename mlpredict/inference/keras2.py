@@ -23,10 +23,12 @@ TensorShape TypeSpec __bytes__ __ellipsis__ __lambda__ __numpy__ __tensor__ __tu
 function
 """
 OTHER_KINDS = frozenset(_OTHER_KINDS.split()) | {GRAPH_LAYER, *SYMBOL_LAYERS}
-# Where the functions are that a configuration may name: builtins stands for Keras' own.
+
 FUNCTIONS_OF = frozenset({"builtins", "keras.activations", "keras.src.activations", "tf_keras.activations"})
-# Exported, and not for a model of images.
+"""Where the functions are that a configuration may name: builtins stands for Keras' own."""
+
 NOT_FOR_MODELS = frozenset({"DenseFeatures", "deserialize", "get", "serialize"})
+"""Exported, and not for a model of images."""
 
 
 def load_with_tf_keras(path: Path, where: str, *, trusted: bool) -> Any:

@@ -12,8 +12,9 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.model_files import DAMAGED_ARCHIVE
 
 MAX_CONFIG_BYTES = 64 << 20
-# What reading the description of a damaged file, or of one that was made to cause trouble, raises.
+
 UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, *DAMAGED_ARCHIVE)
+"""What reading the description of a damaged file, or of one that was made to cause trouble, raises."""
 
 
 def configs(path: Path) -> list[Any]:

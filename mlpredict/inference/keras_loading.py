@@ -27,8 +27,9 @@ class KerasLibrary(Enum):
 
 
 Loader = Callable[[Path], Any]
-# What `save_weights` writes: groups since Keras 3, and an attribute with the layers' names before.
+
 WEIGHTS_IN = frozenset({"layers", "_layer_checkpoint_dependencies", "layer_names", "model_weights"})
+"""What `save_weights` writes: groups since Keras 3, and an attribute with the layers' names before."""
 
 
 def load_keras_model(path: Path, where: str, *, trusted: bool) -> tuple[Any, KerasLibrary]:

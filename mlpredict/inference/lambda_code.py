@@ -19,10 +19,12 @@ from typing import Any
 
 # CPython's Python/marshal.c: a code object, and the string of bytes that holds its instructions.
 TYPE_CODE, TYPE_BYTES, FLAG_REF = ord("c"), ord("s"), 0x80
-# Since 3.11 five numbers of 4 bytes come before the instructions: arguments (three kinds), stack, flags.
+
 INSTRUCTIONS_AT = 1 + 5 * 4
-# What may come before the instruction that every function begins with since 3.11.
+"""Since 3.11 five numbers of 4 bytes come before the instructions: arguments (three kinds), stack, flags."""
+
 PREFIX = frozenset({"COPY_FREE_VARS", "MAKE_CELL", "RETURN_GENERATOR", "POP_TOP"})
+"""What may come before the instruction that every function begins with since 3.11."""
 
 
 def codes_in(described: Mapping[str, Any]) -> Iterator[str]:

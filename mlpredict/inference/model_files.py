@@ -22,10 +22,12 @@ SIDECAR = "mlpredict.toml"
 EXPECTED = "expected a SavedModel folder, or a .keras, .h5 or .tflite file"
 KERAS_WEIGHTS = frozenset({"model.weights.h5", "model.weights.npz", "model.weights.json"})
 """One of these is in every `.keras` file."""
-# Written anew by every save, and saying nothing that the weights and the configuration do not.
+
 KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
-# What zipfile raises on damage; RuntimeError stands for encrypted and strangely compressed members too.
+"""Written anew by every save, and saying nothing that the weights and the configuration do not."""
+
 DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What zipfile raises on damage; RuntimeError stands for encrypted and strangely compressed members too."""
 
 
 class ModelFormat(StrEnum):

@@ -81,10 +81,12 @@ PICKLED = (
     (b"keras", PICKLED_KERAS),
     (b"tensorflow", PICKLED_KERAS),
 )
-# gzip, bzip2, xz, 7z and RAR.
+
 COMPRESSED_HEADS = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")
-# The number that torch.save began with until PyTorch 1.6, as pickle writes it.
+"""gzip, bzip2, xz, 7z and RAR."""
+
 TORCH_MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+"""The number that torch.save began with until PyTorch 1.6, as pickle writes it."""
 
 
 def file_that_is_none(path: Path) -> NotAModel | None:

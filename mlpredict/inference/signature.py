@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 CHANNELS = (1, 3, 4)
-# A vector of fewer numbers than an image of 8×8 has is more likely something else.
+
 LEAST_SIDE = 8
+"""A vector of fewer numbers than an image of 8×8 has is more likely something else."""
+
 # A quarter of a gigabyte of float32, and a few images are needed at once.
 MAX_VALUES = 1 << 26
 INPUT_DTYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "int32", "int64")

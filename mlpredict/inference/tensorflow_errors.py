@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 
 MAX_LENGTH = 300
-# Colours for a terminal.
+
 ESCAPES = re.compile(r"\x1b\[\d*m")
-# Where a graph's operations were made, with a traceback of each; the cause comes after them.
+"""Colours for a terminal."""
+
 TRACEBACK = re.compile(
     r"^(?:Graph execution error:|Detected at node .*|  .*|<stack traces .*)$", re.MULTILINE
 )
-# In which layer it happened, before the cause.
+"""Where a graph's operations were made, with a traceback of each; the cause comes after them."""
+
 LAYER = re.compile(r"^Exception encountered when calling .*$", re.MULTILINE)
+"""In which layer it happened, before the cause."""
+
 # The place of an operation and what it was given, around the cause.
 AROUND = re.compile(r"^\{\{.*?\}\} |\s*\[\[\{\{.*|\s*\[Op:.*|\s*Arguments received by .*", re.DOTALL)
 MISSING = re.compile(r"(?:Could not (?:deserialize|locate)|Unknown) [\w ]+?:? '([^']+)'")

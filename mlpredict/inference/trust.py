@@ -35,18 +35,21 @@ CODE_IN_KERAS = {
 KERAS_PACKAGES = frozenset(
     {"builtins", "keras", "keras_cv", "keras_hub", "keras_nlp", "tensorflow", "tf_keras"}
 )
-# Operations of TensorFlow that run Python, touch files, or talk to other machines.
+
 MEDDLING = re.compile(
     r"PyFunc|File|Dataset|Reader|Summary(Db)?Writer|Import(Event|TPU)|Checkpoint|Rpc|Sql|Debug|DumpTensor|Remap"
     r"|(En|De)code?Proto|^(Save|Restore)|DTensorRestore|DistributedSave|^_?(Send|Recv)$|RemoteCall|CustomCall"
 )
+"""Operations of TensorFlow that run Python, touch files, or talk to other machines."""
+
 # Tables of words lie in a SavedModel's assets; they are read, and go nowhere but into the answer.
 HARMLESS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 INITIALISERS = {"saved_model_main_op", "legacy_init_op"}
-# Every SavedModel has them to store its variables; they must not be part of what runs.
+
 OF_VARIABLES = re.compile(
     r"^(Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice|MergeV2Checkpoints|Sharded\w+)$"
 )
+"""Every SavedModel has them to store its variables; they must not be part of what runs."""
 
 
 def danger_in_keras(path: Path, *, trusted: bool = False) -> str | None:

@@ -20,11 +20,12 @@ from mlpredict.storage.values import bigint, glob_to_regex, real, storable
 
 Values = Mapping[str, Any]
 
-# What fits into a socket's buffer: PostgreSQL goes on while a block is printed. It waits with 1,000, which
-# take a quarter longer.
 BLOCK_ROWS = 300
-# Conditions with an index that has the rows in the order of their ids.
+"""What fits into a socket's buffer: PostgreSQL goes on while a block is printed. It waits with 1,000, which
+take a quarter longer."""
+
 IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
+"""Conditions with an index that has the rows in the order of their ids."""
 
 MODEL_IDS = SQL("""
     SELECT id FROM models
@@ -33,10 +34,11 @@ MODEL_IDS = SQL("""
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
-# A model that was recorded before it was known to have several labels has the activation of those that do.
 SEVERAL_LABELS = SQL("""
     SELECT FROM models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
 """)
+"""A model that was recorded before it was known to have several labels has the activation of those that do.
+"""
 
 PREDICTIONS = SQL("""
     SELECT {fields}
@@ -55,7 +57,6 @@ AS_TEXT = ("int4", "int8", "float4", "json")
 
 WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
 
-# One label or model is compared with `=`: an index on it and the id then has the rows in order.
 CONDITIONS = {
     "id": SQL("p.id = %(id)s"),
     "before": SQL("p.id < %(before)s::bigint"),
@@ -74,6 +75,7 @@ CONDITIONS = {
     "until": SQL("p.created_at < %(until)s"),
     "filename": SQL("p.filename ~ %(filename)s"),
 }
+"""One label or model is compared with `=`: an index on it and the id then has the rows in order."""
 
 
 def prediction_rows(

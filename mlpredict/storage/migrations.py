@@ -20,9 +20,10 @@ COUNTED = (*PUBLISHED, "runs", "models", "failures")
 TABLES = (*COUNTED, "schema_migrations")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
-# Any constant will do, as long as every mlpredict takes the same: it keeps two of them from
-# migrating one database at the same time.
+
 ADVISORY_LOCK = 0x6D6C7072
+"""Any constant will do, as long as every mlpredict takes the same: it keeps two of them from migrating one
+database at the same time."""
 
 
 @dataclass(frozen=True, slots=True)

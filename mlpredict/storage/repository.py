@@ -42,7 +42,6 @@ from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
 
-# As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON.
 PUBLISHED_ROWS = SQL("""
     SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
                    || coalesce(predictions::text, 'null') || ']'
@@ -51,11 +50,12 @@ PUBLISHED_ROWS = SQL("""
     ORDER BY id DESC
     LIMIT %s
 """)
+"""As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON."""
 
-# The last prediction of a page, and the one behind it.
 PAGE_END = SQL("""
     SELECT id FROM predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
 """)
+"""The last prediction of a page, and the one behind it."""
 
 
 class Repository:

@@ -9,8 +9,8 @@ import struct
 
 BIGINT = 1 << 63
 
-# A set in brackets holds at least one character, and the first may be a closing bracket.
 GLOB_PARTS = re.compile(r"\[[!^]?+.[^\]]*\]|.", re.DOTALL)
+"""A set in brackets holds at least one character, and the first may be a closing bracket."""
 
 
 def bigint(number: int) -> int:

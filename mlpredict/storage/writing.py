@@ -22,21 +22,21 @@ from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.values import encode_filename, storable
 
-# Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one.
 INSERT_BYTES = 256 << 10
+"""Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one."""
 
 # What tells one input from another: the SHA-256 of its file, and what was kept of it.
 InputKey = tuple[bytes, str]
 
-# What is known of a model stays what its first run said: later ones must not change what that one meant.
 INSERT_MODEL = SQL("""
     INSERT INTO models (fingerprint, name, format, path, task, labels, description)
     VALUES (%s, %s, %s, %s, %s, %s::json, %s::json)
     ON CONFLICT (fingerprint) DO NOTHING
 """)
+"""What is known of a model stays what its first run said: later ones must not change what that one meant."""
 
-# A statement of its own: it sees a model that another run has committed meanwhile.
 MODEL = SQL("SELECT id, name FROM models WHERE fingerprint = %s")
+"""A statement of its own: it sees a model that another run has committed meanwhile."""
 
 RUN_ID = SQL("SELECT nextval(pg_get_serial_sequence('runs', 'id'))")
 
@@ -56,36 +56,36 @@ INSERT_INPUTS = SQL("""
     RETURNING sha256, kept, id
 """)
 
-# A statement of its own, after the one above: it then sees inputs that other runs have committed.
 INPUT_IDS = SQL("""
     SELECT inputs.sha256, inputs.kept, inputs.id
     FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
     JOIN inputs ON inputs.sha256 = wanted.sha256 AND inputs.kept = wanted.kept
 """)
+"""A statement of its own, after the one above: it then sees inputs that other runs have committed."""
 
-# Ids beforehand, as COPY returns none. `now()` is what the column's default will be, too.
 PREDICTION_IDS = SQL("""
     SELECT nextval(ids.sequence), now()
     FROM (SELECT pg_get_serial_sequence('predictions', 'id')::regclass AS sequence) AS ids,
          generate_series(1, %s)
 """)
+"""Ids beforehand, as COPY returns none. `now()` is what the column's default will be, too."""
 
-# Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with.
 COPY_PREDICTIONS = SQL("""
     COPY predictions (model_id, position, filename, filename_bytes, map, {columns}) FROM STDIN
 """).format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
+"""Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with."""
 
 INSERT_FAILURES = SQL("""
     INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
     SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::text[])
 """)
 
-# What tells whether a batch is there whose commit nobody answered: a run has each position once.
 KNOWN_PREDICTIONS = SQL("""
     SELECT position, id, inputid, created_at
     FROM predictions
     WHERE run_id = %s AND position = ANY(%s::bigint[])
 """)
+"""What tells whether a batch is there whose commit nobody answered: a run has each position once."""
 
 KNOWN_FAILURE = SQL("SELECT FROM failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1")
 

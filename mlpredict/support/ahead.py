@@ -13,10 +13,11 @@ from typing import Generic, Self, TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# How long an abandoned thread is waited for; it ends with the item it is making.
 ABANDONED_SECONDS = 0.5
-# After which it is noticed that no more is wanted.
+"""How long an abandoned thread is waited for; it ends with the item it is making."""
+
 TICK_SECONDS = 0.1
+"""After which it is noticed that no more is wanted."""
 
 
 def never() -> bool:
