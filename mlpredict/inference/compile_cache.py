@@ -11,6 +11,10 @@ from typing import Any
 
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
+from mlpredict.support.logs import get_logger
+from mlpredict.support.private_files import NotPrivate, make_private_folder, read_private
+
+logger = get_logger(__name__)
 
 COMPILER_VERSION = 5
 """Raised when the same model would come out differently; what older versions cached is then rebuilt."""
@@ -54,7 +58,10 @@ class CacheEntry:
     def read(self) -> Compiled | Failure | None:
         """What was kept; None where there is nothing, or nothing that still holds."""
         try:
-            return self._read(json.loads(self._facts.read_bytes()))
+            return self._read(json.loads(read_private(self._facts)))
+        except NotPrivate as error:
+            logger.warning(f"warning: {error.filename} is not used: {error.strerror}")
+            return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             # Missing or damaged, it is made again.
             return None
@@ -69,7 +76,7 @@ class CacheEntry:
             signature = failure["signature"]
             known = None if signature is None else Signature.from_json(signature)
             return Failure(failure["reason"], failure["hint"], failure["trusted"], known)
-        flatbuffer = None if digest is None else self._flatbuffer.read_bytes()
+        flatbuffer = None if digest is None else read_private(self._flatbuffer)
         if flatbuffer is not None and hashlib.sha256(flatbuffer).hexdigest() != digest:
             return None
         evidence = Evidence.from_json(facts["evidence"])
@@ -83,7 +90,7 @@ class CacheEntry:
         """
         from mlpredict.support.whole_file import replacing
 
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(self.folder)
         facts: dict[str, Any] = {"compiler": COMPILER_VERSION, "flatbuffer_sha256": None}
         match outcome:
             case Failure():

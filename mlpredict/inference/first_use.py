@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpredict.inference.output_facts import OutputFacts
+from mlpredict.support.private_files import make_private_folder, read_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Uses:
     def facts(self) -> tuple[OutputFacts | None, ...] | None:
         """What each output was found to be like; None for one that has no row of numbers for each image."""
         try:
-            return tuple(map(_facts, json.loads(self._path.read_bytes())["outputs"]))
+            return tuple(map(_facts, json.loads(read_private(self._path))["outputs"]))
         except (OSError, ValueError, KeyError, TypeError):
             # Missing or damaged, it is found out again.
             return None
@@ -33,7 +34,7 @@ class Uses:
     def is_first(self, fingerprint: str) -> bool:
         """Whether the model was not used like this before, with the labels and the task it has now."""
         try:
-            return bool(json.loads(self._path.read_bytes())["fingerprint"] != fingerprint)
+            return bool(json.loads(read_private(self._path))["fingerprint"] != fingerprint)
         except (OSError, ValueError, KeyError, TypeError):
             return True
 
@@ -45,7 +46,7 @@ class Uses:
             {"outputs": [None if one is None else asdict(one) for one in facts], "fingerprint": fingerprint}
         ).encode()
         with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             with replacing(self._path) as file:
                 file.write(content)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from mlpredict.errors import ModelError
 from mlpredict.inference.keras2 import load_with_tf_keras
+from mlpredict.inference.keras3 import load_with_keras_3
 from mlpredict.inference.keras_file import configs, major_version, written_by
 from mlpredict.inference.model_files import HDF5_SIGNATURE
 from mlpredict.inference.not_models import OTHER_HDF5, WEIGHTS
@@ -45,7 +46,7 @@ def load_keras_model(path: Path, where: str, *, trusted: bool) -> tuple[Any, Ker
     version = written_by(path)
     loaders: dict[KerasLibrary, Loader] = {
         KerasLibrary.KERAS_2: lambda named: load_with_tf_keras(named, where, trusted=trusted),
-        KerasLibrary.KERAS_3: lambda named: _load_with_keras_3(named, trusted=trusted),
+        KerasLibrary.KERAS_3: lambda named: load_with_keras_3(named, where, trusted=trusted),
     }
     order = list(loaders) if (major_version(version) or 2) < 3 else list(reversed(loaders))
     failures: list[Exception] = []
@@ -80,12 +81,6 @@ def _check_that_it_is_whole(path: Path, where: str) -> None:
         # It is damaged, which Keras says.
         return
     raise ModelError(f"{where}: {found.what}", hint=found.instead)
-
-
-def _load_with_keras_3(path: Path, *, trusted: bool) -> Any:
-    import keras
-
-    return keras.models.load_model(str(path), compile=False, safe_mode=not trusted)
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from mlpredict.errors import ModelError
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.fixed_batch import fixed_batch, run_fixed
+from mlpredict.inference.graph_trust import danger_in_saved_model
 from mlpredict.inference.keras_loading import KerasLibrary, load_keras_model
 from mlpredict.inference.signature import Signature, TensorSpec, natural_order
 from mlpredict.inference.tensorflow_errors import why
 from mlpredict.inference.tensorflow_graph import function_evidence
-from mlpredict.inference.trust import danger_in_graphs, danger_in_keras, require_trust
+from mlpredict.inference.trust import danger_in_keras, require_trust
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,7 +86,8 @@ def _choose_quiet_tensorflow() -> None:
 def _danger_in_saved_model(folder: Path) -> str | None:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    return danger_in_graphs(SavedModel.FromString((folder / "saved_model.pb").read_bytes()).meta_graphs)
+    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    return danger_in_saved_model(folder, saved.meta_graphs)
 
 
 def _load_saved_model(path: Path, where: str, danger: str | None) -> TensorFlowModel:

@@ -1,13 +1,13 @@
-"""Whether loading or running a model does more than compute: what its file says, before it is loaded.
+"""Whether loading or running a `.keras` or `.h5` file does more than compute, before it is loaded.
 
 Keras refuses most of this itself. It is looked for all the same: what Keras minds has changed from one
-version to the next, and TensorFlow minds nothing at all.
+version to the next. Which classes may be named at all, `keras2` and `keras3` decide; SavedModels are looked
+through in `graph_trust`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -36,21 +36,6 @@ KERAS_PACKAGES = frozenset(
     {"builtins", "keras", "keras_cv", "keras_hub", "keras_nlp", "tensorflow", "tf_keras"}
 )
 
-MEDDLING = re.compile(
-    r"PyFunc|File|Dataset|Reader|Summary(Db)?Writer|Import(Event|TPU)|Checkpoint|Rpc|Sql|Debug|DumpTensor|Remap"
-    r"|(En|De)code?Proto|^(Save|Restore)|DTensorRestore|DistributedSave|^_?(Send|Recv)$|RemoteCall|CustomCall"
-)
-"""Operations of TensorFlow that run Python, touch files, or talk to other machines."""
-
-# Tables of words lie in a SavedModel's assets; they are read, and go nowhere but into the answer.
-HARMLESS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-INITIALISERS = {"saved_model_main_op", "legacy_init_op"}
-
-OF_VARIABLES = re.compile(
-    r"^(Save|SaveV2|SaveSlices|Restore|RestoreV2|RestoreSlice|MergeV2Checkpoints|Sharded\w+)$"
-)
-"""Every SavedModel has them to store its variables; they must not be part of what runs."""
-
 
 def danger_in_keras(path: Path, *, trusted: bool = False) -> str | None:
     """What a `.keras` or `.h5` file would do beside computing, in words that follow its name.
@@ -69,12 +54,6 @@ def danger_in_keras(path: Path, *, trusted: bool = False) -> str | None:
     return dangers[0] if dangers else None
 
 
-def danger_in_graphs(graphs: Iterable[Any]) -> str | None:
-    """The same of a SavedModel, from its meta graphs."""
-    found = next(filter(None, map(_meddling_operation, graphs)), None)
-    return found and f"has the operation {found}, which reaches beyond the model"
-
-
 class Untrusted(ModelError):
     """The model would do more than compute, and nobody has said that it is trusted."""
 
@@ -90,7 +69,8 @@ def require_trust(found: str | None, where: str, *, trusted: bool) -> None:
 
 
 def _in_object(described: Mapping[str, Any], path: Path, *, trusted: bool) -> str | None:
-    kind, module = kind_of(described), described.get("module")
+    # Keras looks up what is behind a dot as well.
+    kind, module = kind_of(described).rpartition(".")[2], described.get("module")
     if isinstance(module, str) and module.partition(".")[0] not in KERAS_PACKAGES:
         raise ModelError(f"{path}: needs {module} for its {kind}, which is no part of Keras", hint=EXPORT)
     _check_code(described, kind, path, trusted=trusted)
@@ -118,50 +98,3 @@ def _check_code(described: Mapping[str, Any], kind: str, path: Path, *, trusted:
             f"and this one, {this_python()}, cannot run it",
             hint=EXPORT_THERE,
         )
-
-
-def _meddling_operation(graph: Any) -> str | None:
-    inside = (node for function in graph.graph_def.library.function for node in function.node_def)
-    everything = chain(graph.graph_def.node, inside)
-    suspects = chain((node for node in everything if not OF_VARIABLES.match(node.op)), _running(graph))
-    return next((str(node.op) for node in suspects if _meddles(node)), None)
-
-
-def _meddles(node: Any) -> bool:
-    if node.op == "PrintV2":
-        return bool(node.attr["output_stream"].s.startswith(b"file:"))
-    return node.op not in HARMLESS and MEDDLING.search(node.op) is not None
-
-
-def _running(graph: Any) -> list[Any]:
-    """The nodes that loading or serving may run: all but those that store and restore variables."""
-    functions = {function.signature.name: function for function in graph.graph_def.library.function}
-    running = _reached(graph)
-    called = {*graph.object_graph_def.concrete_functions, *chain(*map(_called, running))}
-    while called:
-        if function := functions.pop(called.pop(), None):
-            running += function.node_def
-            called.update(*map(_called, function.node_def))
-    return running
-
-
-def _reached(graph: Any) -> list[Any]:
-    """The nodes outside of functions that a signature or the initialisation needs."""
-    nodes = {node.name: node for node in graph.graph_def.node}
-    pending = [tensor.name for one in graph.signature_def.values() for tensor in one.outputs.values()]
-    for key in INITIALISERS & graph.collection_def.keys():
-        pending += graph.collection_def[key].node_list.value
-    reached = []
-    while pending:
-        name = pending.pop().removeprefix("^").partition(":")[0]
-        if node := nodes.pop(name, None):
-            reached.append(node)
-            pending += node.input
-    return reached
-
-
-def _called(node: Any) -> set[str]:
-    """The functions that a node calls; one may also stand for an operation."""
-    attributes = node.attr.values()
-    listed = (function.name for attribute in attributes for function in attribute.list.func)
-    return {node.op, *(attribute.func.name for attribute in attributes), *listed}

@@ -57,12 +57,12 @@ def replacing(target: Path, *, new: bool = False) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def whole_file(target: Path, *, force: bool, lasting: bool = True) -> Iterator[Path]:
+def whole_file(target: Path, *, force: bool, lasting: bool = True, private: bool = False) -> Iterator[Path]:
     """The name of an empty private file to write to, which in the end becomes the target.
 
     An exception, or a signal that ends the process, removes it instead. Only `force` replaces a
-    file that is there. The target has the mode that the umask gives to new files; what is `lasting`
-    survives a power cut.
+    file that is there. The target has the mode that the umask gives to new files, or is `private` to its
+    owner; what is `lasting` survives a power cut.
 
     Raises:
         FileNotWritten: there is a file, or something that is none; or it cannot be written.
@@ -74,7 +74,7 @@ def whole_file(target: Path, *, force: bool, lasting: bool = True) -> Iterator[P
         with replacing(target, new=not force) as file:
             partial = Path(file.name)
             yield partial
-            partial.chmod(0o666 & ~_umask())
+            partial.chmod(0o600 if private else 0o666 & ~_umask())
             if lasting:
                 os.fsync(file.fileno())
             _refuse_what_is_no_file(target)

@@ -52,7 +52,7 @@ def dump(
         talk.notice(f"dumped {contents}")
         return
     try:
-        with whole_file(Path(file), force=force) as partial:
+        with whole_file(Path(file), force=force, private=True) as partial:
             contents = dumps.dump(named, partial)
             size = partial.stat().st_size
     except DatabaseError as error:

@@ -42,7 +42,7 @@ REFUSED = {
     "torch.keras": "has a pickled Torch module, which would run code from the file",
     "function_of_os.keras": "needs os for its function, which is no part of Keras",
     "own_layer.keras": "needs pets.layers for its Blur, which is no part of Keras",
-    "own_layer.h5": "TensorFlow cannot load it: it needs pets>Blur, which is no part of Keras",
+    "own_layer.h5": "needs pets>Blur, which is no part of Keras",
     "own_layer_2.h5": "needs pets>Blur, which is no part of Keras",
     "hidden_class_2.h5": "needs Outer.Dense, which is no part of Keras",
     "function_2.h5": "needs deserialize_keras_object, which is no part of Keras",

@@ -188,7 +188,7 @@ def test_a_dump_is_a_file_like_others_and_never_replaces_one_unasked(
     assert done.stderr.decode() == (
         f"mlpredict: dumped 3 inputs, 2 predictions, 1 run to {target} ({size:,} bytes)\n"
     )
-    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert stat.S_IMODE(target.stat().st_mode) == 0o600
 
     target.write_text("mine")
     refused = mlpredict("db", "dump", target, "--dsn", filled)

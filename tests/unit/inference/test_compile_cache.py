@@ -179,3 +179,17 @@ def test_a_read_only_cache_costs_a_notice_and_no_answer(
         assert workshop.get(Path(".")) == FLATBUFFER
     assert workshop.jobs == 2
     assert list(working_directory.iterdir()) == []
+
+
+def test_what_another_user_could_have_written_is_made_again(
+    workshop: Workshop, tmp_path: Path, notices: list[str]
+) -> None:
+    workshop.get(tmp_path)
+    for path in tmp_path.iterdir():
+        assert path.stat().st_mode & 0o077 == 0
+    next(tmp_path.glob("*.tflite")).chmod(0o666)
+    workshop.get(tmp_path)
+    assert workshop.jobs == 2
+    assert any("another user can write it" in notice for notice in notices)
+    workshop.get(tmp_path)
+    assert workshop.jobs == 2
