@@ -63,10 +63,11 @@ class OutputReader:
         """
         others = others or {}
         reasons = self._reasons(outputs, others)
+        if not any(reasons):
+            return [*_with_others(self._predictions(outputs), others)]
         usable = [place for place, reason in enumerate(reasons) if reason is None]
-        if len(usable) < len(outputs):
-            outputs, others = outputs[usable], {name: rows[usable] for name, rows in others.items()}
-        predictions = iter(_with_others(self._predictions(outputs), others))
+        some = {name: rows[usable] for name, rows in others.items()}
+        predictions = iter(_with_others(self._predictions(outputs[usable]), some))
         return [next(predictions) if reason is None else reason for reason in reasons]
 
     def _reasons(self, outputs: NDArray[Any], others: Outputs) -> list[str | None]:
