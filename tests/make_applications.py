@@ -66,13 +66,18 @@ def main(folder: Path, name: str) -> None:
 
 def _spread(model: Any, prepared: NDArray[np.float32], unscaled: NDArray[np.float32]) -> None:
     """Have the last layer show how the pixels were prepared: random weights hardly do."""
-    last = model.layers[-1]
-    last.activation, softmax = (lambda logits: logits), last.activation
-    right, wrong = (model(one, training=False).numpy() for one in (prepared, unscaled))
+    last = [layer for layer in model.layers if layer.get_weights()][-1]
+    right, wrong = (_logits(model(one, training=False).numpy()) for one in (prepared, unscaled))
     kernel, bias = last.get_weights()
     factor = SPREAD / (right - wrong).std()
     last.set_weights([kernel * factor, (bias - right.mean(axis=0)) * factor])
-    last.activation = softmax
+
+
+def _logits(shares: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What a softmax was made of, but for a number that is the same for all classes."""
+    logarithms = np.log(shares.astype(np.float64))
+    centred: NDArray[np.float64] = logarithms - logarithms.mean(axis=-1, keepdims=True)
+    return centred
 
 
 if __name__ == "__main__":
