@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from tests.make_models import SEED
 
 IMAGES = 3
+USUAL_SIDE = 224
+"""Of the networks that take any."""
 SPREAD = 2.0
 """How far the logits go apart, by their deviation, when the pixels are not prepared."""
 
@@ -54,7 +56,7 @@ def main(folder: Path, name: str) -> None:
     keras.utils.set_random_seed(SEED)
     model = getattr(keras.applications, name)(weights=None)
     preprocess = getattr(keras.applications, MODULES[name]).preprocess_input
-    pixels = images(model.input_shape[1]).astype(np.float32)
+    pixels = images(model.input_shape[1] or USUAL_SIDE).astype(np.float32)
     prepared, unscaled = preprocess(pixels.copy()), pixels / np.float32(255)
     _spread(model, prepared, unscaled)
     np.save(folder / "expected.npy", model(prepared, training=False).numpy())
