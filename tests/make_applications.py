@@ -58,12 +58,24 @@ def main(folder: Path, name: str) -> None:
     preprocess = getattr(keras.applications, MODULES[name]).preprocess_input
     pixels = images(model.input_shape[1] or USUAL_SIDE).astype(np.float32)
     prepared, unscaled = preprocess(pixels.copy()), pixels / np.float32(255)
+    _normalise(model, prepared)
     _spread(model, prepared, unscaled)
     np.save(folder / "expected.npy", model(prepared, training=False).numpy())
     np.save(folder / "unscaled.npy", model(unscaled, training=False).numpy())
     model.save(folder / f"{name}.keras")
     model.save(folder / f"{name}.h5")
     model.export(folder / name, verbose=False)
+
+
+def _normalise(model: Any, prepared: NDArray[np.float32]) -> None:
+    """Have normalisations know what they see: through random weights nothing would arrive at the end."""
+    layers = [layer for layer in model.layers if hasattr(layer, "momentum")]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0
+    model(prepared, training=True)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def _spread(model: Any, prepared: NDArray[np.float32], unscaled: NDArray[np.float32]) -> None:
