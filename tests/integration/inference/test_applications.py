@@ -8,6 +8,7 @@ be off with pixels of 0..1.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -67,3 +68,4 @@ def test_a_network_in_each_format(name: str, tmp_path: Path, capsys: pytest.Capt
         with capsys.disabled():
             sys.stdout.write(f"\n| {' | '.join(row)} |")
         assert difference < TOLERANCE
+        shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -36,7 +36,7 @@ PREPROCESSING = {
     "lstm_mnist_fixedbatch_u8.tflite": 'resize = "lanczos"',
     "mobilenet_v1_025_fixedbatch_u8.tflite": 'resize = "lanczos"',
     "inat_bird_u8.tflite": 'resize = "lanczos"',
-    "emotion_keras205.hdf5": 'scale = "-1..1"\nresize = "opencv-linear"',
+    "emotion_keras205.hdf5": 'resize = "opencv-linear"',
 }
 # What lies beside a model in the export that it comes from, and has another name in the folder.
 LABELS = {"tm_waste_keras240.h5": "tm_waste_labels.txt"}
