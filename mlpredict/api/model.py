@@ -68,6 +68,11 @@ class Model:
         return self.loaded.identity.fingerprint
 
     @property
+    def path(self) -> str:
+        """Where its file or folder lies."""
+        return self.loaded.identity.path
+
+    @property
     def labels(self) -> tuple[str, ...] | None:
         """The names of the classes, in the output's order, where there are any."""
         return self.loaded.identity.labels

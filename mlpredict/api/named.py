@@ -32,8 +32,8 @@ def load_path_or_name(
 ) -> Model:
     """Load the model at a path; where there is none, the one of that name that was used last.
 
-    Only a name makes a connection to the database. A model that was used with labels of the command line
-    gets them again.
+    None is what the environment names, else the digit model. Only a name makes a connection to the
+    database. A model that was used with labels of the command line gets them again.
 
     Raises:
         ModelError: there is no such file and no such name; or the file is not the one that was used.
@@ -43,7 +43,8 @@ def load_path_or_name(
     def load(path: str | None, labels: str | None) -> Model:
         return load_model(path, engine=engine, labels=labels, unsafe=unsafe, examples=examples)
 
-    if wanted is None or not _may_be_a_name(wanted):
+    wanted = wanted or str(settings.model_path())
+    if not _may_be_a_name(wanted):
         return load(wanted, labels)
     known = _known(wanted, dsn)
     if not os.path.exists(known.path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -46,6 +47,7 @@ Write = Annotated[
     bool,
     typer.Option("--write", help="Write a mlpredict.toml that spells everything out.", show_default=False),
 ]
+SOME_FAILED = 1
 Force = Annotated[bool, typer.Option("--force", help="Overwrite it.", show_default=False)]
 
 
@@ -82,16 +84,21 @@ def model(
     from mlpredict.inference.understood import understood
 
     used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
-    if not try_:
-        _show(
-            understood(used.loaded, labels, settings.cache_home()), write=write, force=force, as_json=as_json
-        )
-    elif folder is None:
+    if try_ and folder is None:
         _try_images(used, images or [], as_json=as_json)
+        return
+    found = understood(used.loaded, labels, settings.cache_home())
+    if write and not force and os.path.lexists(found.place):
+        raise UsageError(f"{found.place} is there already", hint="--force overwrites it")
+    if folder is None:
+        _show(found, as_json=as_json)
     else:
-        best = _try_folder(used, folder, write=write, as_json=as_json)
-        if write:
-            _write(understood(best, labels, settings.cache_home()), force=force)
+        found = replace(found, model=_try_folder(used, folder, write=write, as_json=as_json))
+    if write:
+        from mlpredict.api.model import load_model
+
+        _write(found, force=force)
+        _say_what_it_is_now(used, load_model(used.path, engine=engine, unsafe=unsafe_model))
 
 
 def _folder(images: list[str]) -> str | None:
@@ -102,38 +109,42 @@ def _folder(images: list[str]) -> str | None:
     return folders[0] if folders else None
 
 
-def _show(found: Understood, *, write: bool, force: bool, as_json: bool) -> None:
+def _show(found: Understood, *, as_json: bool) -> None:
     if as_json:
         _print_json(found.to_json())
-    else:
-        from mlpredict.cli.model_tables import print_understood
+        return
+    from mlpredict.cli.model_tables import print_understood
 
-        print_understood(found)
-    if write:
-        _write(found, force=force)
+    print_understood(found)
 
 
 def _write(found: Understood, *, force: bool) -> None:
     from mlpredict.errors import ModelError
     from mlpredict.support.whole_file import whole_file
 
-    target = found.described.files.sidecar
     try:
         text = found.toml()
     except ValueError as error:
-        raise ModelError(f"{target}: not written: {error}") from error
-    target.parent.mkdir(exist_ok=True)
-    with whole_file(target, force=force) as name:
+        raise ModelError(f"{found.place}: not written: {error}") from error
+    found.place.parent.mkdir(exist_ok=True)
+    with whole_file(found.place, force=force) as name:
         name.write_text(text, "utf-8")
-    talk.notice(f"wrote {target}")
+    talk.notice(f"wrote {found.place}")
+
+
+def _say_what_it_is_now(before: Model, now: Model) -> None:
+    """What is known under a fingerprint is never said of another one."""
+    if now.fingerprint != before.fingerprint:
+        talk.notice(f"the model was {before}, and with this file it is {now}: it counts as another one")
 
 
 def _try_images(used: Model, images: list[str], *, as_json: bool) -> None:
-    from mlpredict.domain import Source
+    from mlpredict.domain import Prediction, Source
     from mlpredict.inputs.sources import discover
-    from mlpredict.pipeline.trying import candidates, tried
+    from mlpredict.pipeline.candidates import side_by_side
+    from mlpredict.pipeline.trying import tried
 
-    wanted = candidates(used.loaded)
+    wanted = side_by_side(used.loaded)
     found = list(discover(images))
     for item in found:
         if not isinstance(item, Source):
@@ -144,9 +155,11 @@ def _try_images(used: Model, images: list[str], *, as_json: bool) -> None:
     from mlpredict.cli.model_tables import print_tried, tried_as_json
 
     if as_json:
-        _print_json(tried_as_json(used.loaded, wanted, answers))
-    else:
+        _print_json(tried_as_json(wanted, answers))
+    elif answers:
         print_tried(wanted, answers)
+    if len(sources) < len(found) or not all(isinstance(said, Prediction) for *_, said in answers):
+        raise typer.Exit(SOME_FAILED)
 
 
 def _try_folder(used: Model, folder: str, *, write: bool, as_json: bool) -> LoadedModel:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from mlpredict.cli.tables import cell, print_pairs, print_renderable
-from mlpredict.domain import Prediction, Rejected, Sample
+from mlpredict.domain import Prediction
 from mlpredict.inference.choices import REASONS, Choice, Reason
-from mlpredict.inference.model import Model
 from mlpredict.inference.toml_writing import as_lines, differing
 from mlpredict.inference.understood import Understood
+from mlpredict.pipeline.candidates import Candidate
 from mlpredict.pipeline.measuring import Measured
-from mlpredict.pipeline.trying import Candidate, Score
+from mlpredict.pipeline.trying import Score, Tried, telling
 from mlpredict.support.printable import printable
 from mlpredict.support.statistics import wilson
 from mlpredict.support.units import in_bytes
@@ -31,8 +32,6 @@ FORMATS = {
 LABELS_SHOWN = 20
 IMAGES_ABREAST = 3
 """Answers that stand side by side on 80 columns."""
-
-Tried = Iterable[tuple[Candidate, Sample | Rejected, Prediction | str]]
 
 
 def print_understood(found: Understood) -> None:
@@ -64,34 +63,33 @@ def print_understood(found: Understood) -> None:
         print_pairs({f"{len(identity.labels):,} labels": shown + more})
 
 
-def print_tried(wanted: Sequence[Candidate], answers: Tried) -> None:
+def print_tried(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> None:
     """The label and the score that each candidate gives each image."""
     by_image: dict[str, dict[str, Prediction | str]] = defaultdict(dict)
     for candidate, item, said in answers:
         by_image[item.source.filename][candidate.name] = said
     names = list(by_image)
+    shown = telling(wanted, answers)
     for start in range(0, len(names), IMAGES_ABREAST):
         abreast = names[start : start + IMAGES_ABREAST]
         table = _table()
         table.add_column("preprocessing", no_wrap=True)
         for name in abreast:
             table.add_column(Text(printable(name)), overflow="fold", ratio=1)
-        for one in wanted:
+        for one in shown:
             table.add_row(_name(one), *(_answer(by_image[name].get(one.name)) for name in abreast))
         print_renderable(table)
-    print_renderable(
-        Text(" → is what the model is given now. --try FOLDER with a folder a class measures.\n")
-    )
+    lines = ["→ is what the model is given now. --try FOLDER with a folder a class measures."]
+    if len(shown) < len(wanted):
+        lines.append("Left out is what changes no label: the order of colours, inverting, a filter.")
+    print_renderable(Text("\n".join(f" {line}" for line in lines) + "\n"))
 
 
-def tried_as_json(model: Model, wanted: Sequence[Candidate], answers: Tried) -> list[dict[str, Any]]:
+def tried_as_json(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> list[dict[str, Any]]:
     """The same for programs: a list of candidates, each with its answers."""
     by_candidate: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for candidate, item, said in answers:
-        answer = (
-            {"label": said.label, "score": said.score} if isinstance(said, Prediction) else {"error": said}
-        )
-        by_candidate[candidate.name].append({"filename": item.source.filename, **answer})
+        by_candidate[candidate.name].append({"filename": item.source.filename, **_said(said)})
     present = next(one for one in wanted if one.is_present)
     return [
         {
@@ -102,6 +100,17 @@ def tried_as_json(model: Model, wanted: Sequence[Candidate], answers: Tried) -> 
         }
         for one in wanted
     ]
+
+
+def _said(said: Prediction | str) -> dict[str, Any]:
+    if isinstance(said, str):
+        return {"error": said}
+    if said.label is not None:
+        several = {} if said.labels is None else {"labels": said.labels}
+        return {"label": said.label, "score": said.score, **several}
+    if said.value is not None:
+        return {"value": said.value, "unit": said.unit}
+    return {"prediction": orjson.loads(said.values)}
 
 
 def print_measured(found: Measured) -> None:
@@ -199,9 +208,12 @@ def _name(one: Candidate) -> Text:
 def _answer(said: Prediction | str | None) -> Text:
     if not isinstance(said, Prediction):
         return Text(printable(said or "–"), style="red")
+    if said.value is not None:
+        return Text(printable(f"{said.value:.6g} {said.unit or ''}".rstrip()))
     if said.label is None or said.score is None:
         return Text(printable(said.values))
-    return Text(f"{printable(said.label)} ") + cell("score", said.score)
+    label = said.label if said.labels is None else ", ".join(said.labels) or f"none, but {said.label}"
+    return Text(f"{printable(label)} ") + cell("score", said.score)
 
 
 def _format(found: Understood) -> str:

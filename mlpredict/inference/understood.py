@@ -38,6 +38,11 @@ class Understood:
     """Why LiteRT does not run it."""
 
     @property
+    def place(self) -> Path:
+        """Where its `mlpredict.toml` is, or is to be."""
+        return self.described.sidecar.path or self.described.files.sidecar
+
+    @property
     def steps(self) -> tuple[Choice, ...]:
         """The preprocessing step by step, with the reasons."""
         chosen = {one.what: one for one in self.model.choices}

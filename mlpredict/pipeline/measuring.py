@@ -11,8 +11,9 @@ from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.model import Model
 from mlpredict.inference.toml_writing import differing
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
+from mlpredict.pipeline.candidates import Candidate, candidates, refinements
 from mlpredict.pipeline.class_folders import Labelled, labelled_images
-from mlpredict.pipeline.trying import Candidate, Score, accuracy, candidates, refinements
+from mlpredict.pipeline.trying import Score, accuracy
 from mlpredict.support.statistics import mcnemar
 
 MOST_IMAGES = 1000
@@ -55,10 +56,12 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         UsageError: the folder has no folders, one that is no label, or no readable image.
     """
     labelled = labelled_images(folder, _labels(model), most, limits)
-    scalings, rejected = accuracy(model, candidates(model), labelled.images, limits)
+    # "unknown" is right of no folder.
+    certain = replace(model, reader=replace(model.reader, unknown_below=None))
+    scalings, rejected = accuracy(certain, candidates(model), labelled.images, limits)
     if not scalings[0].rights:
         raise UsageError(f"{folder}: none of its images can be read: {rejected[0].reason}")
-    refined, _ = accuracy(model, refinements(model, scalings[0].candidate), labelled.images, limits)
+    refined, _ = accuracy(certain, refinements(model, scalings[0].candidate), labelled.images, limits)
     best = max((*refined, *scalings), key=lambda one: one.rank)
     present = next(one for one in scalings if one.candidate.is_present)
     only_best = sum(one and not other for one, other in zip(best.rights, present.rights, strict=True))
