@@ -70,11 +70,14 @@ def model(
     With --try and images, see which preprocessing gives the right labels; with --try and a folder that has
     a folder a class, measure it. --write keeps what is shown, or what is measured to be best.
     """
+    images = images or []
+    if try_ and path is not None and _is_to_be_tried(path):
+        images, path = [path, *images], None
     if bool(images) != try_:
         raise UsageError("images go with --try, and --try with images: mlpredict model PATH --try IMAGE…")
     if force and not write:
         raise UsageError("--force goes with --write")
-    folder = _folder(images or [])
+    folder = _folder(images)
     if try_ and write and folder is None:
         raise UsageError(
             "--try --write needs a folder with a folder a class: images alone do not say what is right"
@@ -85,11 +88,13 @@ def model(
 
     used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
     if try_ and folder is None:
-        _try_images(used, images or [], as_json=as_json)
+        _try_images(used, images, as_json=as_json)
         return
     found = understood(used.loaded, labels, settings.cache_home())
     if write and not force and os.path.lexists(found.place):
-        raise UsageError(f"{found.place} is there already", hint="--force overwrites it")
+        from mlpredict.support.whole_file import FileNotWritten
+
+        raise FileNotWritten(f"{found.place}: there is a file of this name", hint="overwrite it with --force")
     if folder is None:
         _show(found, as_json=as_json)
     else:
@@ -99,6 +104,15 @@ def model(
 
         _write(found, force=force)
         _say_what_it_is_now(used, load_model(used.path, engine=engine, unsafe=unsafe_model))
+
+
+def _is_to_be_tried(path: str) -> bool:
+    """Whether an image, or a folder of them, stands in the place of the model: the usual one is meant then."""
+    from mlpredict.inputs.sources import IMAGE_SUFFIXES
+
+    if os.path.isdir(path):
+        return not os.path.isfile(os.path.join(path, "saved_model.pb"))
+    return os.path.isfile(path) and os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES
 
 
 def _folder(images: list[str]) -> str | None:
@@ -180,7 +194,7 @@ def _try_folder(used: Model, folder: str, *, write: bool, as_json: bool) -> Load
         _print_json(measured_as_json(found))
     else:
         print_measured(found)
-    if write and found.stated and not found.is_sure:
+    if write and found.may_be_chance:
         raise UsageError(
             f"not written: on {found.images:,} images chance may have made the difference",
             hint="try more images, or write the lines by hand",

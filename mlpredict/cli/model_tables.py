@@ -131,31 +131,37 @@ def measured_as_json(found: Measured) -> dict[str, Any]:
         "p_value": found.p_value,
         "remarks": found.remarks,
         "tried": [_score(one) for one in (*found.scalings, *found.refinements)],
+        "without": found.without,
     }
 
 
 def _conclusion(found: Measured) -> list[str]:
     best, present = found.best, found.present
+    equals = [
+        one.candidate.name
+        for one in (*found.scalings, *found.refinements)
+        if one.right == best.right and one.candidate.name not in (best.candidate.name, present.candidate.name)
+    ]
+    told = [f"As often right, and not told apart by these images: {'; '.join(equals)}."] if equals else []
     if not found.stated:
-        return [f"Nothing is better than what the model is given now, on {found.images:,} images."]
+        return [f"Nothing is better than what the model is given now, on {found.images:,} images.", *told]
     chance = (
         f"by chance in {found.p_value:.1%} of cases"
         if found.is_sure
         else "which may be chance: try more images"
     )
-    lines = [f"Right on {best.right} of {found.images:,} images instead of {present.right}, {chance}."]
-    equals = [
-        one.candidate.name
-        for one in found.scalings
-        if one.right == best.right and one.candidate.name != best.candidate.name
-    ]
-    if equals:
-        lines.append(f"As often right, and not told apart by these images: {'; '.join(equals)}.")
-    return [
-        *lines,
+    if best.right > present.right:
+        told.insert(
+            0, f"Right on {best.right:,} of {found.images:,} images instead of {present.right:,}, {chance}."
+        )
+    lines = [
+        *told,
         "In mlpredict.toml (--write writes it):",
         *(f"  {line}" for line in as_lines(found.stated)),
     ]
+    if found.without:
+        lines.append(f"  and nothing of {', '.join(found.without)}")
+    return lines
 
 
 def _print_scores(scores: Sequence[Score]) -> None:

@@ -31,21 +31,23 @@ class Candidate:
     """The name of the candidate that it is a variation of."""
 
 
-def candidates(model: Model) -> list[Candidate]:
+def candidates(model: Model, like: Candidate | None = None) -> list[Candidate]:
     """What the model may have been trained with: each scaling, stretched and cropped.
 
     An input of whole numbers has one scaling, and an image that the model takes in any size one fit.
+    Everything else is as the model is given now, or as with a refinement that it is to be `like`.
     """
     present = _effective(model)
-    scalings = dict(_scalings(model))
     fits = FITS if model.spec.height and model.spec.width else (present.fit,)
-    plain = replace(present, channels=ChannelOrder.RGB)
+    plain = replace(present, channels=ChannelOrder.RGB) if like is None else like.preprocessing
+    more = "" if like is None else like.name.removeprefix(like.of or "")
+    variation_of = None if like is None else like.of
     found = [
-        Candidate(f"{name}, {fit}", replace(_fitted(plain, fit), **stated))
-        for name, stated in scalings.items()
+        Candidate(f"{name}, {fit}{more}", replace(_fitted(plain, fit), **stated), of=variation_of)
+        for name, stated in _scalings(model)
         for fit in fits
     ]
-    return _with_present(found, present)
+    return _with_present(found, present) if like is None else found
 
 
 def refinements(model: Model, best: Candidate, filters: Sequence[Resize] = FILTERS) -> list[Candidate]:

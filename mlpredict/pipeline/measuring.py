@@ -9,12 +9,15 @@ from mlpredict.domain import Rejected, Task
 from mlpredict.errors import ModelError, UsageError
 from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.model import Model
-from mlpredict.inference.toml_writing import differing
+from mlpredict.inference.toml_writing import differing, entries
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.pipeline.candidates import Candidate, candidates, refinements
 from mlpredict.pipeline.class_folders import Labelled, labelled_images
 from mlpredict.pipeline.trying import Score, accuracy
+from mlpredict.support.logs import get_logger
 from mlpredict.support.statistics import mcnemar
+
+logger = get_logger(__name__)
 
 MOST_IMAGES = 1000
 """More would narrow the interval by little: it is 3 points wide on either side by then."""
@@ -30,7 +33,7 @@ class Measured:
     scalings: tuple[Score, ...]
     """Each scaling and fit, the best first."""
     refinements: tuple[Score, ...]
-    """The best of these with other filters and colours, the best first."""
+    """The best of these with other filters and colours, and others with what made that better."""
     images: int
     remarks: tuple[str, ...]
     """What a person should know of how it was measured."""
@@ -40,12 +43,19 @@ class Measured:
     """Of a difference like that between the best and the present one, if they were equally good."""
     stated: dict[str, Any]
     """The entries of a `mlpredict.toml` that make the best one out of the present one."""
+    without: tuple[str, ...]
+    """The entries of its present `mlpredict.toml` that must not be there then."""
     best_model: Model
 
     @property
     def is_sure(self) -> bool:
         """Whether chance hardly explains that the best is better than the present one."""
         return self.p_value < SIGNIFICANT
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether the best is another than the present one, and may be no better."""
+        return not self.best.candidate.is_present and not self.is_sure
 
 
 def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS) -> Measured:
@@ -56,12 +66,16 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         UsageError: the folder has no folders, one that is no label, or no readable image.
     """
     labelled = labelled_images(folder, _labels(model), most, limits)
+    wanted = candidates(model)
+    logger.info(
+        f"trying {len(wanted)} preprocessings, and more of the best, on {len(labelled.images):,} images"
+    )
     # "unknown" is right of no folder.
     certain = replace(model, reader=replace(model.reader, unknown_below=None))
-    scalings, rejected = accuracy(certain, candidates(model), labelled.images, limits)
+    scalings, rejected = accuracy(certain, wanted, labelled.images, limits)
     if not scalings[0].rights:
         raise UsageError(f"{folder}: none of its images can be read: {rejected[0].reason}")
-    refined, _ = accuracy(certain, refinements(model, scalings[0].candidate), labelled.images, limits)
+    refined = _refined(certain, scalings, labelled, limits)
     best = max((*refined, *scalings), key=lambda one: one.rank)
     present = next(one for one in scalings if one.candidate.is_present)
     only_best = sum(one and not other for one, other in zip(best.rights, present.rights, strict=True))
@@ -75,8 +89,26 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         present=present,
         p_value=mcnemar(only_present, only_best),
         stated=_stated(model, best.candidate, present.candidate, labelled),
-        best_model=_named(model if best is present else _with(model, best.candidate), labelled),
+        without=_withdrawn(model, best.candidate, present.candidate),
+        best_model=_named(model if best.candidate.is_present else _with(model, best.candidate), labelled),
     )
+
+
+def _refined(model: Model, scalings: list[Score], labelled: Labelled, limits: Limits) -> list[Score]:
+    """The best of all scalings with its refinements; and every scaling with the one that made it better.
+
+    Inverted ink has all scalings wrong alike: only the right tones tell which of these is right.
+    """
+    refined, _ = accuracy(model, refinements(model, scalings[0].candidate), labelled.images, limits)
+    best = refined[0]
+    if best.candidate.of is None or best.right <= scalings[0].right:
+        return refined
+    known = {one.candidate.preprocessing for one in (*scalings, *refined)}
+    others = [one for one in candidates(model, best.candidate) if one.preprocessing not in known]
+    if not others:
+        return refined
+    again, _ = accuracy(model, others, labelled.images, limits)
+    return sorted((*refined, *again), key=lambda one: one.rank, reverse=True)
 
 
 def _labels(model: Model) -> tuple[str, ...]:
@@ -94,6 +126,16 @@ def _stated(model: Model, best: Candidate, present: Candidate, labelled: Labelle
     if model.reader.labels is None and labelled.in_order:
         stated["labels"] = list(labelled.in_order)
     return stated
+
+
+def _withdrawn(model: Model, best: Candidate, present: Candidate) -> tuple[str, ...]:
+    said = {one.what for one in model.choices if one.reason is Reason.FILE}
+    wanted = entries(best.preprocessing)
+    return tuple(
+        key
+        for key in entries(present.preprocessing)
+        if key not in wanted and ("scale" if key == "preprocess" else key) in said
+    )
 
 
 def _named(model: Model, labelled: Labelled) -> Model:

@@ -96,10 +96,10 @@ def accuracy(
 def _answers(model: Model, candidate: Candidate, items: Iterable[Sample | Rejected]) -> Iterator[Tried]:
     batch = select(list(items), NotStoring(candidate.name))
     fed = replace(model, spec=replace(model.spec, preprocessing=candidate.preprocessing))
-    for sample, said in zip(batch.fresh, predicted(batch, fed), strict=True):
-        yield candidate, sample, said
-    for failure in batch.failures:
-        yield candidate, failure, failure.reason
+    said = predicted(batch, fed)
+    answers: list[Tried] = [(candidate, sample, one) for sample, one in zip(batch.fresh, said, strict=True)]
+    answers += [(candidate, failure, failure.reason) for failure in batch.failures]
+    yield from sorted(answers, key=lambda answer: answer[1].position)
 
 
 def _by_view(wanted: Sequence[Candidate]) -> dict[Preprocessing, list[Candidate]]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import Command
+from tests.conftest import DIGITS, Command
 
 BRIGHT = """
 import sys, numpy, keras
@@ -26,17 +26,25 @@ model.save(sys.argv[1])
 """Dark or bright, for pixels of -1..1: all that is not below 0 is bright."""
 
 
+RED = BRIGHT.replace("[[-9.0, 9.0]] * 3", "[[9.0, -9.0], [0.0, 0.0], [-9.0, 9.0]]")
+"""Red or blue, whatever the scaling."""
+
+
+def made_of(folder: Path, script: str) -> Path:
+    path = folder / "made.keras"
+    subprocess.run([sys.executable, "-c", script, path], check=True, capture_output=True)
+    return path
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bright") / "bright.keras"
-    subprocess.run([sys.executable, "-c", BRIGHT, path], check=True, capture_output=True)
-    return path
+    return made_of(tmp_path_factory.mktemp("bright"), BRIGHT)
 
 
 @pytest.fixture
 def bright(made: Path, tmp_path: Path) -> Path:
     (tmp_path / "models").mkdir()
-    return Path(shutil.copy(made, tmp_path / "models"))
+    return Path(shutil.copy(made, tmp_path / "models" / "bright.keras"))
 
 
 @pytest.fixture
@@ -97,6 +105,49 @@ def test_images_are_tried_side_by_side(mlpredict: Command, bright: Path, classes
     assert {"caffe, stretch", "torch, crop"} <= said.keys()
     table = mlpredict("model", bright, "--labels", "dark,bright", "--try", dark, env={"COLUMNS": "80"})
     assert "→ 0..1, stretch" in table.stdout.decode()
+
+
+def test_variations_are_shown_where_they_change_a_label(mlpredict: Command, tmp_path: Path) -> None:
+    red = made_of(tmp_path, RED)
+    image = tmp_path / "red.png"
+    Image.new("RGB", (9, 12), (250, 20, 20)).save(image)
+    arguments = ("model", red, "--labels", "red,blue", "--try", image)
+    lines = mlpredict(*arguments, env={"COLUMNS": "80"}).stdout.decode().splitlines()
+    assert any(line.split()[:4] == ["→", "0..1,", "stretch", "red"] for line in lines)
+    assert any(line.split()[:4] == ["0..1,", "stretch,", "bgr", "blue"] for line in lines)
+    assert not any("opencv-linear" in line for line in lines)
+    assert any("changes no label" in line for line in lines)
+    said = {one["preprocessing"] for one in json.loads(mlpredict(*arguments, "--json").stdout)}
+    assert {"0..1, stretch, opencv-linear", "caffe, crop, rgb"} <= said
+
+
+def test_an_image_that_cannot_be_read_is_told_and_others_are_tried(
+    mlpredict: Command, bright: Path, classes: Path
+) -> None:
+    broken = classes / "broken.png"
+    broken.write_bytes(b"no image")
+    done = mlpredict("model", bright, "--try", broken, classes / "dark" / "0.png", "--json")
+    assert done.returncode == 1
+    first, second = json.loads(done.stdout)[0]["answers"]
+    assert ("error" in first, second["label"]) == (True, "1")
+
+
+def test_without_a_model_the_usual_one_is_tried(mlpredict: Command) -> None:
+    digit = DIGITS / "3-brush.png"
+    done = mlpredict("model", "--try", digit, "--json")
+    (present,) = [one for one in json.loads(done.stdout) if one["present"]]
+    assert present["answers"] == [
+        {"filename": str(digit), "label": "3", "score": pytest.approx(0.9859, abs=1e-4)}
+    ]
+
+
+def test_a_file_that_makes_another_model_of_it_is_told(
+    mlpredict: Command, bright: Path, classes: Path
+) -> None:
+    done = mlpredict("model", bright, "--labels", "dark,bright", "--try", classes, "--write")
+    assert "it counts as another one" in done.stderr.decode()
+    now = json.loads(mlpredict("model", bright, "--json").stdout)
+    assert f"bright@{now['fingerprint'][:8]}" in done.stderr.decode()
 
 
 def test_a_folder_of_classes_finds_out_what_is_right(mlpredict: Command, bright: Path, classes: Path) -> None:
