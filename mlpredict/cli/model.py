@@ -107,7 +107,7 @@ def model(
 
 
 def _is_to_be_tried(path: str) -> bool:
-    """Whether an image, or a folder of them, stands in the place of the model: the usual one is meant then."""
+    """Whether an image, or a folder of them, stands in the place of the model: the usual one is meant."""
     from mlpredict.inputs.sources import IMAGE_SUFFIXES
 
     if os.path.isdir(path):
