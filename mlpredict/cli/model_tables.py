@@ -30,6 +30,10 @@ FORMATS = {
     "tflite": "TensorFlow Lite",
 }
 LABELS_SHOWN = 20
+EQUALS_SHOWN = 6
+NUMBERS_SHOWN = 50
+"""Characters of an output that has neither a label nor a value."""
+
 IMAGES_ABREAST = 3
 """Answers that stand side by side on 80 columns."""
 
@@ -142,7 +146,9 @@ def _conclusion(found: Measured) -> list[str]:
         for one in (*found.scalings, *found.refinements)
         if one.right == best.right and one.candidate.name not in (best.candidate.name, present.candidate.name)
     ]
-    told = [f"As often right, and not told apart by these images: {'; '.join(equals)}."] if equals else []
+    more = f"; and {len(equals) - EQUALS_SHOWN} more" if len(equals) > EQUALS_SHOWN else ""
+    names = "; ".join(equals[:EQUALS_SHOWN]) + more
+    told = [f"As often right, and not told apart by these images: {names}."] if equals else []
     if not found.stated:
         return [f"Nothing is better than what the model is given now, on {found.images:,} images.", *told]
     chance = (
@@ -217,7 +223,8 @@ def _answer(said: Prediction | str | None) -> Text:
     if said.value is not None:
         return Text(printable(f"{said.value:.6g} {said.unit or ''}".rstrip()))
     if said.label is None or said.score is None:
-        return Text(printable(said.values))
+        text = printable(said.values)
+        return Text(text if len(text) <= NUMBERS_SHOWN else f"{text[:NUMBERS_SHOWN]}…")
     label = said.label if said.labels is None else ", ".join(said.labels) or f"none, but {said.label}"
     return Text(f"{printable(label)} ") + cell("score", said.score)
 

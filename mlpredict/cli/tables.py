@@ -54,7 +54,7 @@ def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
 
 def print_pairs(pairs: Mapping[str, str]) -> None:
     """Names and what there is to say of each, one a line."""
-    grid = Table.grid(padding=(0, 2), pad_edge=True)
+    grid = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in pairs.items():

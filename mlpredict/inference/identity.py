@@ -25,13 +25,15 @@ def identity(
     tensor: TensorSpec,
     reader: OutputReader,
     told: Meaning,
+    guess: Task,
     choices: Sequence[Choice],
     output: str | None = None,
 ) -> ModelIdentity:
     """What the database knows of a model.
 
-    `told` is what its outputs were taken for when nothing was known of several labels and of maps; `output`
-    is the one that was chosen, None for the first of a model of which nothing is said.
+    `told` is what its outputs were taken for when nothing was known of several labels and of maps, `guess`
+    the task that they are taken for now where none is stated; `output` is the one that was chosen, None for
+    the first of a model of which nothing is said.
     """
     files = described.files
     description: dict[str, Any] = {
@@ -45,7 +47,7 @@ def identity(
         **words(reader),
     }
     # What was guessed to be one class of several before keeps its fingerprint: class and score are the same.
-    guessed = reader.task is Task.MULTI_LABEL and described.sidecar.task is None
+    guessed = reader.task is Task.MULTI_LABEL and guess is Task.MULTI_LABEL
     hashed = replace(reader, task=Task.CLASSIFICATION) if guessed else reader
     return ModelIdentity(
         name=model_name(described),

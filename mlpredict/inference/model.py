@@ -160,7 +160,8 @@ def load_model(
     reader, read_by = meaning(described, facts, ending, where)
     require_storable(facts, reader.task, output, where)
     choices = (*prepared_by, *([output.choice] if output.choice else []), *read_by)
-    named = identity(described, spec, tensor, reader, facts.told(ending), choices, output.stated)
+    guess, _ = facts.meaning(reader.labels, ending)
+    named = identity(described, spec, tensor, reader, facts.told(ending), guess, choices, output.stated)
     first = uses.is_first(named.fingerprint)
     if (assumed := assumptions(described.files.path.name, choices, spec)) is not None:
         logger.log(logging.INFO if first else logging.DEBUG, assumed)

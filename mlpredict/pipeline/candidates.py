@@ -31,23 +31,30 @@ class Candidate:
     """The name of the candidate that it is a variation of."""
 
 
-def candidates(model: Model, like: Candidate | None = None) -> list[Candidate]:
+def candidates(model: Model) -> list[Candidate]:
     """What the model may have been trained with: each scaling, stretched and cropped.
 
     An input of whole numbers has one scaling, and an image that the model takes in any size one fit.
-    Everything else is as the model is given now, or as with a refinement that it is to be `like`.
     """
     present = _effective(model)
     fits = FITS if model.spec.height and model.spec.width else (present.fit,)
-    plain = replace(present, channels=ChannelOrder.RGB) if like is None else like.preprocessing
-    more = "" if like is None else like.name.removeprefix(like.of or "")
-    variation_of = None if like is None else like.of
+    plain = replace(present, channels=ChannelOrder.RGB)
     found = [
-        Candidate(f"{name}, {fit}{more}", replace(_fitted(plain, fit), **stated), of=variation_of)
+        Candidate(f"{name}, {fit}", replace(_fitted(plain, fit), **stated))
         for name, stated in _scalings(model)
         for fit in fits
     ]
-    return _with_present(found, present) if like is None else found
+    return _with_present(found, present)
+
+
+def with_inverted(model: Model, found: Sequence[Candidate]) -> list[Candidate]:
+    """Candidates, and each of them inverted where there is one channel.
+
+    Ink that is bright instead of dark makes every scaling wrong alike: only both together are right.
+    """
+    if model.spec.channels != 1:
+        return list(found)
+    return [*found, *(refinements(model, one, filters=())[-1] for one in found)]
 
 
 def refinements(model: Model, best: Candidate, filters: Sequence[Resize] = FILTERS) -> list[Candidate]:

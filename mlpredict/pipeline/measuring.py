@@ -11,7 +11,7 @@ from mlpredict.inference.choices import Choice, Reason
 from mlpredict.inference.model import Model
 from mlpredict.inference.toml_writing import differing, entries
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
-from mlpredict.pipeline.candidates import Candidate, candidates, refinements
+from mlpredict.pipeline.candidates import Candidate, candidates, refinements, with_inverted
 from mlpredict.pipeline.class_folders import Labelled, labelled_images
 from mlpredict.pipeline.trying import Score, accuracy
 from mlpredict.support.logs import get_logger
@@ -33,7 +33,7 @@ class Measured:
     scalings: tuple[Score, ...]
     """Each scaling and fit, the best first."""
     refinements: tuple[Score, ...]
-    """The best of these with other filters and colours, and others with what made that better."""
+    """The best of these with other filters and colours, the best first."""
     images: int
     remarks: tuple[str, ...]
     """What a person should know of how it was measured."""
@@ -66,7 +66,7 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         UsageError: the folder has no folders, one that is no label, or no readable image.
     """
     labelled = labelled_images(folder, _labels(model), most, limits)
-    wanted = candidates(model)
+    wanted = with_inverted(model, candidates(model))
     logger.info(
         f"trying {len(wanted)} preprocessings, and more of the best, on {len(labelled.images):,} images"
     )
@@ -75,7 +75,10 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
     scalings, rejected = accuracy(certain, wanted, labelled.images, limits)
     if not scalings[0].rights:
         raise UsageError(f"{folder}: none of its images can be read: {rejected[0].reason}")
-    refined = _refined(certain, scalings, labelled, limits)
+    first = scalings[0].candidate
+    known = {one.preprocessing for one in wanted if one != first}
+    finer = [one for one in refinements(model, first) if one.preprocessing not in known]
+    refined, _ = accuracy(certain, finer, labelled.images, limits)
     best = max((*refined, *scalings), key=lambda one: one.rank)
     present = next(one for one in scalings if one.candidate.is_present)
     only_best = sum(one and not other for one, other in zip(best.rights, present.rights, strict=True))
@@ -92,23 +95,6 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         without=_withdrawn(model, best.candidate, present.candidate),
         best_model=_named(model if best.candidate.is_present else _with(model, best.candidate), labelled),
     )
-
-
-def _refined(model: Model, scalings: list[Score], labelled: Labelled, limits: Limits) -> list[Score]:
-    """The best of all scalings with its refinements; and every scaling with the one that made it better.
-
-    Inverted ink has all scalings wrong alike: only the right tones tell which of these is right.
-    """
-    refined, _ = accuracy(model, refinements(model, scalings[0].candidate), labelled.images, limits)
-    best = refined[0]
-    if best.candidate.of is None or best.right <= scalings[0].right:
-        return refined
-    known = {one.candidate.preprocessing for one in (*scalings, *refined)}
-    others = [one for one in candidates(model, best.candidate) if one.preprocessing not in known]
-    if not others:
-        return refined
-    again, _ = accuracy(model, others, labelled.images, limits)
-    return sorted((*refined, *again), key=lambda one: one.rank, reverse=True)
 
 
 def _labels(model: Model) -> tuple[str, ...]:

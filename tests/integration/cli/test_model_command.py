@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,8 @@ import pytest
 from PIL import Image
 
 from tests.conftest import DIGITS, Command
+
+DATA = Path(os.environ.get("MLPREDICT_TEST_DATA") or Path(__file__).parents[3] / "../shared/data") / "models"
 
 BRIGHT = """
 import sys, numpy, keras
@@ -28,6 +31,12 @@ model.save(sys.argv[1])
 
 RED = BRIGHT.replace("[[-9.0, 9.0]] * 3", "[[9.0, -9.0], [0.0, 0.0], [-9.0, 9.0]]")
 """Red or blue, whatever the scaling."""
+
+
+PAPER = BRIGHT.replace("(8, 8, 3)", "(8, 8, 1)").replace(
+    "[[-9.0, 9.0]] * 3), numpy.zeros(2)", "[[-1.0, 1.0]]), numpy.array([180.0, -180.0])"
+)
+"""Half or full of ink, which is bright, for pixels of 0..255."""
 
 
 def made_of(folder: Path, script: str) -> Path:
@@ -96,6 +105,43 @@ def test_what_is_written_changes_nothing(mlpredict: Command, bright: Path, class
     assert mlpredict("model", bright, "--write", "--force").returncode == 0
 
 
+def test_several_labels_that_are_spelled_out_are_no_other_model(mlpredict: Command, tmp_path: Path) -> None:
+    tags = made_of(
+        tmp_path, BRIGHT.replace("softmax", "sigmoid").replace("numpy.zeros(2)", "numpy.full(2, 13.5)")
+    )
+    done = mlpredict("model", tags, "--labels", "dark,bright", "--write", "--json")
+    assert "another" not in done.stderr.decode()
+    now = json.loads(mlpredict("model", tags, "--json").stdout)
+    assert (now["task"], now["fingerprint"]) == ("multi-label", json.loads(done.stdout)["fingerprint"])
+    assert 'task = "multi-label"' in tags.with_name("made.mlpredict.toml").read_text()
+
+
+def test_a_file_that_is_read_is_the_one_that_is_written(mlpredict: Command, bright: Path) -> None:
+    present = bright.with_name("mlpredict.toml")
+    present.write_text('labels = ["dark", "bright"]\n')
+    assert mlpredict("model", bright, "--write").returncode == 1
+    assert mlpredict("model", bright, "--write", "--force").returncode == 0
+    assert present.read_text().startswith("# How")
+    assert not bright.with_name("bright.mlpredict.toml").exists()
+
+
+@pytest.mark.skipif(
+    not (DATA / "emotion_keras205.hdf5").is_file(),
+    reason=f"no real models in {DATA}: set MLPREDICT_TEST_DATA to the folder around them",
+)
+def test_a_real_model_is_sorted_out(mlpredict: Command, tmp_path: Path) -> None:
+    model = Path(shutil.copy(DATA / "emotion_keras205.hdf5", tmp_path))
+    labels = "angry,disgust,fear,happy,sad,surprise,neutral"
+    done = mlpredict("model", model, "--labels", labels, "--try", DATA / "grace_hopper.bmp", "--json")
+    said = {one["preprocessing"]: one for one in json.loads(done.stdout)}
+    right = said["-1..1, stretch, opencv-linear"]
+    assert right["entries"] == {"resize": "opencv-linear"}
+    answer = right["answers"][0]
+    assert (answer["label"], answer["score"]) == ("angry", pytest.approx(0.3907586, abs=1e-5))
+    (present,) = [one for one in said.values() if one["present"]]
+    assert present["answers"][0]["label"] == "happy"
+
+
 def test_images_are_tried_side_by_side(mlpredict: Command, bright: Path, classes: Path) -> None:
     dark = classes / "dark" / "0.png"
     done = mlpredict("model", bright, "--labels", "dark,bright", "--try", dark, "--json")
@@ -139,6 +185,21 @@ def test_without_a_model_the_usual_one_is_tried(mlpredict: Command) -> None:
     assert present["answers"] == [
         {"filename": str(digit), "label": "3", "score": pytest.approx(0.9859, abs=1e-4)}
     ]
+
+
+def test_inverted_pixels_are_found_with_their_scaling(mlpredict: Command, tmp_path: Path) -> None:
+    paper = made_of(tmp_path, PAPER)
+    random = np.random.default_rng(1)
+    for name, ink in (("full", 250), ("half", 120)):
+        (tmp_path / "classes" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = np.full((8, 8), 255 - ink + random.integers(5), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "classes" / name / f"{number}.png")
+    done = mlpredict("model", paper, "--labels", "half,full", "--try", tmp_path / "classes", "--json")
+    said = json.loads(done.stdout)
+    accuracy = {one["preprocessing"]: one["accuracy"] for one in said["tried"]}
+    assert accuracy["0..255, stretch"] == accuracy["0..1, stretch, inverted"] == 0.5
+    assert said["entries"] == {"scale": "0..255", "invert": True}
 
 
 def test_a_file_that_makes_another_model_of_it_is_told(
