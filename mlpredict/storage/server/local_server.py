@@ -67,7 +67,7 @@ class LocalServer:
     binaries: PgBinaries
     account: Account
     wanted: Path
-    """The home that was asked for."""
+    """The home that was asked for, links and all."""
 
     @property
     def data(self) -> Path:
@@ -101,7 +101,7 @@ def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> Loca
         root = service_account.root_for(asked, f"pg{binaries.major}")
         # An older version's database is upgraded under the account it has.
         account = service_account.account_for(root)
-        return LocalServer(root, _socket_dir(root, account), binaries, account, asked.resolve())
+        return LocalServer(root, _socket_dir(root, account), binaries, account, asked)
 
 
 def conninfo(server: LocalServer) -> str:

@@ -68,6 +68,7 @@ def _take_over(root: Path, account: Account) -> None:
                 f"another command is using the PostgreSQL in {root}, which is to become more private",
                 hint="let it end, and try again",
             )
+        postmaster.stop_owner(root / "data")  # it has another group, and would be shut out
         # Nobody but root from here on; the last mode, which lets the group in, says that all is done.
         os.fchown(directory, 0, account.gid)
         os.fchmod(directory, 0o700)
@@ -89,7 +90,7 @@ def _keep_the_database_alone(directory: int, root: Path, account: Account) -> No
         )
     if data.exists():
         os.chmod(data, 0o700)
-        postmaster.stop_owner(data)  # it has another group, and is shut out
+        postmaster.stop_owner(data)  # if it was started again meanwhile
     for name in os.listdir(directory):
         if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):
             if name == "run":

@@ -208,7 +208,7 @@ def _initialise(server: LocalServer, lock: int) -> None:
 
 def _created(server: LocalServer) -> str:
     text = f"created a private PostgreSQL {server.binaries.major} in {server.root}"
-    if server.wanted == server.root.parent:
+    if server.wanted.resolve() == server.root.parent:
         return text
     home = server.wanted
     if foreign := roots_paths.foreign_part(home):
