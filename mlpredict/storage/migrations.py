@@ -139,6 +139,7 @@ def migrate(connection: Connection) -> SchemaReport:
             _refuse_planted(connection)
         for migration in missing:
             connection.execute(migration.path.read_bytes())
+        for migration in missing:  # the first ones find no table yet that tells the schema
             connection.execute(named(connection, RECORD_MIGRATION), (migration.version, migration.name))
         _warn_if_open(connection)
     return SchemaReport(missing, present, *adopted)
@@ -181,7 +182,8 @@ def _warn_if_open(connection: Connection) -> None:
 
 
 def _count_published_rows(connection: Connection) -> tuple[int, int]:
-    if len({schema_with(connection, table) for table in PUBLISHED} | {None}) != 2:
+    schemas = {schema_with(connection, table) for table in PUBLISHED}
+    if None in schemas or len(schemas) > 1:
         return 0, 0
     row = connection.execute(named(connection, PUBLISHED_COUNTS)).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)
