@@ -12,6 +12,7 @@ from mlpredict.domain import Activation, PredictionDetail, PredictionRecord, Sto
 from mlpredict.errors import NotFound
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.listing import prediction_rows
+from mlpredict.storage.names import named
 from mlpredict.storage.reading import as_record
 from mlpredict.storage.values import bigint
 
@@ -21,15 +22,15 @@ DETAIL = SQL("""
     SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
            m.task, m.labels, m.description,
            p.map IS NOT NULL AS has_map
-    FROM predictions AS p
-    LEFT JOIN inputs AS i ON i.id = p.inputid
-    LEFT JOIN models AS m ON m.id = p.model_id
+    FROM {s}.predictions AS p
+    LEFT JOIN {s}.inputs AS i ON i.id = p.inputid
+    LEFT JOIN {s}.models AS m ON m.id = p.model_id
     WHERE p.id = %s
 """)
 
-IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM inputs WHERE id = %s")
+IMAGE = SQL("SELECT id, image, sha256, contenttype, width, height FROM {s}.inputs WHERE id = %s")
 
-MAP = SQL("SELECT map FROM predictions WHERE id = %s AND map IS NOT NULL")
+MAP = SQL("SELECT map FROM {s}.predictions WHERE id = %s AND map IS NOT NULL")
 
 KEEPING_MAPS = "keep_map = true in the model's mlpredict.toml keeps those of segmentations"
 
@@ -44,7 +45,7 @@ def prediction_detail(connection: Connection, prediction_id: int) -> PredictionD
     if not rows:
         raise NotFound(f"there is no prediction {prediction_id}")
     with connection.cursor(row_factory=class_row(DetailRow)) as cursor:
-        row = cursor.execute(DETAIL, (prediction_id,)).fetchone()
+        row = cursor.execute(named(connection, DETAIL), (prediction_id,)).fetchone()
     assert row is not None
     return as_detail(as_record(rows[0]), row)
 
@@ -55,7 +56,7 @@ def stored_image(connection: Connection, input_id: int) -> StoredImage:
     Raises:
         NotFound: there is none of this id.
     """
-    row = connection.execute(IMAGE, (input_id,)).fetchone()
+    row = connection.execute(named(connection, IMAGE), (input_id,)).fetchone()
     if row is None:
         raise NotFound(f"there is no input {input_id}")
     return StoredImage(*row)
@@ -67,7 +68,7 @@ def stored_map(connection: Connection, prediction_id: int) -> bytes:
     Raises:
         NotFound: none is kept of it.
     """
-    row = connection.execute(MAP, (bigint(prediction_id),)).fetchone()
+    row = connection.execute(named(connection, MAP), (bigint(prediction_id),)).fetchone()
     if row is None:
         raise NotFound(f"there is no map of prediction {prediction_id}", hint=KEEPING_MAPS)
     return bytes(row[0])

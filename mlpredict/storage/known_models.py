@@ -9,14 +9,15 @@ from psycopg.sql import SQL
 
 from mlpredict.domain import model_label
 from mlpredict.storage.connection import Connection
+from mlpredict.storage.names import named
 
 KNOWN = SQL("""
     SELECT coalesce(used.model_name, m.name) AS name, m.fingerprint,
            coalesce(used.model_path, m.path) AS path,
            ARRAY(SELECT json_array_elements_text(m.labels)) AS labels
-    FROM models AS m
+    FROM {s}.models AS m
     LEFT JOIN LATERAL (
-        SELECT id, model_name, model_path FROM runs WHERE model_id = m.id ORDER BY id DESC LIMIT 1
+        SELECT id, model_name, model_path FROM {s}.runs WHERE model_id = m.id ORDER BY id DESC LIMIT 1
     ) AS used ON true
     ORDER BY used.id DESC NULLS LAST, m.id DESC
 """)
@@ -45,4 +46,4 @@ class KnownModel:
 def known_models(connection: Connection) -> list[KnownModel]:
     """Every model that was used, the last one first."""
     with connection.cursor(row_factory=class_row(KnownModel)) as cursor:
-        return cursor.execute(KNOWN).fetchall()
+        return cursor.execute(named(connection, KNOWN)).fetchall()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -15,6 +14,7 @@ from psycopg.types.string import TextLoader
 from mlpredict.domain import PredictionFilter
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
 from mlpredict.storage.values import bigint, glob_to_regex, real, storable
 
@@ -28,23 +28,23 @@ IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
 """Conditions with an index that has the rows in the order of their ids."""
 
 MODEL_IDS = SQL("""
-    SELECT id FROM models
+    SELECT id FROM {s}.models
     WHERE name = %(model)s
        OR name || '@' || left(fingerprint, 8) = %(model)s
        OR starts_with(fingerprint, lower(%(model)s))
 """)
 
 SEVERAL_LABELS = SQL("""
-    SELECT FROM models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
+    SELECT FROM {s}.models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
 """)
 """A model that was recorded before it was known to have several labels has the activation of those that do.
 """
 
 PREDICTIONS = SQL("""
     SELECT {fields}
-    FROM predictions AS p
+    FROM {s}.predictions AS p
     LEFT JOIN (
-        SELECT id, to_json(name || '@' || left(fingerprint, 8)) AS label FROM models
+        SELECT id, to_json(name || '@' || left(fingerprint, 8)) AS label FROM {s}.models
         OFFSET 0  -- so that it is made once a model, and not once a prediction
     ) AS m ON m.id = p.model_id
     WHERE {where}
@@ -87,7 +87,7 @@ def prediction_rows(
     early, it cancels the query.
     """
     conditions = [CONDITIONS[name] for name in values] or [sql.SQL("true")]
-    query = PREDICTIONS.format(
+    parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
         where=sql.SQL(" AND ").join(conditions),
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
@@ -96,26 +96,22 @@ def prediction_rows(
     at_once = BLOCK_ROWS if capabilities.has_stream_chunked() else 1
     with (
         translated(),
-        _without_sorting(connection, values, limit),
+        catalog_only(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
+        _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
-        yield from cursor.stream(query, values, size=at_once)
+        yield from cursor.stream(named(connection, PREDICTIONS, **parts), values, size=at_once)
 
 
-@contextmanager
-def _without_sorting(connection: Connection, values: Values, limit: int | None) -> Iterator[None]:
+def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:
     """Have all the predictions come in the order of an index, where there is one for the conditions.
 
     A planner without statistics would sort a million rows on disk before it gave the first.
     """
-    if limit is not None or not values.keys() <= IN_ORDER:
-        yield
-        return
-    with connection.transaction():
+    if limit is None and values.keys() <= IN_ORDER:
         connection.execute(WITHOUT_SORTING)
-        yield
 
 
 def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -145,16 +141,16 @@ def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
     """One label or more, compared with all that a prediction may have only where there are such models."""
     if not wanted:
         return {}
-    with translated():
-        several = connection.execute(SEVERAL_LABELS).fetchone() is not None
+    with translated(), catalog_only(connection):
+        several = connection.execute(named(connection, SEVERAL_LABELS)).fetchone() is not None
     if len(wanted) == 1:
         return {"one_of_several" if several else "label": wanted[0]}
     return {"some_of_several" if several else "labels": list(wanted)}
 
 
 def _models(connection: Connection, wanted: str) -> Values:
-    with translated():
-        rows = connection.execute(MODEL_IDS, {"model": storable(wanted)}).fetchall()
+    with translated(), catalog_only(connection):
+        rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
     ids = [model_id for (model_id,) in rows]
     # A model that nobody knows has no predictions, rather than all of them.
     return {"model": ids[0]} if len(ids) == 1 else {"models": ids}

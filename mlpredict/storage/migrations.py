@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from psycopg.sql import SQL
+
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
+from mlpredict.storage.names import named, schema_of, schema_with
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 PUBLISHED = ("inputs", "predictions")
 """Those there are in every version, the 2020 program's included."""
@@ -24,6 +30,40 @@ FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 ADVISORY_LOCK = 0x6D6C7072
 """Any constant will do, as long as every mlpredict takes the same: it keeps two of them from migrating one
 database at the same time."""
+
+
+NEWEST = SQL("SELECT coalesce(pg_catalog.max(version), 0) FROM {s}.schema_migrations")
+RECORD_MIGRATION = SQL("INSERT INTO {s}.schema_migrations (version, name) VALUES (%s, %s)")
+PUBLISHED_COUNTS = SQL("""
+    SELECT (SELECT pg_catalog.count(*) FROM {s}.inputs), (SELECT pg_catalog.count(*) FROM {s}.predictions)
+""")
+
+PLANTED = SQL("""
+    SELECT found.what, r.rolname
+    FROM (
+        SELECT 'the operator ' OPERATOR(pg_catalog.||) oid::regoperator::text AS what,
+               oprowner AS owner, oprnamespace AS namespace
+        FROM pg_catalog.pg_operator
+        UNION ALL
+        SELECT 'the function ' OPERATOR(pg_catalog.||) oid::regprocedure::text, proowner, pronamespace
+        FROM pg_catalog.pg_proc
+        WHERE proname OPERATOR(pg_catalog.=) ANY (
+            SELECT proname FROM pg_catalog.pg_proc
+            WHERE pronamespace OPERATOR(pg_catalog.=) 'pg_catalog'::regnamespace
+        )
+    ) AS found
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) found.namespace
+    JOIN pg_catalog.pg_roles AS r ON r.oid OPERATOR(pg_catalog.=) found.owner
+    WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+      AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'
+      AND NOT r.rolsuper
+      AND r.rolname OPERATOR(pg_catalog.<>) current_user
+      AND r.oid OPERATOR(pg_catalog.<>) n.nspowner
+    LIMIT 1
+""")
+"""What migrations, which keep the search path, could call in the place of PostgreSQL's own."""
+
+OPEN_TO_ALL = SQL("SELECT pg_catalog.has_schema_privilege('public', %s::text, 'CREATE')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +95,8 @@ def migrations() -> tuple[Migration, ...]:
 def applied_version(connection: Connection) -> int:
     """The number of the newest migration the database has; 0 where it has none."""
     with translated():
-        found = _has_table(connection, "schema_migrations")
+        schema = schema_with(connection, PUBLISHED[-1])
+        found = schema is not None and schema == schema_with(connection, "schema_migrations")
     return _newest_applied(connection) if found else 0
 
 
@@ -88,24 +129,25 @@ def migrate(connection: Connection) -> SchemaReport:
         DatabaseError: a migration failed (nothing is changed then), or the schema is a newer one.
     """
     with translated(), connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (ADVISORY_LOCK,))
+        connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
         version = applied_version(connection)
         _refuse_newer(version)
         adopted = _count_published_rows(connection) if version == 0 else (0, 0)
         present = tuple(m for m in migrations() if m.version <= version)
         missing = tuple(m for m in migrations() if m.version > version)
+        if missing:
+            _refuse_planted(connection)
         for migration in missing:
             connection.execute(migration.path.read_bytes())
-            connection.execute(
-                "INSERT INTO schema_migrations (version, name) VALUES (%s, %s)",
-                (migration.version, migration.name),
-            )
+        for migration in missing:  # the first ones find no table yet that tells the schema
+            connection.execute(named(connection, RECORD_MIGRATION), (migration.version, migration.name))
+        _warn_if_open(connection)
     return SchemaReport(missing, present, *adopted)
 
 
 def _newest_applied(connection: Connection) -> int:
     with translated():
-        newest = connection.execute("SELECT coalesce(max(version), 0) FROM schema_migrations").fetchone()
+        newest = connection.execute(named(connection, NEWEST)).fetchone()
     return int(newest[0]) if newest else 0
 
 
@@ -118,21 +160,30 @@ def _refuse_newer(version: int) -> None:
         )
 
 
-def _has_table(connection: Connection, name: str) -> bool:
-    # Not to_regclass: it answers from a cache that waiting for the advisory lock does not refresh,
-    # and so would not see the tables that another mlpredict has made meanwhile.
-    found = connection.execute(
-        "SELECT EXISTS (SELECT FROM pg_tables"
-        " WHERE tablename = %s AND schemaname = ANY (current_schemas(false)))",
-        (name,),
-    ).fetchone()
-    return found is not None and bool(found[0])
+def _refuse_planted(connection: Connection) -> None:
+    """Raise DatabaseError where another role has put something in the way of what migrations call."""
+    planted = connection.execute(PLANTED).fetchone()
+    if planted is not None:
+        what, owner = planted
+        raise DatabaseError(
+            f"{what} of {owner} would be taken for PostgreSQL's own, and run with your rights",
+            hint="drop it, or make a schema in which only you may create, and set the role's search_path",
+        )
+
+
+def _warn_if_open(connection: Connection) -> None:
+    schema = schema_of(connection)
+    row = connection.execute(OPEN_TO_ALL, (schema,)).fetchone()
+    if row is not None and row[0]:
+        logger.warning(
+            f"every role may create objects in the schema {schema}, which other programs may call by "
+            f"mistake; to end that: REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
+        )
 
 
 def _count_published_rows(connection: Connection) -> tuple[int, int]:
-    if not all(_has_table(connection, table) for table in PUBLISHED):
+    schemas = {schema_with(connection, table) for table in PUBLISHED}
+    if None in schemas or len(schemas) > 1:
         return 0, 0
-    row = connection.execute(
-        "SELECT (SELECT count(*) FROM inputs), (SELECT count(*) FROM predictions)"
-    ).fetchone()
+    row = connection.execute(named(connection, PUBLISHED_COUNTS)).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)

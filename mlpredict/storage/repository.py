@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 from mlpredict import __version__
 from mlpredict.domain import (
@@ -35,6 +35,7 @@ from mlpredict.storage.connection import (
 )
 from mlpredict.storage.known_models import KnownModel, known_models
 from mlpredict.storage.listing import in_blocks, prediction_rows, values_of
+from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_objects, as_record
 from mlpredict.storage.server import disk
 from mlpredict.storage.values import storable
@@ -45,7 +46,7 @@ logger = get_logger(__name__)
 PUBLISHED_ROWS = SQL("""
     SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
                    || coalesce(predictions::text, 'null') || ']'
-    FROM predictions
+    FROM {s}.predictions
     WHERE id < %s::bigint
     ORDER BY id DESC
     LIMIT %s
@@ -53,7 +54,7 @@ PUBLISHED_ROWS = SQL("""
 """As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON."""
 
 PAGE_END = SQL("""
-    SELECT id FROM predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
+    SELECT id FROM {s}.predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
 """)
 """The last prediction of a page, and the one behind it."""
 
@@ -99,7 +100,7 @@ class Repository:
 
     def known_models(self) -> list[KnownModel]:
         """Every model that was used, the last one first."""
-        with translated():
+        with translated(), catalog_only(self._connection):
             return known_models(self._connection)
 
     def reserve_run(self) -> int:
@@ -119,7 +120,7 @@ class Repository:
         with translated(), self._connection.transaction():
             model_id, known_as = writing.add_model(self._connection, model, *named)
             values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__)
-            self._connection.execute(writing.INSERT_RUN, values)
+            self._connection.execute(self._named(writing.INSERT_RUN), values)
         run = Run(run_id, model_id, model_label(known_as, model.fingerprint))
         if known_as != named[0]:
             logger.info(f"{model.path} is listed as {run.model}: that was its name when it was first used")
@@ -128,7 +129,7 @@ class Repository:
     def finish_run(self, run: Run) -> None:
         """Record that a run came to its end."""
         with translated():
-            self._connection.execute(writing.FINISH_RUN, (run.run_id,))
+            self._connection.execute(self._named(writing.FINISH_RUN), (run.run_id,))
 
     def add(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
@@ -152,11 +153,13 @@ class Repository:
     ) -> list[PredictionRecord] | None:
         """What `add` has stored of this batch before its answer was lost; None where it has not."""
         positions = [new.position for new in predictions]
-        with translated():
-            rows = self._connection.execute(writing.KNOWN_PREDICTIONS, (run.run_id, positions)).fetchall()
+        with translated(), catalog_only(self._connection):
+            known_predictions = self._named(writing.KNOWN_PREDICTIONS)
+            rows = self._connection.execute(known_predictions, (run.run_id, positions)).fetchall()
             if not predictions:
                 failed = [failure.position for failure in failures]
-                found = self._connection.execute(writing.KNOWN_FAILURE, (run.run_id, failed)).fetchone()
+                known_failure = self._named(writing.KNOWN_FAILURE)
+                found = self._connection.execute(known_failure, (run.run_id, failed)).fetchone()
                 return None if found is None else []
         known = {position: ids for position, *ids in rows}
         if not known:
@@ -165,8 +168,8 @@ class Repository:
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
-        with translated():
-            rows = self._connection.execute(writing.PREDICTED, (fingerprint, list(digests)))
+        with translated(), catalog_only(self._connection):
+            rows = self._connection.execute(self._named(writing.PREDICTED), (fingerprint, list(digests)))
             return {bytes(digest) for (digest,) in rows}
 
     def predictions(
@@ -192,7 +195,7 @@ class Repository:
         Raises:
             NotFound: there is none of this id.
         """
-        with translated(), self._connection.transaction():
+        with translated(), catalog_only(self._connection):
             return detail.prediction_detail(self._connection, prediction_id)
 
     def image(self, input_id: int) -> StoredImage:
@@ -201,7 +204,7 @@ class Repository:
         Raises:
             NotFound: there is none of this id.
         """
-        with translated():
+        with translated(), catalog_only(self._connection):
             return detail.stored_image(self._connection, input_id)
 
     def map(self, prediction_id: int) -> bytes:
@@ -210,19 +213,22 @@ class Repository:
         Raises:
             NotFound: none is kept of it.
         """
-        with translated():
+        with translated(), catalog_only(self._connection):
             return detail.stored_map(self._connection, prediction_id)
 
     def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
         """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""
-        with translated():
-            return self._connection.execute(PUBLISHED_ROWS, (before, limit)).fetchall()
+        with translated(), catalog_only(self._connection):
+            return self._connection.execute(self._named(PUBLISHED_ROWS), (before, limit)).fetchall()
 
     def next_before(self, before: int, limit: int) -> int | None:
         """Where the page behind the one of `limit` predictions begins; None where there is none."""
-        with translated():
-            rows = self._connection.execute(PAGE_END, (before, limit - 1)).fetchall()
+        with translated(), catalog_only(self._connection):
+            rows = self._connection.execute(self._named(PAGE_END), (before, limit - 1)).fetchall()
         return int(rows[0][0]) if len(rows) == 2 else None
+
+    def _named(self, statement: SQL) -> Composed:
+        return named(self._connection, statement)
 
 
 def open_repository(dsn: str | None) -> Repository:

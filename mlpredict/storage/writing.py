@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from mlpredict.domain import (
     ModelIdentity,
@@ -20,6 +20,7 @@ from mlpredict.domain import (
 )
 from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
+from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.values import encode_filename, storable
 
 INSERT_BYTES = 256 << 10
@@ -29,27 +30,29 @@ INSERT_BYTES = 256 << 10
 InputKey = tuple[bytes, str]
 
 INSERT_MODEL = SQL("""
-    INSERT INTO models (fingerprint, name, format, path, task, labels, description)
+    INSERT INTO {s}.models (fingerprint, name, format, path, task, labels, description)
     VALUES (%s, %s, %s, %s, %s, %s::json, %s::json)
     ON CONFLICT (fingerprint) DO NOTHING
 """)
 """What is known of a model stays what its first run said: later ones must not change what that one meant."""
 
-MODEL = SQL("SELECT id, name FROM models WHERE fingerprint = %s")
+MODEL = SQL("SELECT id, name FROM {s}.models WHERE fingerprint OPERATOR(pg_catalog.=) %s")
 """A statement of its own: it sees a model that another run has committed meanwhile."""
 
-RUN_ID = SQL("SELECT nextval(pg_get_serial_sequence('runs', 'id'))")
+RUN_ID = SQL("SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass)")
 
 INSERT_RUN = SQL("""
-    INSERT INTO runs (id, model_id, model_name, model_path, engine, keep, directory, version)
+    INSERT INTO {s}.runs (id, model_id, model_name, model_path, engine, keep, directory, version)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (id) DO NOTHING
 """)
 
-FINISH_RUN = SQL("UPDATE runs SET finished_at = now() WHERE id = %s")
+FINISH_RUN = SQL("""
+    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) %s
+""")
 
 INSERT_INPUTS = SQL("""
-    INSERT INTO inputs (sha256, kept, image, contenttype, width, height)
+    INSERT INTO {s}.inputs (sha256, kept, image, contenttype, width, height)
     SELECT * FROM unnest(%b::bytea[], %b::text[], %b::text[], %b::text[],
                          %b::integer[], %b::integer[])
     ON CONFLICT (sha256, kept) DO NOTHING
@@ -59,41 +62,44 @@ INSERT_INPUTS = SQL("""
 INPUT_IDS = SQL("""
     SELECT inputs.sha256, inputs.kept, inputs.id
     FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
-    JOIN inputs ON inputs.sha256 = wanted.sha256 AND inputs.kept = wanted.kept
+    JOIN {s}.inputs ON inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
+                   AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
 """)
 """A statement of its own, after the one above: it then sees inputs that other runs have committed."""
 
 PREDICTION_IDS = SQL("""
-    SELECT nextval(ids.sequence), now()
-    FROM (SELECT pg_get_serial_sequence('predictions', 'id')::regclass AS sequence) AS ids,
-         generate_series(1, %s)
+    SELECT pg_catalog.nextval(ids.sequence), pg_catalog.now()
+    FROM (SELECT pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass AS sequence) AS ids,
+         pg_catalog.generate_series(1, %s::integer)
 """)
 """Ids beforehand, as COPY returns none. `now()` is what the column's default will be, too."""
 
 COPY_PREDICTIONS = SQL("""
-    COPY predictions (model_id, position, filename, filename_bytes, map, {columns}) FROM STDIN
-""").format(columns=SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values()))
+    COPY {s}.predictions (model_id, position, filename, filename_bytes, map, {columns}) FROM STDIN
+""")
 """Faster than INSERT … SELECT FROM unnest, and there is nothing for a prediction to conflict with."""
 
 INSERT_FAILURES = SQL("""
-    INSERT INTO failures (run_id, position, filename, filename_bytes, reason)
+    INSERT INTO {s}.failures (run_id, position, filename, filename_bytes, reason)
     SELECT %s, * FROM unnest(%s::bigint[], %s::text[], %s::bytea[], %s::text[])
 """)
 
 KNOWN_PREDICTIONS = SQL("""
     SELECT position, id, inputid, created_at
-    FROM predictions
+    FROM {s}.predictions
     WHERE run_id = %s AND position = ANY(%s::bigint[])
 """)
 """What tells whether a batch is there whose commit nobody answered: a run has each position once."""
 
-KNOWN_FAILURE = SQL("SELECT FROM failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1")
+KNOWN_FAILURE = SQL("""
+    SELECT FROM {s}.failures WHERE run_id = %s AND position = ANY(%s::bigint[]) LIMIT 1
+""")
 
 PREDICTED = SQL("""
     SELECT DISTINCT inputs.sha256
-    FROM inputs
-    JOIN predictions ON predictions.inputid = inputs.id
-    JOIN models ON models.id = predictions.model_id
+    FROM {s}.inputs
+    JOIN {s}.predictions ON predictions.inputid = inputs.id
+    JOIN {s}.models ON models.id = predictions.model_id
     WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
 """)
 
@@ -102,9 +108,14 @@ _values = attrgetter(*STORED_FIELDS)
 _stored_as = [column.stored for column in STORED_FIELDS.values()]
 
 
+def _of_sequence(connection: Connection, statement: SQL, table: str) -> Composed:
+    """A statement with a table, as `pg_get_serial_sequence` takes it, in the place of `{table}`."""
+    return statement.format(table=Literal(Identifier(schema_of(connection), table).as_string(connection)))
+
+
 def reserve_run(connection: Connection) -> int:
     """A number for a run that is yet to start, and for no other."""
-    row = connection.execute(RUN_ID).fetchone()
+    row = connection.execute(_of_sequence(connection, RUN_ID, "runs")).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -113,8 +124,8 @@ def add_model(connection: Connection, model: ModelIdentity, name: str, path: str
     """The id of a model, new or not, and what it was called first."""
     columns = (model.fingerprint, name, model.format, path, model.task)
     documents = (as_json_text(model.labels), as_json_text(model.description))
-    connection.execute(INSERT_MODEL, (*columns, *documents))
-    row = connection.execute(MODEL, (model.fingerprint,)).fetchone()
+    connection.execute(named(connection, INSERT_MODEL), (*columns, *documents))
+    row = connection.execute(named(connection, MODEL), (model.fingerprint,)).fetchone()
     assert row is not None
     return int(row[0]), str(row[1])
 
@@ -130,11 +141,11 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
     for part in by_bytes(ordered):
         rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
         columns = [list(column) for column in zip(*rows, strict=True)]
-        ids |= ids_by_key(connection.execute(INSERT_INPUTS, columns))
+        ids |= ids_by_key(connection.execute(named(connection, INSERT_INPUTS), columns))
     known = [(new.sha256, new.kept) for new in ordered if (new.sha256, new.kept) not in ids]
     if known:
         keys = [list(column) for column in zip(*known, strict=True)]
-        ids |= ids_by_key(connection.execute(INPUT_IDS, keys))
+        ids |= ids_by_key(connection.execute(named(connection, INPUT_IDS), keys))
     return ids
 
 
@@ -144,12 +155,15 @@ def add_predictions(
     """Store what models said of inputs that have been stored; the records, in the same order."""
     if not predictions:
         return []
-    ids = connection.execute(PREDICTION_IDS, (len(predictions),)).fetchall()
+    numbers = _of_sequence(connection, PREDICTION_IDS, "predictions")
+    ids = connection.execute(numbers, (len(predictions),)).fetchall()
     records = [
         new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
         for new, (prediction_id, now) in zip(predictions, ids, strict=True)
     ]
-    with connection.cursor() as cursor, cursor.copy(COPY_PREDICTIONS) as copy:
+    columns = SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values())
+    copying = named(connection, COPY_PREDICTIONS, columns=columns)
+    with connection.cursor() as cursor, cursor.copy(copying) as copy:
         for new, record in zip(predictions, records, strict=True):
             copy.write_row(prediction_row(run, new, record))
     return records
@@ -164,7 +178,7 @@ def add_failures(connection: Connection, run: Run, failures: Sequence[Rejected])
         for failure in failures
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
-    connection.execute(INSERT_FAILURES, [run.run_id, *columns])
+    connection.execute(named(connection, INSERT_FAILURES), [run.run_id, *columns])
 
 
 def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:

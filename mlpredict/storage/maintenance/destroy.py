@@ -6,8 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mlpredict.storage.server import lease, local_server, postmaster
+from mlpredict.storage.server import lease, local_server, older_layout, own_files, postmaster
 from mlpredict.storage.server.local_server import LocalServer
+from mlpredict.storage.server.service_account import Account
 
 ABANDONED = "destroyed-*"
 
@@ -30,12 +31,12 @@ def destroy(server: LocalServer) -> None:
             if directory.match(ABANDONED):
                 shutil.rmtree(directory)
             else:
-                _destroy_root(directory)
-        if server.root not in server.socket_dir.parents:
-            shutil.rmtree(server.socket_dir, ignore_errors=True)
+                _destroy_root(directory, server.account)
+        own_files.remove_socket_directory(server.socket_dir, server.root)
 
 
-def _destroy_root(root: Path) -> None:
+def _destroy_root(root: Path, account: Account) -> None:
+    older_layout.prepare_root(root, account)
     with lease.alone(root):
         postmaster.stop_owner(root / "data")
         # Renamed before anything is removed: nobody ever finds half of a database in its place.

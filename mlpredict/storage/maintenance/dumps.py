@@ -70,7 +70,7 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         with translated(), connection.transaction():
             _require_tables(connection)
             # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
-            ((snapshot,),) = connection.execute("SELECT pg_export_snapshot()").fetchall()
+            ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
             counted = contents_of(connection)
             arguments = ("--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}")
             if isinstance(output, Path):

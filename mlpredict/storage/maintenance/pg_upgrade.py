@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import re
 import shutil
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import data_directory, own_files, service_account
+from mlpredict.storage.server import data_directory, own_files, service_account, untrusted
 from mlpredict.storage.server.local_server import NAME, LocalServer
 
 PORT = 5433
@@ -129,9 +130,9 @@ class Copying:
 
     def _reason(self, output: str, status: int) -> str:
         if named := re.search(r'Consult the last few lines of "(.+?)"', output):
-            with contextlib.suppress(FileNotFoundError):
-                log = (self.staging / named[1]).read_text(errors="replace")
-                if blamed := data_directory.complaint(log):
+            # By its name alone: the account that writes this does not say where root looks.
+            for log in self.logs.rglob(glob.escape(Path(named[1]).name)):
+                if blamed := data_directory.complaint(untrusted.read(log).decode(errors="replace")):
                     return blamed
         return data_directory.complaint(output) or _last_words(output) or f"it ended with status {status}"
 

@@ -14,13 +14,18 @@ from psycopg import sql
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.migrations import COUNTED, TABLES
+from mlpredict.storage.names import named
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
 
 TABLES_PRESENT = """
-    SELECT tablename FROM pg_tables
-    WHERE tablename = ANY (%s) AND schemaname = ANY (current_schemas(false))
+    SELECT tablename FROM pg_catalog.pg_tables
+    WHERE tablename OPERATOR(pg_catalog.=) ANY (%s::text[])
+      AND schemaname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
 """
+
+
+COUNT = sql.SQL("SELECT pg_catalog.count(*) FROM {s}.{table}")
 
 
 class State(StrEnum):
@@ -71,7 +76,7 @@ def status_of(dsn: str | None) -> DatabaseStatus:
     if dsn is None:
         return _local(local_server.locate())
     with connection.open_connection(dsn) as client, translated():
-        size = _one(client, "SELECT pg_database_size(current_database())")
+        size = _one(client, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
         return DatabaseStatus(connection.describe(client), State.RUNNING, _live_facts(client), int(size))
 
 
@@ -114,8 +119,7 @@ def _live_facts(client: Connection) -> LiveFacts:
     schema_version = migrations.applied_version(client)
     if not schema_version:
         return LiveFacts(version, 0, None)
-    count = sql.SQL("SELECT count(*) FROM {}")
-    rows = {table: int(_one(client, count.format(sql.Identifier(table)))) for table in COUNTED}
+    rows = {table: _count(client, table) for table in COUNTED}
     return LiveFacts(version, schema_version, rows)
 
 
@@ -173,6 +177,7 @@ def contents_of(connection: Connection) -> Contents:
 
 
 def _count(connection: Connection, table: str) -> int:
+    counting = named(connection, COUNT, table=sql.Identifier(table))
     with translated():
-        row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+        row = connection.execute(counting).fetchone()
     return int(row[0]) if row else 0

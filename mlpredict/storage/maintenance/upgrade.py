@@ -35,6 +35,7 @@ from mlpredict.storage.server import (
     own_files,
     pg_binaries,
     postmaster,
+    untrusted,
 )
 from mlpredict.storage.server.disk import space_at
 from mlpredict.storage.server.local_server import LocalServer
@@ -245,8 +246,7 @@ def _remove(old: LocalServer) -> None:
         old.data.rename(old.root / ON_ITS_WAY_OUT)  # half removed it is no database
         own_files.sync_directory(old.root)
     shutil.rmtree(old.root)
-    if old.root not in old.socket_dir.parents:
-        shutil.rmtree(old.socket_dir, ignore_errors=True)
+    own_files.remove_socket_directory(old.socket_dir, old.root)
 
 
 def _server_beside(new: LocalServer, major: int) -> LocalServer:
@@ -256,7 +256,7 @@ def _server_beside(new: LocalServer, major: int) -> LocalServer:
 
 
 def _control_sha256(data: Path) -> str:
-    return hashlib.sha256((data / "global" / "pg_control").read_bytes()).hexdigest()
+    return hashlib.sha256(untrusted.read(data / "global" / "pg_control")).hexdigest()
 
 
 def _write_origin(data: Path, origin: Origin) -> None:
@@ -264,10 +264,15 @@ def _write_origin(data: Path, origin: Origin) -> None:
 
 
 def _read_origin(data: Path) -> Origin | None:
+    file = data / ORIGIN_FILE
     try:
-        return Origin(**json.loads((data / ORIGIN_FILE).read_bytes()))
+        said = json.loads(untrusted.read(file))
+        rows = {str(table): int(number) for table, number in said["rows"].items()}
+        return Origin(int(said["major"]), str(said["control_sha256"]), rows)
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DatabaseError(f"{file} does not say where the database came from", hint="remove it") from error
 
 
 def _require_space(directory: Path, needed: int) -> None:

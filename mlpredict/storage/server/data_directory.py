@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mlpredict.errors import DatabaseError
+from mlpredict.storage.server import untrusted
 from mlpredict.storage.server.pg_binaries import OVERRIDE, USE_ANOTHER
+
+VERSION_BYTES = 16
 
 PASSING = (
     "starting up",
@@ -112,8 +115,8 @@ def databases(home: Path) -> dict[int, Path]:
 
 
 def _made_by(version_file: Path) -> int:
-    said = version_file.read_text(errors="replace").strip()
-    if not said.isdecimal():
+    said = untrusted.read(version_file, VERSION_BYTES).decode(errors="replace").strip()
+    if not (said.isascii() and said.isdecimal()):
         raise DatabaseError(f"{version_file} holds no version of PostgreSQL", hint=USE_ANOTHER)
     return int(said)
 
@@ -144,7 +147,7 @@ def blame_log(log: Path, start: int) -> str:
     """The same for what a log holds from byte `start` on."""
     with log.open("rb") as file:
         file.seek(start)
-        return blame(file.read().decode(errors="replace"))
+        return blame(file.read(untrusted.MOST_BYTES).decode(errors="replace"))
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -12,12 +12,13 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import locks
+from mlpredict.storage.server import locks, untrusted
 from mlpredict.storage.server.own_files import open_own
 from mlpredict.support.logs import get_logger
 
@@ -133,19 +134,16 @@ def is_shared(root: Path) -> bool:
 def usage(root: Path) -> Usage | None:
     """How the server in `root` is used, without being a use itself; None where it never was."""
     try:
-        file = os.open(root / FILE_NAME, os.O_RDWR | os.O_NOFOLLOW)
+        file = os.open(root / FILE_NAME, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return None
         in_use = not locks.try_lock(file, fcntl.LOCK_EX)
-        return Usage(in_use, read_linger(file), os.fstat(file).st_mtime)
+        return Usage(in_use, untrusted.read_linger(file), os.fstat(file).st_mtime)
     finally:
         os.close(file)
-
-
-def read_linger(file: int) -> float:
-    """The seconds that an open `use.lock` says; 0 where it says nothing yet."""
-    return float(os.pread(file, TEXT_BYTES, 0).strip() or 0)
 
 
 def touch(file: int) -> None:

@@ -18,7 +18,7 @@ from mlpredict.storage.server import (
     data_directory,
     lease,
     locks,
-    own_files,
+    older_layout,
     postmaster,
     supervisor,
 )
@@ -96,7 +96,7 @@ def exclusively(server: LocalServer) -> Iterator[None]:
     """
     with contextlib.ExitStack() as alone:
         with as_database_errors():
-            own_files.make_root(server.root, server.account)
+            older_layout.prepare_root(server.root, server.account)
             alone.enter_context(lease.alone(server.root))
         try:
             yield
@@ -131,14 +131,17 @@ def stop(server: LocalServer) -> bool:
     with as_database_errors():
         if postmaster.owner_pid(server.data) is None:
             return False
+        _take_over(server)
         with locks.locked(server.root / "start.lock", wait=True):
             return stop_owner(server.data)
 
 
 def stop_unused(server: LocalServer) -> bool:
     """The same, but only if no command is using the server. Raises DatabaseError when one is."""
-    with as_database_errors(), lease.alone(server.root):
-        return stop_owner(server.data)
+    with as_database_errors():
+        _take_over(server)
+        with lease.alone(server.root):
+            return stop_owner(server.data)
 
 
 def _end(claim: Lease) -> None:
@@ -153,11 +156,18 @@ def _claim(server: LocalServer) -> Lease:
         return lease.share(server.root, linger, stop=lambda: stop_unless_used(server))
 
     try:
+        _take_over(server)
         return claim()
     except (FileNotFoundError, NotADirectoryError):
         data_directory.check_version(server.root, server.binaries.major)
-        own_files.make_root(server.root, server.account)
+        older_layout.prepare_root(server.root, server.account)
         return claim()
+
+
+def _take_over(server: LocalServer) -> None:
+    """Have what root's server lies in made as it is made now. Raises FileNotFoundError without it."""
+    if not older_layout.is_prepared(server.root, server.account):
+        older_layout.prepare_root(server.root, server.account)
 
 
 def stop_unless_used(server: LocalServer) -> None:

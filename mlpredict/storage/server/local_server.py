@@ -9,6 +9,9 @@ Everything lies in one directory named after PostgreSQL's major version:
     pg18/start.lock    held by the one process that initialises, starts or stops the server
     pg18/server.lock   held by the server's processes: the kernel frees it when the last one is gone
     pg18/supervisor.lock  held by the process that stops the server when it is idle, see `supervisor`
+
+The server owns `data` and `run`. An ordinary user owns all of it; as root, the directory and the rest
+are root's, and of others only the server's private group may enter it (0710), see `service_account`.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
-from mlpredict.storage.server import disk, postmaster, service_account
+from mlpredict.storage.server import disk, postmaster, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.service_account import Account
 
@@ -64,7 +67,7 @@ class LocalServer:
     binaries: PgBinaries
     account: Account
     wanted: Path
-    """The home that was asked for."""
+    """The home that was asked for, links and all."""
 
     @property
     def data(self) -> Path:
@@ -93,12 +96,12 @@ def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> Loca
     Raises DatabaseError when this platform has no PostgreSQL for us.
     """
     binaries = binaries or find_binaries()
-    wanted = (home or settings.data_home()).expanduser().resolve()
+    asked = (home or settings.data_home()).expanduser().absolute()
     with as_database_errors():
-        root = service_account.root_for(wanted, f"pg{binaries.major}")
+        root = service_account.root_for(asked, f"pg{binaries.major}")
         # An older version's database is upgraded under the account it has.
-        account = service_account.account_for(root / "data", *root.parent.glob("pg[0-9]*/data"))
-        return LocalServer(root, _socket_dir(root, account), binaries, account, wanted)
+        account = service_account.account_for(root)
+        return LocalServer(root, _socket_dir(root, account), binaries, account, asked)
 
 
 def conninfo(server: LocalServer) -> str:
@@ -188,8 +191,9 @@ def _socket_dir(root: Path, account: Account) -> Path:
     speakable = "," not in inside and inside.isprintable()
     if speakable and len(os.fsencode(inside)) + len(f"/.s.PGSQL.{PORT}") <= SOCKET_PATH_BYTES:
         return Path(inside)
-    # Where the running server put it, though TMPDIR may name another place by now.
-    running = postmaster.recorded_socket(root / "data")
+    # Where the running server put it, though TMPDIR may name another place by now. Root has one place,
+    # and believes no file of another account.
+    running = postmaster.recorded_socket(root / "data") if account.is_ours else None
     return running.parent if running else service_account.runtime_directory(root, account)
 
 
@@ -214,7 +218,7 @@ class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
         try:
             with open(self.root / "server.log", "rb") as log:
                 log.seek(self.log_start)
-                said = log.read().decode(errors="replace")
+                said = log.read(untrusted.MOST_BYTES).decode(errors="replace")
         except OSError:
             said = ""  # a directory that is gone has its own error
         return disk.full_error(error, self.root, said)

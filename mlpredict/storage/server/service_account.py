@@ -2,8 +2,14 @@
 
 An ordinary user runs the server as themselves. PostgreSQL refuses to run as root, so root's server
 runs under an account that exists everywhere, in directories which that account can reach as they
-are: no account is made and no directory's mode is widened. In the account's own directories root
-follows no links, so that nothing else under that account can mislead it.
+are: no account is made and no directory's mode is widened.
+
+Other programs run under that account, too. What tells the server from them is its group: a number
+that no group of the system has. Only this group may enter the directory that holds everything, which
+is root's, and Linux lets no process of another group look into the server's (`ptrace(2)`). An account
+without a name would do without that, but there is none to be had: PostgreSQL 18's initdb, pg_upgrade
+and single-user server end with "could not look up effective user ID", and libpq's `requirepeer` and
+peer authentication need the name as well.
 """
 
 from __future__ import annotations
@@ -12,18 +18,24 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server.pg_binaries import PACKAGE, USE_ANOTHER, PgBinaries
+from mlpredict.storage.server.roots_paths import foreign_part
 
 SYSTEM_HOME = Path("/var/lib/mlpredict")
 """Where root's databases and copied programs go when the account cannot reach their own place."""
 
 UNPRIVILEGED = ("nobody", "daemon")
+
+PRIVATE_GROUPS = range(60578, 61184)
+"""Of these numbers no distribution and no systemd gives any to a group (systemd's "Users, Groups, UIDs
+and GIDs": unused); they are also within the 65,536 that a container usually has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,7 @@ class Account:
     name: str
     uid: int
     gid: int
+    """Its own group, or for root's server one that nothing else runs under."""
 
     @property
     def is_ours(self) -> bool:
@@ -49,15 +62,44 @@ class Account:
             os.fchown(handle, self.uid, self.gid)
 
 
-def account_for(*places: Path) -> Account:
-    """Who runs the server of a data directory: the owner of the first place there is, under root.
+def account_for(root: Path) -> Account:
+    """Who runs the server in `root`; under root, the account that has its data or an older version's.
 
-    Raises DatabaseError when the operating system has no name for it, or no account to offer.
+    Raises:
+        DatabaseError: the operating system has no name for it, no account to offer, or the data
+            are an ordinary user's.
     """
     if os.geteuid() != 0:
         return _by_uid(os.geteuid())
-    owner = next((place.stat().st_uid for place in places if place.exists()), 0)
-    return _by_uid(owner) if owner else unprivileged()
+    offered = unprivileged()
+    for data in (root / "data", *sorted(root.parent.glob("pg[0-9]*/data"))):
+        if not data.exists() or (uid := data.lstat().st_uid) in (0, offered.uid):
+            continue
+        offered = _by_uid(uid)
+        if offered.name not in UNPRIVILEGED:
+            raise DatabaseError(
+                f"{data} belongs to {offered.name}, and root does not run other users' databases",
+                hint=f"run mlpredict as {offered.name}, or set MLPREDICT_HOME to a directory of root's",
+            )
+        break
+    return replace(offered, gid=_private_group(root))
+
+
+def _private_group(root: Path) -> int:
+    """The group recorded as that of the directory or of an older version's, else one that is unused.
+
+    The same home always gives the same, so that two first commands agree.
+    """
+    for place in (root, *sorted(root.parent.glob("pg[0-9]*"))):
+        if place.exists() and place.lstat().st_uid == 0 and place.lstat().st_gid in PRIVATE_GROUPS:
+            return place.lstat().st_gid
+    import grp
+
+    taken = {entry.gr_gid for entry in grp.getgrall()}
+    free = [number for number in PRIVATE_GROUPS if number not in taken]
+    if not free:
+        raise DatabaseError(f"all groups of {PRIVATE_GROUPS} are taken", hint=USE_ANOTHER)
+    return free[zlib.crc32(os.fsencode(root.parent)) % len(free)]
 
 
 def current_name() -> str:
@@ -102,17 +144,34 @@ def can_reach(path: Path, account: Account) -> bool:
     return True
 
 
-def root_for(wanted: Path, name: str) -> Path:
-    """The directory `name` (`pg18`) in the wanted home, or in a stand-in root's server reaches.
+def root_for(home: Path, name: str) -> Path:
+    """The directory `name` (`pg18`) in a home, or in a stand-in that root's server reaches.
 
     A database that exists wins over rules, so that a change of modes never starts an empty one.
+
+    Raises:
+        DatabaseError: there is one, and others than root can change the directories that lead to it.
     """
+    wanted = home.resolve()
     root = wanted / name
-    if os.geteuid() != 0 or has_data(wanted):
+    if os.geteuid() != 0:
+        return root
+    foreign = foreign_part(home)
+    if has_data(wanted):
+        require_roots(home)
         return root
     stand_in = SYSTEM_HOME / _readable(wanted)
-    reachable = can_reach(root if root.is_dir() else wanted, unprivileged())
+    reachable = foreign is None and can_reach(wanted, unprivileged())
     return root if reachable and not has_data(stand_in) else stand_in / name
+
+
+def require_roots(path: Path) -> None:
+    """Raise DatabaseError where others than root can change or replace a directory of the path."""
+    if foreign := foreign_part(path):
+        raise DatabaseError(
+            f"root keeps no database in {path}, as others can change {foreign}",
+            hint=f"make it root's own (chown root, chmod go-w), run mlpredict as the owner, or {USE_ANOTHER}",
+        )
 
 
 def has_data(home: Path) -> bool:
@@ -122,6 +181,8 @@ def has_data(home: Path) -> bool:
 
 def runtime_directory(root: Path, account: Account) -> Path:
     """Where the socket goes when its path inside `root` would be too long: never shared."""
+    if not account.is_ours:
+        return SYSTEM_HOME / "sockets" / _digest(root) / "run"
     named = os.environ.get("XDG_RUNTIME_DIR")
     if named and Path(named).is_dir() and can_reach(Path(named), account):
         base = named
@@ -149,7 +210,7 @@ def runnable(binaries: PgBinaries, account: Account) -> Path:
 
 
 def _copy_wheel(package: Path, install: str, target: Path) -> None:
-    _make_system_home()
+    make_system_home()
     partial = Path(tempfile.mkdtemp(prefix="copy-", dir=SYSTEM_HOME))
     try:
         # The programs look for their libraries beside the package (Linux) or inside it (macOS).
@@ -172,7 +233,12 @@ def _copy_wheel(package: Path, install: str, target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _make_system_home() -> None:
+def make_system_home() -> None:
+    """Make the directory of root's that all accounts can enter.
+
+    Raises:
+        DatabaseError: it is not root's alone.
+    """
     SYSTEM_HOME.mkdir(0o755, exist_ok=True)
     status = SYSTEM_HOME.lstat()
     if status.st_uid != 0 or status.st_mode & 0o022 or not stat.S_ISDIR(status.st_mode):

@@ -18,7 +18,15 @@ from psycopg.conninfo import make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import data_directory, locks, own_files, postmaster, service_account, supervisor
+from mlpredict.storage.server import (
+    data_directory,
+    locks,
+    own_files,
+    postmaster,
+    roots_paths,
+    service_account,
+    supervisor,
+)
 from mlpredict.storage.server.local_server import (
     NAME,
     PORT,
@@ -139,7 +147,7 @@ def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
     """Start the server, unless processes of one still live: nothing else may touch its files."""
     with locks.locked(server.root / "server.lock", wait=False) as lock:
         if lock is None or postmaster.owner_pid(server.data) is not None:
-            if postmaster.has_lost_socket(server.data):
+            if postmaster.has_lost_socket(server.data, _listens_at(server)):
                 stop_owner(server.data)  # it answers nobody
             return None
         postmaster.clear_stale(server.data, server.socket)
@@ -159,6 +167,12 @@ def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
                 start_new_session=True,  # a Ctrl-C in the terminal is not for the server
                 **server.account.popen_options(),
             )
+
+
+def _listens_at(server: LocalServer) -> Path:
+    """The socket of a server that may have been started by hand; root's is where it belongs."""
+    started = postmaster.recorded_socket(server.data) if server.account.is_ours else None
+    return started or server.socket
 
 
 def _configure(server: LocalServer) -> None:
@@ -194,9 +208,12 @@ def _initialise(server: LocalServer, lock: int) -> None:
 
 def _created(server: LocalServer) -> str:
     text = f"created a private PostgreSQL {server.binaries.major} in {server.root}"
-    if server.wanted == server.root.parent:
+    if server.wanted.resolve() == server.root.parent:
         return text
-    return f"{text}, as {server.account.name}, who runs it for root, cannot enter {server.wanted}"
+    home = server.wanted
+    if foreign := roots_paths.foreign_part(home):
+        return f"{text}, as others than root can change {foreign}"
+    return f"{text}, as {server.account.name}, who runs it for root, cannot enter {home}"
 
 
 def _size(file: Path) -> int:

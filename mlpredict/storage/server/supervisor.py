@@ -8,17 +8,15 @@ modules. Nothing can hold up a command but its holding `use.lock` while it stops
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
-import signal
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpredict.storage.server import postmaster
+from mlpredict.storage.server import postmaster, untrusted
 
 PSQL_SECONDS = 30
 LEAST_WAIT_SECONDS = 1.0
@@ -49,7 +47,7 @@ class Supervisor:
             self._wait_until_unused()
             if self._has_ended():
                 return
-            linger = float(os.pread(self.use, 64, 0).strip() or 0)
+            linger = untrusted.read_linger(self.use)
             if linger < 0:
                 return
             idle = time.time() - os.fstat(self.use).st_mtime
@@ -58,7 +56,7 @@ class Supervisor:
                 if not self._has_clients():
                     self._stop()
                     return
-                os.utime(self.use)
+                self._touch()
                 left = max(linger, LEAST_WAIT_SECONDS)
             fcntl.flock(self.use, fcntl.LOCK_UN)
             time.sleep(min(left, TICK_SECONDS))
@@ -68,7 +66,13 @@ class Supervisor:
             fcntl.flock(self.use, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             fcntl.flock(self.use, fcntl.LOCK_EX)
-            os.utime(self.use)  # whoever used it may have been killed, and not have said when
+            self._touch()  # whoever used it may have been killed, and not have said when
+
+    def _touch(self) -> None:
+        try:
+            os.utime(self.use)
+        except PermissionError:  # it is root's: only what is written to the open file counts
+            os.pwrite(self.use, os.pread(self.use, untrusted.LINGER_BYTES, 0) or b"\n", 0)
 
     def _has_ended(self) -> bool:
         try:
@@ -96,24 +100,23 @@ class Supervisor:
     def _stop(self) -> None:
         pid = postmaster.owner_pid(self.data)
         if pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGINT)
+            postmaster.interrupt(pid, self.data)
         fcntl.flock(self.server_lock, fcntl.LOCK_EX)
 
 
 def main() -> None:
     """Supervise the server that the arguments tell of, and exit with it."""
     root, psql, conninfo, uid, gid, lock = sys.argv[1:]
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(int(gid))
-        os.setuid(int(uid))
     directory = Path(root)
     flags = os.O_RDWR | os.O_NOFOLLOW
     try:
         use, server_lock = (os.open(directory / name, flags) for name in ("use.lock", "server.lock"))
     except FileNotFoundError:
         return  # the whole directory has been removed meanwhile
+    if os.geteuid() == 0:  # and the files are root's
+        os.setgroups([])
+        os.setgid(int(gid))
+        os.setuid(int(uid))
     Supervisor(directory / "data", psql, conninfo, use, server_lock).run()
     # In this order: who next gets hold of `use.lock` must see that no supervisor lives.
     os.close(int(lock))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -223,8 +224,9 @@ def test_a_full_disk_only_leaves_the_linger_time_as_it_was(
     assert used.linger == 300
 
 
-def test_the_shared_state_is_the_servers_accounts(server: LocalServer) -> None:
+def test_the_shared_state_is_of_whoever_runs_mlpredict(server: LocalServer) -> None:
     lifecycle.ensure_running(server)
-    for name in ("use.lock", "supervisor.lock", "server.lock"):
-        assert (server.root / name).stat().st_uid == server.account.uid, name
-    assert service_account.account_for(server.data) == server.account
+    for name in ("use.lock", "start.lock", "supervisor.lock", "server.lock", "server.log"):
+        status = (server.root / name).stat()
+        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (os.geteuid(), 0o600), name
+    assert service_account.account_for(server.root) == server.account

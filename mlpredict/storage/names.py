@@ -1,0 +1,78 @@
+"""Which objects the names in our statements stand for, whoever may create others of the same name.
+
+A search path finds operators and functions in every schema on it, and takes the one that fits the
+types best: `real = integer` of a role that may create in our schema, for one, and with our rights.
+So statements name their tables with the schema, `{s}`, and look for everything else in pg_catalog
+alone. That holds for a transaction, as poolers give sessions to others between transactions.
+
+Statements that store keep the search path, as triggers of the tables' owner run with it. They have
+no operator and no function but those written with pg_catalog, casts and multi-argument `unnest`,
+which PostgreSQL's grammar takes from there. Whoever owns our tables, or may create in a schema that
+the search path has before theirs, is trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from mlpredict.errors import SchemaOutdated
+from mlpredict.storage.connection import INIT_DB_HINT, Connection
+
+HOLDS_TABLE = SQL("""
+    SELECT schemaname FROM pg_catalog.pg_tables
+    WHERE tablename OPERATOR(pg_catalog.=) %s
+      AND schemaname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+    ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), schemaname)
+    LIMIT 1
+""")
+"""Not to_regclass: it answers from a cache that waiting for a lock does not refresh, and so would not
+see the tables that another mlpredict has made meanwhile."""
+
+ONLY_CATALOG = SQL("SET LOCAL search_path = pg_catalog, pg_temp")
+"""Without its name, pg_temp would come first."""
+
+_schemas: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
+
+
+def schema_with(connection: Connection, table: str) -> str | None:
+    """The first schema of the search path that has a table of this name; None without one."""
+    row = connection.execute(HOLDS_TABLE, (table,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def schema_of(connection: Connection) -> str:
+    """The schema of our tables.
+
+    Raises:
+        SchemaOutdated: there are none.
+    """
+    schema = _schemas.get(connection)
+    if schema is None:
+        schema = schema_with(connection, "predictions")
+        if schema is None:
+            raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
+        _schemas[connection] = schema
+    return schema
+
+
+def named(connection: Connection, statement: SQL, **parts: Composable) -> Composed:
+    """A statement with the schema of our tables in the place of `{s}`."""
+    return statement.format(s=Identifier(schema_of(connection)), **parts)
+
+
+@contextmanager
+def catalog_only(connection: Connection) -> Iterator[None]:
+    """A transaction, or the rest of the one there is, whose names are looked up in pg_catalog alone."""
+    schema_of(connection)  # while the search path leads to it
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        connection.execute(ONLY_CATALOG)
+        yield
+        return
+    with connection.transaction():
+        connection.execute(ONLY_CATALOG)
+        yield
