@@ -157,6 +157,7 @@ def predict(
     with start_decoders(named) as decoders:
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.inputs.passed_over import PassedOver
         from mlpredict.inputs.sources import discover
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
@@ -171,11 +172,12 @@ def predict(
             keep=keep,
             skip_existing=skip_existing,
             streams=chosen is not Format.TABLE,
+            passed_over=PassedOver(),
             arguments=context.obj,
         )
         printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
         batches = decoding(
-            discover(job.names(), limits),
+            discover(job.names(), limits, job.passed_over),
             loaded.spec,
             batch_size=batch_size or loaded.batch_size,
             started=decoders,
@@ -219,7 +221,7 @@ def _usual_columns(reader: OutputReader) -> tuple[str, ...]:
 
 
 def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[str]:
-    from mlpredict.inputs.sources import names_from
+    from mlpredict.inputs.file_lists import names_from
 
     yield from named
     if files_from is not None:

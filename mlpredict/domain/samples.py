@@ -42,11 +42,15 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A source that gave no prediction, and why, in words a person understands."""
+    """A source that gave no prediction, and why, in words a person understands.
+
+    `nowhere` says that its name leads to no file at all.
+    """
 
     position: int
     source: Source
     reason: str
+    nowhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,24 +7,10 @@ import struct
 
 from PIL import Image, UnidentifiedImageError
 
+from mlpredict.inputs.kinds import begun_as, how_to_convert, unreadable_kind
 from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import in_bytes, in_pixels
 
-SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"qoif": "QOI",
-    b"8BPS": "Photoshop",
-}
-# After the first four or eight bytes.
-INNER_SIGNATURES = {b"WEBP": "WebP", b"ftypavif": "AVIF"}
-# What phones take photos in, and Pillow cannot decode.
-HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
 # Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
 TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
 NOT_ABOUT_THE_FILE = re.compile(
@@ -44,7 +30,7 @@ LONGEST = 100
 
 def reason(error: Exception, content: bytes, format_: str | None, limits: Limits) -> str:
     """Why a file gives no image; `format_` is what Pillow took it for, if for anything."""
-    format_ = format_ or _begun_as(content)
+    format_ = format_ or begun_as(content)
     words = str(error).strip().partition("\n")[0][:LONGEST]
     match error:
         case UnidentifiedImageError():
@@ -90,19 +76,13 @@ def _lower_first(words: str) -> str:
 
 
 def _unidentified(content: bytes) -> str:
-    if content[4:12] in HEIC_SIGNATURES:
-        return "HEIC files cannot be decoded; convert them to JPEG"
-    if name := _begun_as(content):
+    if kind := unreadable_kind(content):
+        return f"a {kind} file; {how_to_convert(kind)}"
+    if name := begun_as(content):
         return f"damaged: it begins as {name} and does not go on as such"
     if b"PNG" in content[:8].upper():
         return "damaged: it begins almost as PNG, as if it had been sent as text"
     return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
-
-
-def _begun_as(content: bytes) -> str | None:
-    """The format that the first bytes promise; some formats have something else before it."""
-    found = (name for signature, name in SIGNATURES.items() if content.startswith(signature))
-    return next(found, None) or INNER_SIGNATURES.get(content[4:12]) or INNER_SIGNATURES.get(content[8:12])
 
 
 def _looks_like_text(content: bytes) -> bool:
