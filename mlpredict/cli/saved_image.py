@@ -9,7 +9,7 @@ from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import talk
 from mlpredict.domain import PredictionDetail
 from mlpredict.errors import OutputError
-from mlpredict.inputs.image import image_format
+from mlpredict.inputs.image_file import image_format
 from mlpredict.inputs.kept import load_stored
 from mlpredict.support.printable import printable
 from mlpredict.support.whole_file import whole_file

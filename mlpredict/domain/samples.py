@@ -12,12 +12,27 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8 | np.float32]
 
 
+PAGE_MARK = "#"
+"""Between a file's name and the number of a page of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already."""
+    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already.
+
+    A `page` of a file counts from 1; None is the first, whatever others there are. A page that has been
+    asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name.
+    """
 
     filename: str
     content: bytes | None = None
+    page: int | None = None
+    file: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The name of the file."""
+        return self.filename if self.file is None else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +42,8 @@ class Sample:
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
     the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view of
     shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
-    filter that does not round.
+    filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
+    `details` what is wrong with it and did no harm.
     """
 
     position: int
@@ -38,6 +54,9 @@ class Sample:
     width: int
     height: int
     pixels: Pixels
+    pages: int = 1
+    notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

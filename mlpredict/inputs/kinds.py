@@ -49,6 +49,8 @@ CR3_BRAND = b"crx "
 DICOM = "DICOM"
 RAW = "camera RAW"
 HEIC = "HEIC"
+TIFF = "TIFF"
+JPEG_XL = "JPEG XL"
 
 RAW_SUFFIXES = frozenset(
     [

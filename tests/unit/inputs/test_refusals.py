@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.decoder_pool import Decoders
-from mlpredict.inputs.image import open_image
+from mlpredict.inputs.image_file import open_image
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.refusals import reason
 from mlpredict.support.units import in_bytes, in_pixels, parse_size
@@ -87,7 +87,7 @@ def test_every_kind_of_error_has_its_words(error: Exception, words: str) -> None
         ),
         pytest.param(
             b"\0\0\0\x18ftypheic" + bytes(80),
-            "HEIC files cannot be decoded; convert them to JPEG",
+            "damaged: its HEIC data cannot be decoded",
             id="HEIC",
         ),
         pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image", id="SVG"),
