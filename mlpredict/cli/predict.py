@@ -27,7 +27,7 @@ from mlpredict.cli.options import (
 )
 from mlpredict.cli.stdout import stdin_is_terminal
 from mlpredict.cli.talk import talk
-from mlpredict.domain import EngineName, Format, Keep, Task
+from mlpredict.domain import EngineName, Format, Keep, Pages, Task
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import parse_size
@@ -102,6 +102,10 @@ Retry = Annotated[
         help="How long to try again when the connection to the database is lost.",
     ),
 ]
+PagesChoice = Annotated[
+    Pages,
+    typer.Option("--pages", help="Which pages of a file, or frames: the first, or all as FILE#1, FILE#2."),
+]
 KeepChoice = Annotated[
     Keep,
     typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
@@ -129,6 +133,7 @@ def predict(
     top_k: TopK = None,
     no_store: NoStore = False,
     skip_existing: SkipExisting = False,
+    pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL,
     retry: Retry = RETRY_SECONDS,
     max_pixels: MaxPixels = "100M",
@@ -182,6 +187,7 @@ def predict(
             batch_size=batch_size or loaded.batch_size,
             started=decoders,
             limits=limits,
+            pages=pages,
         )
         with (
             talk.apart_from_descriptor_2(),

@@ -80,6 +80,9 @@ if TYPE_CHECKING:
         NewPrediction as NewPrediction,
     )
     from mlpredict.domain.samples import (
+        Pages as Pages,
+    )
+    from mlpredict.domain.samples import (
         Pixels as Pixels,
     )
     from mlpredict.domain.samples import (
@@ -121,7 +124,7 @@ _FILES = {
         "Resize",
         "Scaling",
     ),
-    "samples": ("NewInput", "NewPrediction", "Prediction", "Rejected", "Run", "Sample", "Source"),
+    "samples": ("NewInput", "NewPrediction", "Pages", "Prediction", "Rejected", "Run", "Sample", "Source"),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +13,11 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8 | np.float32]
 
 
-PAGE_MARK = "#"
-"""Between a file's name and the number of a page of it."""
+class Pages(StrEnum):
+    """Which pages of a file, or frames of an animation, are predicted."""
+
+    FIRST = "first"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)

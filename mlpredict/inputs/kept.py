@@ -12,6 +12,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
 from mlpredict.errors import ImageError
+from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
 
 
@@ -26,9 +27,12 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
         case Keep.ORIGINAL:
             uri = data_uri(contenttype, sample.content)
         case Keep.REFERENCE:
-            uri = Path(sample.source.filename).absolute().as_uri()
+            uri = Path(sample.source.path).absolute().as_uri()
         case Keep.MODEL_INPUT:
             kept, contenttype = f"{keep}/{preprocessing}", "image/png"
+            if (page := sample.source.page or 1) > 1:
+                # The file is the same for all of its pages, and what the model saw of them is not.
+                kept = page_name(kept, page)
             uri = data_uri(contenttype, _png(sample))
     return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height)
 

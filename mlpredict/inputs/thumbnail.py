@@ -13,7 +13,7 @@ from mlpredict.support.quiet import quiet_stderr
 
 
 def picture(content: bytes, page: int = 1) -> Image.Image:
-    """The whole picture, or a page of it, upright and in RGB on white.
+    """The whole picture, or a page of it if there are as many, upright and in RGB on white.
 
     Raises:
         Unusable: with the reason.
@@ -31,6 +31,10 @@ def picture(content: bytes, page: int = 1) -> Image.Image:
 
 
 def _opened(content: bytes, page: int) -> Image.Image:
+    first = opened(content, USUAL_LIMITS, Wanted(), lambda _text: None)
+    # What the model saw of a page is kept alone, and any file may be called like a page.
+    if page == 1 or page > first.pages:
+        return first.image
     return opened(content, USUAL_LIMITS, Wanted(page), lambda _text: None).image
 
 

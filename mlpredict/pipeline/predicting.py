@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import STDIN, discover
 from mlpredict.pipeline.batch import Outcome, Predictor, predicted, recorded, select
+from mlpredict.pipeline.noting import Noted
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.support.ahead import Prefetched, mapped_ahead, never
 
@@ -43,12 +44,13 @@ def decoding(
     batch_size: int,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
+    pages: Pages = Pages.FIRST,
 ) -> Decoding:
     """The images of sources, decoded, in batches of one shape.
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(found, spec, started, limits), batch_size)
+    batches = _batches(decode_all(found, spec, started, limits, pages), batch_size)
     return Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
 
 
@@ -66,8 +68,11 @@ def predict(
     """
     selected = (select(items, recorder) for items in decoded)
     worked = mapped_ahead(lambda batch: predicted(batch, model), selected, model.workers, enough)
+    noted = Noted()
     for batch, said in worked:
+        noted.tell([*batch.fresh, *batch.skipped])
         yield list(recorded(batch, said, recorder).values())
+    noted.finish()
 
 
 def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> Pixels:

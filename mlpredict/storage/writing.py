@@ -97,6 +97,14 @@ PREDICTED = SQL("""
     WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
 """)
 
+PREDICTED_NAMES = SQL("""
+    SELECT DISTINCT inputs.sha256, coalesce(predictions.filename, '')
+    FROM inputs
+    JOIN predictions ON predictions.inputid = inputs.id
+    JOIN models ON models.id = predictions.model_id
+    WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
+""")
+
 
 _values = attrgetter(*STORED_FIELDS)
 _stored_as = [column.stored for column in STORED_FIELDS.values()]
