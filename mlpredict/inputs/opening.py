@@ -112,7 +112,7 @@ def _tiff(content: bytes, limits: Limits, wanted: Wanted, note: Callable[[str], 
     with suppress(Exception):
         image = open_image(content, limits)
         assert isinstance(image, TiffImageFile)
-        pages = tiff.pages_of(image, MOST_PAGES)
+        pages = tiff.pages_of(image)
         if wanted.page <= len(pages):
             image.seek(pages[wanted.page - 1])
             if not tiff.needs_tifffile(image):

@@ -23,7 +23,7 @@ from mlpredict.support.units import in_bytes
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tifffile import TiffPage
+    from tifffile import TiffFile, TiffPage
 
     from mlpredict.inputs.opening import Wanted
 
@@ -53,6 +53,9 @@ OF_A_SENSOR = (32803, 34892)
 REDUCED = 1 | 4
 """In `NewSubfileType`: a smaller picture of another page, or its mask."""
 
+MOST_PAGES = 10_000
+"""As many as are counted: a file that says it has more is believed no further."""
+
 ASSOCIATED_ALPHA, UNASSOCIATED_ALPHA = 1, 2
 EIGHT_BIT_COLOUR_MAP = 255
 """Colour maps have 16 bits; those of which none is more were written with 8 by mistake, and are common."""
@@ -75,10 +78,10 @@ def needs_tifffile(image: TiffImageFile) -> bool:
     return not (samples == 1 and (bits == {1} or (bits == {16} and photometric == BLACK_IS_ZERO)))
 
 
-def pages_of(image: TiffImageFile, most: int) -> list[int]:
+def pages_of(image: TiffImageFile) -> list[int]:
     """Where the pages are among a file's images, of which some are small pictures or masks of others."""
     pages: list[int] = []
-    for frame in range(most):
+    for frame in range(MOST_PAGES):
         try:
             image.seek(frame)
         except EOFError:
@@ -103,7 +106,7 @@ def decoded(
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     logging.getLogger("tifffile").propagate = False
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        images = [one for one in file.pages if isinstance(one, tifffile.TiffPage)]
+        images = _images(file)
         pages = [one for one in images if not int(_tag(one, SUBFILE_TYPE, 0)) & REDUCED] or images[:1]
         if not pages:
             raise Unusable("damaged: there is no picture in this TIFF file")
@@ -114,6 +117,20 @@ def decoded(
             image = _picture(page, wanted.white, note)
             turn = TURNS.get(int(_tag(page, ORIENTATION, 1)))
             return image if turn is None else image.transpose(turn), len(pages)
+
+
+def _images(file: TiffFile) -> list[TiffPage]:
+    """All images of a file, each once: a directory may be followed by itself."""
+    from tifffile import TiffPage
+
+    images: list[TiffPage] = []
+    seen: set[int] = set()
+    for image in file.pages:
+        if not isinstance(image, TiffPage) or image.offset in seen or len(images) >= MOST_PAGES:
+            break
+        seen.add(image.offset)
+        images.append(image)
+    return images
 
 
 def _tag(page: TiffPage, code: int, otherwise: Any) -> Any:
@@ -218,6 +235,8 @@ def _of_palette(page: TiffPage, indices: NDArray[Any]) -> NDArray[np.uint8]:
     import numpy as np
 
     colours = page.colormap
+    if indices.dtype == np.bool_:
+        indices = indices.astype(np.uint8)
     if colours is None or indices.max(initial=0) >= colours.shape[1]:
         raise Unusable("damaged: its colour map lacks colours that its pixels have")
     table = colours if colours.max(initial=0) <= EIGHT_BIT_COLOUR_MAP else colours >> 8

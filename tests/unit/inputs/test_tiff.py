@@ -131,6 +131,25 @@ def test_a_colour_map_written_with_eight_bits_is_read_as_such(most: int, byteord
     assert_shows(content, np.stack([GREY, 1 - GREY, GREY], -1))
 
 
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite", "palette"])
+def test_one_bit_a_pixel(photometric: Any) -> None:
+    bits = GREY > 0.5
+    options: dict[str, Any] = {}
+    if photometric == "palette":
+        options["colormap"] = np.array([[0, 255], [0, 255], [0, 255]], np.uint16)
+    content = tiff(bits, photometric=photometric, **options)
+    assert_shows(content, (bits != (photometric == "miniswhite")).astype(float))
+
+
+def test_a_directory_that_is_followed_by_itself_has_an_end() -> None:
+    content = bytearray(tiff(samples(GREY, "float64"), photometric="minisblack"))
+    start = int.from_bytes(content[4:8], "little")
+    end = start + 2 + 12 * int.from_bytes(content[start : start + 2], "little")
+    content[end : end + 4] = start.to_bytes(4, "little")
+    assert_shows(bytes(content), GREY)
+    assert decoded(bytes(content)).notices == ()
+
+
 def test_inks_of_sixteen_bits_are_those_of_eight() -> None:
     inks = np.concatenate([COLOUR, np.zeros_like(GREY)[..., np.newaxis]], -1)
     eight = shown(tiff(samples(inks, "uint8"), photometric="separated"))
