@@ -21,6 +21,9 @@ EIGHT_BITS, TWELVE_BITS, SIXTEEN_BITS = 255.0, 4095.0, 65535.0
 BAND_PIXELS = 1 << 20
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
+PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by their opacity, which Pillow brings to nothing else."""
+
 ORIENTATION = 0x0112
 UPRIGHT = 1
 Transpose = Image.Transpose
@@ -48,6 +51,8 @@ def to_channels(
     where that is None, or the model takes it, it is not.
     """
     mode = MODES[channels]
+    if image.mode in PREMULTIPLIED:
+        image = image.convert(PREMULTIPLIED[image.mode])
     if image.mode == mode and "transparency" not in image.info:
         return image
     eight_bit = _to_eight_bit(image, white) if image.mode.startswith(DEEP) else image

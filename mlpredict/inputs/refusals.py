@@ -11,15 +11,23 @@ from mlpredict.inputs.kinds import begun_as, how_to_convert, unreadable_kind
 from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import in_bytes, in_pixels
 
-# Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
-TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
-NOT_ABOUT_THE_FILE = re.compile(
-    r"b'|object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
-    r"|\bint\b|float|decoder error|cannot load this image|broken data stream|error code|tile cannot extend"
-    r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|recursion"
-    r"|^bad image data$",
-    re.IGNORECASE,
-)
+# What Pillow knows of, and what is no picture.
+NO_PICTURES = {
+    "HDF5": "HDF5",
+    "GRIB": "GRIB",
+    "BUFR": "BUFR",
+    "MPEG": "MPEG",
+    "IPTC": "IPTC",
+    "MCIDAS": "McIdas",
+}
+# Pillow's names for formats, where a person has another.
+FORMAT_NAMES = {"JPEG2000": "JPEG 2000", "WEBP": "WebP", "MPO": "JPEG", "HEIF": "HEIC", "JXL": "JPEG XL"}
+# What of a file a decoder has not: its own words are those of its source code.
+LACKING = {
+    "its compression": re.compile(r"compression|codec", re.IGNORECASE),
+    "its colour masks": re.compile(r"bitfields", re.IGNORECASE),
+    "its kind of pixels": re.compile(r"pixel|mode|bit|depth|colou?r", re.IGNORECASE),
+}
 ENDS_EARLY = re.compile(
     r"truncat|unexpected end|unrecognized data stream|not enough|too short|incomplete|only got|reached eof",
     re.IGNORECASE,
@@ -30,7 +38,9 @@ LONGEST = 100
 
 def reason(error: Exception, content: bytes, format_: str | None, limits: Limits) -> str:
     """Why a file gives no image; `format_` is what Pillow took it for, if for anything."""
-    format_ = format_ or begun_as(content)
+    if format_ in NO_PICTURES:
+        return f"a file of {NO_PICTURES[format_]}, which holds no picture"
+    format_ = FORMAT_NAMES.get(format_ or "", format_) or begun_as(content)
     words = str(error).strip().partition("\n")[0][:LONGEST]
     match error:
         case UnidentifiedImageError():
@@ -49,8 +59,6 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
         return "too large: text or a colour profile in it, once unpacked"
     if isinstance(error, NotImplementedError) or UNSUPPORTED.search(words):
         return _of_a_kind(words, format_)
-    if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
-        return f"damaged: {_lower_first(words)}"
     return f"damaged: its {format_ or 'image'} data cannot be decoded"
 
 
@@ -68,11 +76,8 @@ def _bomb(words: str, limits: Limits) -> str:
 
 def _of_a_kind(words: str, format_: str | None) -> str:
     file = f"{format_} file" if format_ else "file"
-    return f"a kind of {file} that cannot be decoded" + (f" ({_lower_first(words)})" if words else "")
-
-
-def _lower_first(words: str) -> str:
-    return words[:1].lower() + words[1:]
+    lacking = next((told for told, pattern in LACKING.items() if pattern.search(words)), None)
+    return f"a kind of {file} that cannot be decoded" + (f" ({lacking})" if lacking else "")
 
 
 def _unidentified(content: bytes) -> str:
