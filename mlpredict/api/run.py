@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from mlpredict.domain import (
@@ -93,6 +92,13 @@ def _until_something_is_there(batches: Iterator[Items]) -> tuple[list[Rejected],
         held.append(batch)
         nowhere = [item for item in batch if isinstance(item, Rejected) and item.nowhere]
         if len(nowhere) < len(batch):
-            return [], chain(held, batches)
+            return [], _then(held, batches)
         lost += nowhere
     return lost, None
+
+
+def _then(held: list[Items], batches: Iterator[Items]) -> Iterator[Items]:
+    """Batches that were held back, each given away for good, and those behind them."""
+    while held:
+        yield held.pop(0)
+    yield from batches

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Pixels = NDArray[np.uint8 | np.float32]
+
+
+URI_PART_BYTES = 3 << 20
+"""A multiple of three, as so many bytes become four letters."""
 
 
 class Pages(StrEnum):
@@ -102,6 +107,33 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class DataUri:
+    """Bytes as a `data:` URI (RFC 2397) made piece by piece: whole it takes a third more than they."""
+
+    contenttype: str
+    content: bytes
+
+    def __len__(self) -> int:
+        return len(self._head) + 4 * -(-len(self.content) // 3)
+
+    def __str__(self) -> str:
+        return "".join(self.parts())
+
+    @property
+    def _head(self) -> str:
+        return f"data:{self.contenttype};base64,"
+
+    def parts(self) -> Iterator[str]:
+        """The URI from its beginning, in pieces of a few megabytes."""
+        from binascii import b2a_base64
+
+        yield self._head
+        for start in range(0, len(self.content), URI_PART_BYTES):
+            part = memoryview(self.content)[start : start + URI_PART_BYTES]
+            yield b2a_base64(part, newline=False).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
 class NewInput:
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
@@ -109,7 +141,7 @@ class NewInput:
     `contenttype` the type of what the URI holds.
     """
 
-    uri: str
+    uri: str | DataUri
     kept: str
     sha256: bytes
     contenttype: str

@@ -23,6 +23,8 @@ MANY_FILES = 64
 MANY_BYTES = 4 << 20
 # Smaller files than this, on average, one process decodes as fast as the others store them.
 LARGE_FILE_BYTES = 32 << 10
+# Larger files than this, on average, are decoded one after another: memory is less than there are cores.
+HEAVY_FILE_BYTES = 16 << 20
 # What a process is given at a time: a result should fit into a pipe.
 CHUNK_FILES = 64
 CHUNK_BYTES = 1 << 19
@@ -69,13 +71,16 @@ def _decoded(
 
         from mlpredict.inputs.decoder_pool import Decoders
 
-        processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
+        large = LARGE_FILE_BYTES * len(first) <= first_bytes < HEAVY_FILE_BYTES * len(first)
+        processes = available_cores() if large else 1
         with nullcontext(started) if started else Decoders(processes) as decoders:
             decoders.grow(processes)
             chunks = _Chunks(_files(chain(first, numbered), here))
             for items in decoders.decode(chunks.of_equal_weight(), spec, limits):
                 chunks.learn(items)
                 yield from items
+                # They may be large, and others are waited for.
+                del items
 
 
 def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:

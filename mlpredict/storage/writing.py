@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 import orjson
+from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Identifier
 
 from mlpredict.domain import (
+    DataUri,
     ModelIdentity,
     NewInput,
     NewPrediction,
@@ -55,6 +58,9 @@ INSERT_INPUTS = SQL("""
     ON CONFLICT (sha256, kept) DO NOTHING
     RETURNING sha256, kept, id
 """)
+
+COPY_INPUT = SQL("COPY inputs (sha256, kept, contenttype, width, height, image) FROM STDIN")
+"""A large one by itself: as a parameter it would be there as text, as bytes and in the driver's buffer."""
 
 INPUT_IDS = SQL("""
     SELECT inputs.sha256, inputs.kept, inputs.id
@@ -136,6 +142,9 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
     ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
     ids: dict[InputKey, int] = {}
     for part in by_bytes(ordered):
+        if isinstance(part[0].uri, DataUri):
+            _copy_input(connection, part[0], part[0].uri)
+            continue
         rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
         columns = [list(column) for column in zip(*rows, strict=True)]
         ids |= ids_by_key(connection.execute(INSERT_INPUTS, columns))
@@ -144,6 +153,21 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
         keys = [list(column) for column in zip(*known, strict=True)]
         ids |= ids_by_key(connection.execute(INPUT_IDS, keys))
     return ids
+
+
+def _copy_input(connection: Connection, new: NewInput, uri: DataUri) -> None:
+    """Store a large input, unless it is there already."""
+    if connection.execute(INPUT_IDS, ([new.sha256], [new.kept])).fetchone() is not None:
+        return
+    # Another run may store the same one at this moment: then its row is waited for, and taken.
+    with (
+        suppress(UniqueViolation),
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy(COPY_INPUT) as copy,
+    ):
+        for piece in copied_input(new, uri):
+            copy.write(piece)
 
 
 def add_predictions(
@@ -179,10 +203,20 @@ def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
     """The same inputs, in parts of `INSERT_BYTES` or a little more."""
     start = size = 0
     for end, new in enumerate(inputs, 1):
+        if isinstance(new.uri, DataUri) and start < end - 1:
+            yield inputs[start : end - 1]
+            start, size = end - 1, 0
         size += len(new.uri)
         if size >= INSERT_BYTES or end == len(inputs):
             yield inputs[start:end]
             start, size = end, 0
+
+
+def copied_input(new: NewInput, uri: DataUri) -> Iterator[str]:
+    """The line of `COPY_INPUT`, in pieces; nothing in it needs an escape but what bytes begin with."""
+    yield f"\\\\x{new.sha256.hex()}\t{new.kept}\t{new.contenttype}\t{new.width}\t{new.height}\t"
+    yield from uri.parts()
+    yield "\n"
 
 
 def ids_by_key(found: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:

@@ -110,7 +110,7 @@ def test_a_reference_is_to_the_file_and_a_model_input_of_the_page() -> None:
         assert (
             len({(one.sha256, one.kept) for one in inputs}) == len({one.uri for one in inputs}) == different
         )
-    assert all(one.uri.startswith("data:image/png") for one in inputs)
+    assert all(str(one.uri).startswith("data:image/png") for one in inputs)
 
 
 def test_what_is_skipped_is_the_page_and_not_the_file() -> None:
