@@ -63,6 +63,10 @@ class NotFound(MlpredictError):
     exit_status = 5
 
 
+class OutOfMemory(MlpredictError):
+    """There is not enough memory."""
+
+
 class Interrupted(MlpredictError):
     """Ended by a Ctrl-C before everything was done."""
 

@@ -15,6 +15,7 @@ from mlpredict.api.images import several, sources_of
 from mlpredict.api.run import Run
 from mlpredict.domain import (
     Keep,
+    Pages,
     PredictionFilter,
     Rejected,
     Sample,
@@ -98,12 +99,14 @@ class Database:
         *,
         skip_existing: bool = False,
         keep: Keep | str = Keep.ORIGINAL,
+        pages: Pages | str = Pages.FIRST,
         batch_size: int | None = None,
     ) -> Run:
         """Predict images and store them with their predictions, while the run is iterated.
 
         Images are files, folders (recursive), and whatever `Model.predict` takes. With
-        `skip_existing` those are passed over that the model has predicted already.
+        `skip_existing` those are passed over that the model has predicted already. `pages` are "all" of
+        a file or frames of an animation, as "scan.tif#2", or the "first".
 
         Raises:
             UsageError: `keep` is "reference", and an image is not a file.
@@ -120,7 +123,10 @@ class Database:
         sources = sources_of(several(images), only_files=wanted is Keep.REFERENCE)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
         return self.run(
-            model, decoding(sources, spec, batch_size=size), keep=wanted, skip_existing=skip_existing
+            model,
+            decoding(sources, spec, batch_size=size, pages=Pages(pages)),
+            keep=wanted,
+            skip_existing=skip_existing,
         )
 
     def run(

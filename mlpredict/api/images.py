@@ -12,6 +12,7 @@ from mlpredict.domain import (
     Source,
 )
 from mlpredict.errors import UsageError
+from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import discover
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def sources_of(images: Iterable[ImageLike], *, only_files: bool = False) -> Iter
             else:
                 yield _in_memory(image)
 
-    return discover(named())
+    passed_over = PassedOver()
+    yield from discover(named(), passed_over=passed_over)
+    passed_over.tell()
 
 
 def _in_memory(image: bytes | Image.Image | NDArray[np.uint8]) -> Source:

@@ -94,6 +94,7 @@ class Model:
 
         from mlpredict.inputs.decoding import SafeDecoder
         from mlpredict.pipeline.batch import predicted, select
+        from mlpredict.pipeline.noting import Noted
         from mlpredict.pipeline.recording import NotStoring
         from mlpredict.records import ranking
 
@@ -104,6 +105,7 @@ class Model:
                 item = decoder.decode(0, source)
         if isinstance(item, Rejected):
             raise ImageError(f"{item.source.filename}: {item.reason}")
+        Noted().tell([item])
         (said,) = predicted(select([item], NotStoring(str(self))), self.loaded)
         if isinstance(said, str):
             raise ImageError(f"{item.source.filename}: {said}")

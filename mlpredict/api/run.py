@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from mlpredict.api.stored import Predictions
 
 
+Items = list[Sample | Rejected]
+
+
 class Run(Iterator[Outcome]):
     """Images that are predicted and stored while this is iterated; it gives what became of each.
 
@@ -58,7 +61,8 @@ class Run(Iterator[Outcome]):
         """What the run stored, newest first; what is left of it is predicted before."""
         for _ in self:
             pass
-        return self._database.predictions(run=self.run_id)
+        # No run has the number 0: where nothing was found, nothing was stored.
+        return self._database.predictions(run=self.run_id or 0)
 
     def _work(self) -> Generator[list[Outcome], None, None]:
         from mlpredict.pipeline.predicting import predict
@@ -66,10 +70,35 @@ class Run(Iterator[Outcome]):
 
         model = self._model.loaded
         with self._database.store() as store, self._decoded as decoded:
+            lost, batches = _until_something_is_there(iter(decoded))
+            if batches is None:
+                self.failures += lost
+                yield [*lost]
+                return
             recorder, run = start_recording(model, store, keep=self._keep, skip_existing=self._skip_existing)
             self.run_id = run.run_id
-            for outcomes in predict(decoded, model, recorder, self._enough):
+            for outcomes in predict(batches, model, recorder, self._enough):
                 self.failures += [one for one in outcomes if isinstance(one, Rejected)]
                 yield outcomes
             if not self._enough():
                 store.finish_run(run)
+
+
+def _until_something_is_there(batches: Iterator[Items]) -> tuple[list[Rejected], Iterator[Items] | None]:
+    """All batches once a file is found; else None, and the names that lead nowhere: they are no run."""
+    held: list[Items] = []
+    lost: list[Rejected] = []
+    for batch in batches:
+        held.append(batch)
+        nowhere = [item for item in batch if isinstance(item, Rejected) and item.nowhere]
+        if len(nowhere) < len(batch):
+            return [], _then(held, batches)
+        lost += nowhere
+    return lost, None
+
+
+def _then(held: list[Items], batches: Iterator[Items]) -> Iterator[Items]:
+    """Batches that were held back, each given away for good, and those behind them."""
+    while held:
+        yield held.pop(0)
+    yield from batches

@@ -80,11 +80,12 @@ class StoredPrediction:
             ImageError: it cannot be had, or cannot be decoded.
         """
         from mlpredict.inputs.kept import load_stored
+        from mlpredict.inputs.pages import page_of
         from mlpredict.inputs.reading import Unusable
         from mlpredict.inputs.thumbnail import picture
 
         try:
-            return picture(load_stored(self.detail.image).content)
+            return picture(load_stored(self.detail.image).content, page_of(self.record.filename))
         except Unusable as unusable:
             raise ImageError(f"input {self.detail.image.input_id}: {unusable}") from unusable
 

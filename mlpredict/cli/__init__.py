@@ -41,6 +41,12 @@ def run(arguments: Sequence[str]) -> int:
         status = report(error)
     except KeyboardInterrupt:
         status = report(Interrupted("interrupted"))
+    except (MemoryError, ImportError, OSError, RuntimeError) as error:
+        from mlpredict.cli.memory import out_of_memory
+
+        if (lack := out_of_memory(error)) is None:
+            raise
+        status = report(lack)
     finally:
         if log_handler := sys.modules.get("mlpredict.cli.log_handler"):
             log_handler.stop_listening()

@@ -108,11 +108,14 @@ def model(
 
 def _is_to_be_tried(path: str) -> bool:
     """Whether an image, or a folder of them, stands in the place of the model: the usual one is meant."""
-    from mlpredict.inputs.sources import IMAGE_SUFFIXES
+    from mlpredict.inputs.kinds import HEAD_BYTES, certain_kind
 
     if os.path.isdir(path):
         return not os.path.isfile(os.path.join(path, "saved_model.pb"))
-    return os.path.isfile(path) and os.path.splitext(path)[1].lower() in IMAGE_SUFFIXES
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return certain_kind(file.read(HEAD_BYTES)) is not None
 
 
 def _folder(images: list[str]) -> str | None:

@@ -16,6 +16,7 @@ from mlpredict.domain import PredictionDetail
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import stored_classes
 from mlpredict.inputs.kept import load_stored
+from mlpredict.inputs.pages import page_of
 from mlpredict.inputs.reading import Unusable
 from mlpredict.inputs.thumbnail import thumbnail
 from mlpredict.support.printable import printable
@@ -107,7 +108,8 @@ def _shortened(text: str) -> str:
 
 def _picture(detail: PredictionDetail) -> Text:
     try:
-        shown = thumbnail(load_stored(detail.image).content, (PICTURE_COLUMNS, 2 * PICTURE_ROWS))
+        content, page = load_stored(detail.image).content, page_of(detail.record.filename)
+        shown = thumbnail(content, (PICTURE_COLUMNS, 2 * PICTURE_ROWS), page)
     except (MlpredictError, Unusable) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
     console = data_console()

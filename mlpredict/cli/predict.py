@@ -27,7 +27,7 @@ from mlpredict.cli.options import (
 )
 from mlpredict.cli.stdout import stdin_is_terminal
 from mlpredict.cli.talk import talk
-from mlpredict.domain import EngineName, Format, Keep, Task
+from mlpredict.domain import EngineName, Format, Keep, Pages, Task
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import parse_size
@@ -102,6 +102,10 @@ Retry = Annotated[
         help="How long to try again when the connection to the database is lost.",
     ),
 ]
+PagesChoice = Annotated[
+    Pages,
+    typer.Option("--pages", help="Which pages of a file, or frames: the first, or all as FILE#1, FILE#2."),
+]
 KeepChoice = Annotated[
     Keep,
     typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
@@ -129,6 +133,7 @@ def predict(
     top_k: TopK = None,
     no_store: NoStore = False,
     skip_existing: SkipExisting = False,
+    pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL,
     retry: Retry = RETRY_SECONDS,
     max_pixels: MaxPixels = "100M",
@@ -157,6 +162,7 @@ def predict(
     with start_decoders(named) as decoders:
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.inputs.passed_over import PassedOver
         from mlpredict.inputs.sources import discover
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
@@ -171,15 +177,17 @@ def predict(
             keep=keep,
             skip_existing=skip_existing,
             streams=chosen is not Format.TABLE,
+            passed_over=PassedOver(),
             arguments=context.obj,
         )
         printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
         batches = decoding(
-            discover(job.names(), limits),
+            discover(job.names(), limits, job.passed_over),
             loaded.spec,
             batch_size=batch_size or loaded.batch_size,
             started=decoders,
             limits=limits,
+            pages=pages,
         )
         with (
             talk.apart_from_descriptor_2(),
@@ -219,7 +227,7 @@ def _usual_columns(reader: OutputReader) -> tuple[str, ...]:
 
 
 def _names(named: list[str], files_from: str | None, *, null: bool) -> Iterator[str]:
-    from mlpredict.inputs.sources import names_from
+    from mlpredict.inputs.file_lists import names_from
 
     yield from named
     if files_from is not None:

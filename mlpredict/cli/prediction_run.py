@@ -15,6 +15,7 @@ from mlpredict.cli.talk import stderr_is_terminal, talk, talk_console
 from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
 from mlpredict.errors import DatabaseError
 from mlpredict.inputs.limits import Limits
+from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import volume_of
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.pipeline.predicting import predict
@@ -39,6 +40,7 @@ class Job:
     skip_existing: bool
     streams: bool
     """Whether predictions are printed while the others are being made."""
+    passed_over: PassedOver
     arguments: Sequence[str]
     """The command line."""
 
@@ -67,6 +69,7 @@ def run(
                 printer.show([outcome for outcome in outcomes if isinstance(outcome, PredictionRecord)])
                 advance(len(outcomes))
     printer.finish(tally)
+    job.passed_over.tell()
     if interrupted.is_requested():
         raise interrupted.as_error(_done(tally), how_to_resume(job.arguments) if database else None)
     return tally.failed

@@ -9,8 +9,9 @@ from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import talk
 from mlpredict.domain import PredictionDetail
 from mlpredict.errors import OutputError
-from mlpredict.inputs.image import image_format
+from mlpredict.inputs.image_file import image_format
 from mlpredict.inputs.kept import load_stored
+from mlpredict.inputs.pages import page_of
 from mlpredict.support.printable import printable
 from mlpredict.support.whole_file import whole_file
 
@@ -26,6 +27,7 @@ SUFFIXES = {
     "DIB": (".dib", ".bmp"),
     "TIFF": (".tif", ".tiff"),
     "JPEG2000": (".jp2", ".j2k"),
+    "HEIF": (".heic", ".heif", ".hif"),
     "PPM": (".pnm", ".pgm", ".ppm", ".pbm"),
 }
 """What a file of a format is called; a name that has any of its format's suffixes is kept as it is."""
@@ -57,7 +59,9 @@ def write_image(detail: PredictionDetail, output: str | None, *, force: bool) ->
     """
     content = load_stored(detail.image).content
     kind = image_format(content)
-    _write(content, _own_name(detail, kind), kind or "no image", output, force=force)
+    page = page_of(detail.record.filename)
+    whole = f"; the whole file, of which page {page} was predicted" if page > 1 else ""
+    _write(content, _own_name(detail, kind), f"{kind or 'no image'}{whole}", output, force=force)
 
 
 def write_map(detail: PredictionDetail, content: bytes, output: str | None, *, force: bool) -> None:

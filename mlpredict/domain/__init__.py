@@ -74,10 +74,16 @@ if TYPE_CHECKING:
         Scaling as Scaling,
     )
     from mlpredict.domain.samples import (
+        DataUri as DataUri,
+    )
+    from mlpredict.domain.samples import (
         NewInput as NewInput,
     )
     from mlpredict.domain.samples import (
         NewPrediction as NewPrediction,
+    )
+    from mlpredict.domain.samples import (
+        Pages as Pages,
     )
     from mlpredict.domain.samples import (
         Pixels as Pixels,
@@ -121,7 +127,17 @@ _FILES = {
         "Resize",
         "Scaling",
     ),
-    "samples": ("NewInput", "NewPrediction", "Prediction", "Rejected", "Run", "Sample", "Source"),
+    "samples": (
+        "DataUri",
+        "NewInput",
+        "NewPrediction",
+        "Pages",
+        "Prediction",
+        "Rejected",
+        "Run",
+        "Sample",
+        "Source",
+    ),
 }
 _FILE_OF = {name: file for file, names in _FILES.items() for name in names}
 

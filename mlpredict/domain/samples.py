@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,12 +14,34 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8 | np.float32]
 
 
+URI_PART_BYTES = 3 << 20
+"""A multiple of three, as so many bytes become four letters."""
+
+
+class Pages(StrEnum):
+    """Which pages of a file, or frames of an animation, are predicted."""
+
+    FIRST = "first"
+    ALL = "all"
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already."""
+    """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already.
+
+    A `page` of a file counts from 1; None is the first, whatever others there are. A page that has been
+    asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name.
+    """
 
     filename: str
     content: bytes | None = None
+    page: int | None = None
+    file: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The name of the file."""
+        return self.filename if self.file is None else self.file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +51,8 @@ class Sample:
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
     the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view of
     shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
-    filter that does not round.
+    filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
+    `details` what is wrong with it and did no harm.
     """
 
     position: int
@@ -38,15 +63,22 @@ class Sample:
     width: int
     height: int
     pixels: Pixels
+    pages: int = 1
+    notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A source that gave no prediction, and why, in words a person understands."""
+    """A source that gave no prediction, and why, in words a person understands.
+
+    `nowhere` says that its name leads to no file at all.
+    """
 
     position: int
     source: Source
     reason: str
+    nowhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +107,33 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
+class DataUri:
+    """Bytes as a `data:` URI (RFC 2397) made piece by piece: whole it takes a third more than they."""
+
+    contenttype: str
+    content: bytes
+
+    def __len__(self) -> int:
+        return len(self._head) + 4 * -(-len(self.content) // 3)
+
+    def __str__(self) -> str:
+        return "".join(self.parts())
+
+    @property
+    def _head(self) -> str:
+        return f"data:{self.contenttype};base64,"
+
+    def parts(self) -> Iterator[str]:
+        """The URI from its beginning, in pieces of a few megabytes."""
+        from binascii import b2a_base64
+
+        yield self._head
+        for start in range(0, len(self.content), URI_PART_BYTES):
+            part = memoryview(self.content)[start : start + URI_PART_BYTES]
+            yield b2a_base64(part, newline=False).decode("ascii")
+
+
+@dataclass(frozen=True, slots=True)
 class NewInput:
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
@@ -82,7 +141,7 @@ class NewInput:
     `contenttype` the type of what the URI holds.
     """
 
-    uri: str
+    uri: str | DataUri
     kept: str
     sha256: bytes
     contenttype: str

@@ -8,13 +8,12 @@ from PIL import Image
 
 from mlpredict.domain import ImageSpec, Resize
 from mlpredict.inputs.limits import DEEP
-from mlpredict.inputs.pixels import MODES, Transpose, to_channels, turn_of, white_of
+from mlpredict.inputs.pixels import BAND_PIXELS, MODES, Transpose, to_channels, turn_of, white_of
 from mlpredict.inputs.placement import Region, Size
 from mlpredict.inputs.tones import tone_curve, toned
 
 # More than this is converted in bands: beside an image as large as that there is no room for another.
 LARGE_PIXELS = 16 << 20
-BAND_PIXELS = 1 << 20
 # Turns that make columns of rows, and those after which what was the last row, or column, is the first.
 ON_THE_SIDE = frozenset(
     {Transpose.TRANSPOSE, Transpose.TRANSVERSE, Transpose.ROTATE_90, Transpose.ROTATE_270}
@@ -62,7 +61,7 @@ class Bands:
     def of(self, region: Region) -> Iterator[Image.Image]:
         """A region of it, from the top down in bands as wide as the region."""
         everything = (0, 0, *self.size)
-        white = self._white or white_of(self._image, max(1, BAND_PIXELS // self._image.width))
+        white = self._white or white_of(self._image)
         self._curve = tone_curve(self._spec.preprocessing, lambda: self._histogram(everything, white))
         for band in self._plain_bands(region, white):
             yield band if self._curve is None else toned(band, self._curve)

@@ -30,11 +30,15 @@ if TYPE_CHECKING:
 
 # Files that are to be decoded, with their positions, among what needs no decoding any more.
 Chunk = Sequence["tuple[int, Source] | Sample | Rejected"]
-# Names of files, or the bytes of what has none, how they are to be decoded, and at what cost.
-Question = tuple[Sequence[str | bytes], ImageSpec, Limits]
+# The name of a file, or the bytes of what has none, and which page of it, if one is asked for.
+File = tuple[str | bytes, int | None]
+# Files, how they are to be decoded, and at what cost.
+Question = tuple[Sequence[File], ImageSpec, Limits]
 
 # The module is found through the installation alone: the working folder may hold anything.
 COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
+# A file of so many bytes is decoded when those before it are through.
+HEAVY_BYTES = 16 << 20
 # While a process decodes one chunk, others lie ready for it.
 CHUNKS_EACH = 3
 # A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its results.
@@ -86,9 +90,12 @@ class Decoders:
         """
         asked: deque[tuple[_Process, Chunk]] = deque()
         for process, chunk in zip(cycle(self._processes), chunks, strict=False):
-            process.ask(([item[1].filename for item in chunk if isinstance(item, tuple)], spec, limits))
+            heavy = _is_heavy(chunk)
+            while heavy and asked:
+                yield from _results_of(*asked.popleft())
+            process.ask(([_file(item[1]) for item in chunk if isinstance(item, tuple)], spec, limits))
             asked.append((process, chunk))
-            if len(asked) >= CHUNKS_EACH * len(self._processes):
+            if heavy or len(asked) >= CHUNKS_EACH * len(self._processes):
                 yield from _results_of(*asked.popleft())
         while asked:
             yield from _results_of(*asked.popleft())
@@ -96,25 +103,48 @@ class Decoders:
     def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
         """Decode a source, with content or without, while nothing else is asked for."""
         (process, *_) = self._processes
-        process.ask(([source.filename if source.content is None else source.content], spec, limits))
+        process.ask(([_file(source)], spec, limits))
         ((item,),) = _results_of(process, [(position, source)])
         return item
 
 
+def _is_heavy(chunk: Chunk) -> bool:
+    """Whether a chunk is one large file, of which no two should be there at once."""
+    if len(chunk) != 1 or not isinstance(chunk[0], tuple):
+        return False
+    try:
+        return os.path.getsize(chunk[0][1].path) >= HEAVY_BYTES
+    except (OSError, ValueError):
+        return False
+
+
+def _file(source: Source) -> File:
+    return source.path if source.content is None else source.content, source.page
+
+
 def _results_of(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
     """The items of a chunk, decoded, in the parts they come in."""
-    from mlpredict.inputs.image import as_sample
-
     waiting = iter(chunk)
     for part in process.results():
-        items: list[Sample | Rejected] = []
-        for decoded in part:
-            while not isinstance(item := next(waiting), tuple):
-                items.append(item)
-            items.append(as_sample(*item, decoded))
+        items = _with_pixels(part, waiting)
+        del part
         yield items
+        del items
     if rest := [item for item in waiting if not isinstance(item, tuple)]:
         yield rest
+
+
+def _with_pixels(
+    part: list[Decoded | str], waiting: Iterator[tuple[int, Source] | Sample | Rejected]
+) -> list[Sample | Rejected]:
+    from mlpredict.inputs.image import as_sample
+
+    items: list[Sample | Rejected] = []
+    for decoded in part:
+        while not isinstance(item := next(waiting), tuple):
+            items.append(item)
+        items.append(as_sample(*item, decoded))
+    return items
 
 
 class _Process:
@@ -141,6 +171,7 @@ class _Process:
         while left and (part := self._next_part()):
             del left[: len(part)]
             yield part
+            part = None
         if not left:
             return
         if not self._has_started:
@@ -165,7 +196,7 @@ class _Process:
                 pipe.close()
         return self._process.wait()
 
-    def _decode_alone(self, file: str | bytes, spec: ImageSpec, limits: Limits) -> Decoded | str:
+    def _decode_alone(self, file: File, spec: ImageSpec, limits: Limits) -> Decoded | str:
         self._send(([file], spec, limits))
         try:
             (decoded,) = self._receive()
@@ -225,13 +256,12 @@ class _Process:
         return pickle.load(self._results)  # noqa: S301 - the other end is this program
 
 
-def _decoded_here(
-    files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
-) -> Iterator[list[Decoded | str]]:
+def _decoded_here(files: Sequence[File], spec: ImageSpec, limits: Limits) -> Iterator[list[Decoded | str]]:
     from mlpredict.inputs.image import decode_source
 
-    for file in files:
-        yield [decode_source(Source(file) if isinstance(file, str) else Source("", file), spec, limits)]
+    for file, page in files:
+        source = Source(file, page=page) if isinstance(file, str) else Source("", file, page)
+        yield [decode_source(source, spec, limits)]
 
 
 @cache

@@ -1,7 +1,8 @@
 """A process that decodes: requests on its standard input, results on its standard output.
 
-It begins with a pickled True. A request is a pickled triple: file names, or the bytes of what has none,
-an `ImageSpec` and the `Limits`. Its results are lists that together hold a `Decoded` or a reason for each.
+It begins with a pickled True. A request is a pickled triple: files (each a name, or the bytes of what has
+none, and a page or None), an `ImageSpec` and the `Limits`. Its results are lists that together hold a
+`Decoded` or a reason for each.
 The end of the requests is the end of the process, also when whoever sent them was killed. `decoder_pool`
 starts these processes and says why they are some.
 
@@ -55,14 +56,17 @@ def _serve_requests() -> None:
 
 
 def _decode_files(
-    results: io.BufferedWriter, files: Sequence[str | bytes], spec: ImageSpec, limits: Limits
+    results: io.BufferedWriter,
+    files: Sequence[tuple[str | bytes, int | None]],
+    spec: ImageSpec,
+    limits: Limits,
 ) -> None:
     """Send results by the list, closed when it is large: what waits for others takes up memory."""
     part: list[Decoded | str] = []
     weight = 0
     one_at_a_time = partial(_one_at_a_time, limits)
-    for file in files:
-        source = Source(file) if isinstance(file, str) else Source("", file)
+    for file, page in files:
+        source = Source(file, page=page) if isinstance(file, str) else Source("", file, page)
         _limit_time(limits.seconds)
         part.append(decode_source(source, spec, limits, one_at_a_time))
         if isinstance(part[-1], Decoded):

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.settings import available_cores
 
@@ -23,6 +23,8 @@ MANY_FILES = 64
 MANY_BYTES = 4 << 20
 # Smaller files than this, on average, one process decodes as fast as the others store them.
 LARGE_FILE_BYTES = 32 << 10
+# Larger files than this, on average, are decoded one after another: memory is less than there are cores.
+HEAVY_FILE_BYTES = 16 << 20
 # What a process is given at a time: a result should fit into a pipe.
 CHUNK_FILES = 64
 CHUNK_BYTES = 1 << 19
@@ -40,11 +42,24 @@ def decode_all(
     spec: ImageSpec,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
+    pages: Pages = Pages.FIRST,
 ) -> Iterator[Sample | Rejected]:
-    """Decode every source; what was rejected already stays in its place.
+    """Decode every source, or every page of it; what was rejected already stays in its place.
 
     Processes that have been `started` already are used, and not ended here.
     """
+    if pages is Pages.FIRST:
+        yield from _decoded(found, spec, started, limits)
+        return
+    from mlpredict.inputs.pages import first_pages, with_all_pages
+
+    with SafeDecoder(spec, limits) as decoder:
+        yield from with_all_pages(_decoded(first_pages(found), spec, started, limits), decoder.decode)
+
+
+def _decoded(
+    found: Iterator[Source | Rejected], spec: ImageSpec, started: Decoders | None, limits: Limits
+) -> Iterator[Sample | Rejected]:
     numbered = enumerate(found)
     first = list(islice(numbered, MANY_FILES))
     first_bytes = sum(_file_size(item) for _, item in first)
@@ -56,13 +71,16 @@ def decode_all(
 
         from mlpredict.inputs.decoder_pool import Decoders
 
-        processes = available_cores() if first_bytes >= LARGE_FILE_BYTES * len(first) else 1
+        large = LARGE_FILE_BYTES * len(first) <= first_bytes < HEAVY_FILE_BYTES * len(first)
+        processes = available_cores() if large else 1
         with nullcontext(started) if started else Decoders(processes) as decoders:
             decoders.grow(processes)
             chunks = _Chunks(_files(chain(first, numbered), here))
             for items in decoders.decode(chunks.of_equal_weight(), spec, limits):
                 chunks.learn(items)
                 yield from items
+                # They may be large, and others are waited for.
+                del items
 
 
 def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:
@@ -98,7 +116,7 @@ def weight(item: Sample | Rejected) -> int:
 
 def _file_size(item: Source | Rejected) -> int:
     try:
-        return os.path.getsize(item.source.filename if isinstance(item, Rejected) else item.filename)
+        return os.path.getsize(item.source.path if isinstance(item, Rejected) else item.path)
     except (OSError, ValueError):
         # Decoding will tell what is wrong with it, and standard input is no file.
         return 0
@@ -109,7 +127,7 @@ def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: SafeDecoder)
     for position, item in numbered:
         if isinstance(item, Rejected):
             yield item
-        elif item.content is None and len(item.filename) < LONGEST_NAME:
+        elif item.content is None and len(item.path) < LONGEST_NAME:
             yield position, item
         else:
             yield here.decode(position, item)
@@ -127,7 +145,7 @@ class _Chunks:
         names = 0
         for item in self._items:
             chunk.append(item)
-            names += len(item[1].filename) if isinstance(item, tuple) else 0
+            names += len(item[1].path) if isinstance(item, tuple) else 0
             if len(chunk) >= self._size or names >= CHUNK_NAMES:
                 yield chunk
                 chunk, names = [], 0

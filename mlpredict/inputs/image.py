@@ -6,16 +6,14 @@ Decoding itself does without numpy: a process that only decodes starts in half t
 from __future__ import annotations
 
 import hashlib
-import io
-import logging
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
 from mlpredict.domain import Decode, ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.image_file import contenttype_of_format
 from mlpredict.inputs.limits import (
     JPEG_FORMATS,
     ONE_AT_A_TIME_BYTES,
@@ -23,29 +21,20 @@ from mlpredict.inputs.limits import (
     Limits,
     check_memory,
     check_pixels,
-    most_webp_pixels,
     passes,
 )
+from mlpredict.inputs.opening import Opened, Wanted, opened
 from mlpredict.inputs.placement import least_side
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read
 from mlpredict.inputs.view import model_view
 
-# Programs that draw: Pillow hands them to Ghostscript or to Windows, which then run them.
-VECTOR_FORMATS = frozenset({"EPS", "WMF"})
+if TYPE_CHECKING:
+    from mlpredict.inputs.mending import Mended
+
 # Of a JPEG, as one part in so many.
 SMALLEST_SCALE = 4
 # What is left is still so many times as large as the model's input: the filter has something to choose from.
 MARGIN = 2
-
-
-# It warns of oddities that it copes with, and logs others.
-warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-logging.getLogger("PIL").addHandler(logging.NullHandler())
-
-
-UNKNOWN_CONTENTTYPE = "application/octet-stream"
 
 
 # Formats whose decoders cannot run away with a file of so many bytes, by how it begins.
@@ -75,7 +64,8 @@ class NeedsProcess(Exception):
 class Decoded(NamedTuple):
     """What a `Sample` is made of, as it travels between processes.
 
-    `pixels` are bytes of `shape` and `dtype`, by numpy's name.
+    `pixels` are bytes of `shape` and `dtype`, by numpy's name. `notices` say what was assumed, `details`
+    what was wrong with the file and did no harm.
     """
 
     content: bytes
@@ -86,6 +76,9 @@ class Decoded(NamedTuple):
     pixels: bytes
     shape: tuple[int, int, int]
     dtype: str
+    pages: int = 1
+    notices: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 def decode_source(
@@ -94,7 +87,7 @@ def decode_source(
     """A source's image as `spec` wants it, without numpy; the reason where there is none."""
     try:
         content = read(source, limits.max_bytes)
-        return _Job(content, spec, limits, one_at_a_time).decoded()
+        return _Job(content, source.page, spec, limits, one_at_a_time).decoded()
     except Unusable as unusable:
         return str(unusable)
 
@@ -105,7 +98,7 @@ def decode_if_harmless(
     """A source, decoded if it is an image that takes little time and memory; None for any other."""
     try:
         content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
-        decoded = _Job(content, spec, limits, nullcontext, only_harmless=True).decoded()
+        decoded = _Job(content, source.page, spec, limits, nullcontext, only_harmless=True).decoded()
     except (NeedsProcess, TooManyBytes):
         return None
     except Unusable as unusable:
@@ -119,15 +112,27 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
 
     if isinstance(decoded, str):
         return Rejected(position, source, decoded)
-    content, contenttype, sha256, width, height, pixels, shape, dtype = decoded
-    array = np.frombuffer(pixels, dtype).reshape(shape)
-    return Sample(position, source, content, contenttype, sha256, width, height, array)
+    array = np.frombuffer(decoded.pixels, decoded.dtype).reshape(decoded.shape)
+    return Sample(
+        position,
+        source,
+        decoded.content,
+        decoded.contenttype,
+        decoded.sha256,
+        decoded.width,
+        decoded.height,
+        array,
+        decoded.pages,
+        decoded.notices,
+        decoded.details,
+    )
 
 
 class _Job(NamedTuple):
-    """One file on its way to pixels."""
+    """One file on its way to pixels; without a `page` it is the first one, and told if there are others."""
 
     content: bytes
+    page: int | None
     spec: ImageSpec
     limits: Limits
     one_at_a_time: OneAtATime
@@ -140,56 +145,72 @@ class _Job(NamedTuple):
             Unusable: with the reason.
             NeedsProcess: it takes more than is allowed here.
         """
-        format_ = None
         if self.only_harmless and not _begins_harmless(self.content):
             raise NeedsProcess
         try:
-            with open_image(self.content, self.limits) as image:
-                format_ = image.format
-                return self._decoded(image)
+            return self._of(self.content)
+        except _Damaged as damaged:
+            instead = self._mended()
+            if instead is None:
+                raise Unusable(str(damaged)) from damaged
+            return self._of(instead.content)._replace(content=self.content, details=(instead.note,))
+
+    def _mended(self) -> Mended | None:
+        from mlpredict.inputs.mending import mended
+
+        try:
+            return mended(self.content, self.limits)
+        except Exception:  # noqa: BLE001 - why it cannot be decoded is known already
+            return None
+
+    def _of(self, content: bytes) -> Decoded:
+        found: Opened | None = None
+        notices: list[str] = []
+        wanted = Wanted(self.page or 1, self.spec.preprocessing.white, self._room)
+        try:
+            found = opened(content, self.limits, wanted, notices.append)
+            with found.image as image:
+                if self.page is None and found.pages > 1:
+                    notices.insert(0, f"{found.pages:,} {found.word}, the first is used")
+                return self._decoded(image, found.pages, notices)
         except (Unusable, NeedsProcess):
             raise
         except Exception as error:
             from mlpredict.inputs.refusals import reason
 
-            raise Unusable(reason(error, self.content, format_, self.limits)) from error
+            raise _Damaged(reason(error, content, found and found.image.format, self.limits)) from error
 
-    def _decoded(self, image: Image.Image) -> Decoded:
+    def _decoded(self, image: Image.Image, pages: int, notices: list[str]) -> Decoded:
         size = image.size
-        contenttype = Image.MIME.get(image.format or "", UNKNOWN_CONTENTTYPE)
+        contenttype = contenttype_of_format(image.format)
         check_pixels(size, self.limits)
         _decode_at_reduced_scale(image, self.spec)
-        large = check_memory(image, size, len(self.content), self.limits) > ONE_AT_A_TIME_BYTES
+        needed = check_memory(image, size, len(self.content), self.limits)
+        large = needed > ONE_AT_A_TIME_BYTES
         if self.only_harmless and (large or passes(image, size, self.content) > HARMLESS_PIXELS):
             raise NeedsProcess
-        with self.one_at_a_time() if large else AT_ONCE:
-            view = model_view(image, self.spec)
+        with self._room(needed):
+            view = model_view(image, self.spec, notices.append)
         digest = hashlib.sha256(self.content).digest()
-        return Decoded(self.content, contenttype, digest, *size, view.pixels, view.shape, view.dtype)
+        return Decoded(
+            *(self.content, contenttype, digest, *size, view.pixels, view.shape, view.dtype),
+            pages=pages,
+            notices=tuple(notices),
+        )
+
+    def _room(self, needed: int) -> AbstractContextManager[None]:
+        """A block in which so many bytes are taken up."""
+        return self.one_at_a_time() if needed > ONE_AT_A_TIME_BYTES else AT_ONCE
+
+
+class _Damaged(Exception):
+    """Why a file gave no image, unless it can be mended."""
 
 
 def _begins_harmless(content: bytes) -> bool:
     return any(
         content.startswith(signature) and len(content) <= most for signature, most in HARMLESS_BYTES.items()
     )
-
-
-def open_image(content: bytes, limits: Limits = USUAL_LIMITS) -> Image.Image:
-    """Identify an image without decoding it.
-
-    Raises:
-        Unusable: it is of a format that would have to be run.
-        Exception: whatever Pillow raises on what it does not know.
-    """
-    # Pillow's own limit would tell less of the size than `check_pixels` does, which comes next. But it is
-    # needed where room for the image is made while it is opened, and for images inside of others.
-    # It warns of more than the limit, and refuses twice as many.
-    Image.MAX_IMAGE_PIXELS = most_webp_pixels(limits) // 2 if content[8:12] == b"WEBP" else None
-    image = Image.open(io.BytesIO(content))
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels // 2
-    if image.format in VECTOR_FORMATS:
-        raise Unusable(f"{image.format} files hold drawings, not pixels")
-    return image
 
 
 def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
@@ -209,17 +230,3 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
             least = MARGIN * side
             scaled = (max(least, image.width // SMALLEST_SCALE), max(least, image.height // SMALLEST_SCALE))
             image.draft(None, scaled)
-
-
-def image_format(content: bytes) -> str | None:
-    """The format of an image by Pillow's name, as `PNG`; None where the bytes are no image."""
-    try:
-        with open_image(content) as image:
-            return image.format
-    except Exception:  # noqa: BLE001 - Pillow raises many kinds on what it does not know
-        return None
-
-
-def contenttype_of(content: bytes) -> str:
-    """The content type of bytes, whatever they are called."""
-    return Image.MIME.get(image_format(content) or "", UNKNOWN_CONTENTTYPE)

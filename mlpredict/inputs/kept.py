@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
+from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImage
 from mlpredict.errors import ImageError
+from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
+
+LARGE_BYTES = 8 << 20
+"""The URI of a file as large as this is never there as a whole."""
 
 
 def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
@@ -21,14 +25,20 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
     `preprocessing` names how the pixels were made: two models that see an image alike share it.
     """
     kept: str = keep
+    uri: str | DataUri
     contenttype = sample.contenttype
     match keep:
         case Keep.ORIGINAL:
-            uri = data_uri(contenttype, sample.content)
+            uri = DataUri(contenttype, sample.content)
+            if len(sample.content) < LARGE_BYTES:
+                uri = str(uri)
         case Keep.REFERENCE:
-            uri = Path(sample.source.filename).absolute().as_uri()
+            uri = Path(sample.source.path).absolute().as_uri()
         case Keep.MODEL_INPUT:
             kept, contenttype = f"{keep}/{preprocessing}", "image/png"
+            if (page := sample.source.page or 1) > 1:
+                # The file is the same for all of its pages, and what the model saw of them is not.
+                kept = page_name(kept, page)
             uri = data_uri(contenttype, _png(sample))
     return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height)
 

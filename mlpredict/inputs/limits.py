@@ -73,13 +73,31 @@ def check_memory(image: Image.Image, size: tuple[int, int], file_bytes: int, lim
     if size[0] * size[1] < LIGHT_PIXELS:
         return 0
     needed = _decoding_bytes(image, size)
-    if needed + file_bytes > limits.memory:
+    _check_bytes(needed + file_bytes, size, image.format or "image", limits)
+    return needed
+
+
+def check_memory_of(
+    size: tuple[int, int], bytes_a_pixel: int, format_: str, file_bytes: int, limits: Limits
+) -> int:
+    """The same of an image whose decoder takes so many bytes for each pixel.
+
+    Raises:
+        Unusable: together with the file's own they are more than the limit.
+    """
+    needed = size[0] * size[1] * bytes_a_pixel
+    if size[0] * size[1] >= LIGHT_PIXELS:
+        _check_bytes(needed + file_bytes, size, format_, limits)
+    return needed
+
+
+def _check_bytes(needed: int, size: tuple[int, int], format_: str, limits: Limits) -> None:
+    if needed > limits.memory:
         width, height = size
         raise Unusable(
-            f"too large: {width}×{height} pixels of {image.format} take {in_bytes(needed + file_bytes)}"
+            f"too large: {width}×{height} pixels of {format_} take {in_bytes(needed)}"
             f" of memory, limit {in_bytes(limits.memory)}"
         )
-    return needed
 
 
 def most_webp_pixels(limits: Limits) -> int:

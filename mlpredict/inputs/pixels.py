@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PIL import Image, ImageColor
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+EIGHT_BITS, TWELVE_BITS, SIXTEEN_BITS = 255.0, 4095.0, 65535.0
+BAND_PIXELS = 1 << 20
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by their opacity, which Pillow brings to nothing else."""
 
 ORIENTATION = 0x0112
 UPRIGHT = 1
@@ -45,6 +51,8 @@ def to_channels(
     where that is None, or the model takes it, it is not.
     """
     mode = MODES[channels]
+    if image.mode in PREMULTIPLIED:
+        image = image.convert(PREMULTIPLIED[image.mode])
     if image.mode == mode and "transparency" not in image.info:
         return image
     eight_bit = _to_eight_bit(image, white) if image.mode.startswith(DEEP) else image
@@ -113,13 +121,29 @@ def stated_white(image: Image.Image, white: float | None) -> float | None:
     return None if codec in ("ppm", "ppm_plain") else white
 
 
-def white_of(image: Image.Image, rows: int) -> float | None:
-    """What becomes 255 in an image of more than 8 bits, looked for in so many rows at a time."""
+def white_of(image: Image.Image, note: Callable[[str], None] = lambda _text: None) -> float | None:
+    """What becomes 255 in an image of more than 8 bits; None for any other. What is assumed is noted."""
     if not image.mode.startswith(DEEP):
         return None
     width, height = image.size
+    rows = max(1, BAND_PIXELS // width)
     bands = (image.crop((0, top, width, min(top + rows, height))) for top in range(0, height, rows))
-    return _full_scale(image.mode, max(float(_values(band).max(initial=0.0)) for band in bands))
+    peak = max(float(_values(band).max(initial=0.0)) for band in bands)
+    if image.mode.startswith("I;16"):
+        return assumed_white(peak, SIXTEEN_BITS, note)
+    return _full_scale(image.mode, peak)
+
+
+def assumed_white(peak: float, largest: float, note: Callable[[str], None]) -> float:
+    """What is white in an image of 16 bits, some of which may never be used: cameras write 12 of them."""
+    if peak > TWELVE_BITS or peak == 0:
+        return largest
+    bits = 8 if peak <= EIGHT_BITS else 12
+    note(
+        f"its brightest pixel is {peak:,.0f} of {largest:,.0f}, so it is taken as {bits} bits"
+        f" (white = {largest:.0f} in a mlpredict.toml says otherwise)"
+    )
+    return 2.0**bits - 1
 
 
 def _to_eight_bit(image: Image.Image, white: float | None) -> Image.Image:
@@ -144,8 +168,8 @@ def _values(image: Image.Image) -> NDArray[np.float64]:
 def _full_scale(mode: str, peak: float) -> float:
     """What white is: the file does not tell for 32 bits a pixel, so its brightest pixel decides."""
     if mode.startswith("I;16"):
-        return 65535.0
-    steps = (1.0, 255.0, 65535.0) if mode == "F" else (255.0, 65535.0)
+        return SIXTEEN_BITS
+    steps = (1.0, EIGHT_BITS, SIXTEEN_BITS) if mode == "F" else (EIGHT_BITS, SIXTEEN_BITS)
     return next((step for step in steps if peak <= step), peak)
 
 

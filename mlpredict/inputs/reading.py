@@ -29,7 +29,7 @@ def read(source: Source, max_bytes: int | None = None) -> bytes:
     Raises:
         Unusable: with the reason.
     """
-    content = source.content if source.content is not None else _read_file(source.filename, max_bytes)
+    content = source.content if source.content is not None else _read_file(source.path, max_bytes)
     if not content:
         raise Unusable("the file is empty")
     if max_bytes is not None and len(content) > max_bytes:

@@ -7,33 +7,27 @@ import struct
 
 from PIL import Image, UnidentifiedImageError
 
+from mlpredict.inputs.kinds import begun_as, how_to_convert, unreadable_kind
 from mlpredict.inputs.limits import Limits
 from mlpredict.support.units import in_bytes, in_pixels
 
-SIGNATURES = {
-    b"\x89PNG\r\n\x1a\n": "PNG",
-    b"\xff\xd8\xff": "JPEG",
-    b"GIF8": "GIF",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-    b"BM": "BMP",
-    b"\0\0\0\x0cjP  ": "JPEG 2000",
-    b"qoif": "QOI",
-    b"8BPS": "Photoshop",
+# What Pillow knows of, and what is no picture.
+NO_PICTURES = {
+    "HDF5": "HDF5",
+    "GRIB": "GRIB",
+    "BUFR": "BUFR",
+    "MPEG": "MPEG",
+    "IPTC": "IPTC",
+    "MCIDAS": "McIdas",
 }
-# After the first four or eight bytes.
-INNER_SIGNATURES = {b"WEBP": "WebP", b"ftypavif": "AVIF"}
-# What phones take photos in, and Pillow cannot decode.
-HEIC_SIGNATURES = (b"ftypheic", b"ftypheix", b"ftypmif1")
-# Pillow's own words, where they are about the file; what Python says of its objects helps nobody.
-TOLD_BY_PILLOW = (OSError, SyntaxError, ValueError, RuntimeError)
-NOT_ABOUT_THE_FILE = re.compile(
-    r"b'|object|unpack|literal|buffer|argument|index|bytes|codec|tuple|sequence|attribute|range|string|str\b"
-    r"|\bint\b|float|decoder error|cannot load this image|broken data stream|error code|tile cannot extend"
-    r"|\bNone|integer|errno|raw mode|memory|cannot find loader|compressed data|decompress|recursion"
-    r"|^bad image data$",
-    re.IGNORECASE,
-)
+# Pillow's names for formats, where a person has another.
+FORMAT_NAMES = {"JPEG2000": "JPEG 2000", "WEBP": "WebP", "MPO": "JPEG", "HEIF": "HEIC", "JXL": "JPEG XL"}
+# What of a file a decoder has not: its own words are those of its source code.
+LACKING = {
+    "its compression": re.compile(r"compression|codec", re.IGNORECASE),
+    "its colour masks": re.compile(r"bitfields", re.IGNORECASE),
+    "its kind of pixels": re.compile(r"pixel|mode|bit|depth|colou?r", re.IGNORECASE),
+}
 ENDS_EARLY = re.compile(
     r"truncat|unexpected end|unrecognized data stream|not enough|too short|incomplete|only got|reached eof",
     re.IGNORECASE,
@@ -44,7 +38,9 @@ LONGEST = 100
 
 def reason(error: Exception, content: bytes, format_: str | None, limits: Limits) -> str:
     """Why a file gives no image; `format_` is what Pillow took it for, if for anything."""
-    format_ = format_ or _begun_as(content)
+    if format_ in NO_PICTURES:
+        return f"a file of {NO_PICTURES[format_]}, which holds no picture"
+    format_ = FORMAT_NAMES.get(format_ or "", format_) or begun_as(content)
     words = str(error).strip().partition("\n")[0][:LONGEST]
     match error:
         case UnidentifiedImageError():
@@ -63,8 +59,6 @@ def reason(error: Exception, content: bytes, format_: str | None, limits: Limits
         return "too large: text or a colour profile in it, once unpacked"
     if isinstance(error, NotImplementedError) or UNSUPPORTED.search(words):
         return _of_a_kind(words, format_)
-    if words and isinstance(error, TOLD_BY_PILLOW) and not NOT_ABOUT_THE_FILE.search(words):
-        return f"damaged: {_lower_first(words)}"
     return f"damaged: its {format_ or 'image'} data cannot be decoded"
 
 
@@ -82,27 +76,18 @@ def _bomb(words: str, limits: Limits) -> str:
 
 def _of_a_kind(words: str, format_: str | None) -> str:
     file = f"{format_} file" if format_ else "file"
-    return f"a kind of {file} that cannot be decoded" + (f" ({_lower_first(words)})" if words else "")
-
-
-def _lower_first(words: str) -> str:
-    return words[:1].lower() + words[1:]
+    lacking = next((told for told, pattern in LACKING.items() if pattern.search(words)), None)
+    return f"a kind of {file} that cannot be decoded" + (f" ({lacking})" if lacking else "")
 
 
 def _unidentified(content: bytes) -> str:
-    if content[4:12] in HEIC_SIGNATURES:
-        return "HEIC files cannot be decoded; convert them to JPEG"
-    if name := _begun_as(content):
+    if kind := unreadable_kind(content):
+        return f"a {kind} file; {how_to_convert(kind)}"
+    if name := begun_as(content):
         return f"damaged: it begins as {name} and does not go on as such"
     if b"PNG" in content[:8].upper():
         return "damaged: it begins almost as PNG, as if it had been sent as text"
     return "not an image" if _looks_like_text(content) else "not an image, or of an unknown format"
-
-
-def _begun_as(content: bytes) -> str | None:
-    """The format that the first bytes promise; some formats have something else before it."""
-    found = (name for signature, name in SIGNATURES.items() if content.startswith(signature))
-    return next(found, None) or INNER_SIGNATURES.get(content[4:12]) or INNER_SIGNATURES.get(content[8:12])
 
 
 def _looks_like_text(content: bytes) -> bool:

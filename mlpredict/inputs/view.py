@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PIL import Image
 
 from mlpredict.domain import ImageSpec, Resize
 from mlpredict.inputs.bands import Bands
-from mlpredict.inputs.pixels import load, stated_white
+from mlpredict.inputs.pixels import load, stated_white, white_of
 from mlpredict.inputs.placement import Placement, placement, stretched_size
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ class View(NamedTuple):
     dtype: str
 
 
-def model_view(image: Image.Image, spec: ImageSpec) -> View:
-    """Bring an opened image to the size and channels of `spec`.
+def model_view(image: Image.Image, spec: ImageSpec, note: Callable[[str], None] = lambda _text: None) -> View:
+    """Bring an opened image to the size and channels of `spec`; what is assumed of it is noted.
 
     The same filter gives the same pixels whatever the size of the image: a large one goes through it in
     bands, as all filters go through the rows first, one by one.
@@ -41,6 +42,8 @@ def model_view(image: Image.Image, spec: ImageSpec) -> View:
     preprocessing = spec.preprocessing
     white = None if preprocessing.white is None else stated_white(image, preprocessing.white)
     load(image)
+    if white is None:
+        white = white_of(image, note)
     bands = Bands(image, spec, white)
     stretched = stretched_size(bands.size, spec)
     if stretched == bands.size:

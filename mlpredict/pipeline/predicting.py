@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
-from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
 from mlpredict.inputs.decoding import decode_all, weight
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import STDIN, discover
-from mlpredict.pipeline.batch import Outcome, Predictor, predicted, recorded, select
+from mlpredict.pipeline.batch import Batch, Outcome, Predictor, predicted, recorded, select
+from mlpredict.pipeline.noting import Noted
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.support.ahead import Prefetched, mapped_ahead, never
 
@@ -43,13 +46,47 @@ def decoding(
     batch_size: int,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
+    pages: Pages = Pages.FIRST,
 ) -> Decoding:
     """The images of sources, decoded, in batches of one shape.
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(found, spec, started, limits), batch_size)
-    return Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, lambda batch: sum(map(weight, batch)))
+    batches = _batches(decode_all(found, spec, started, limits, pages), batch_size)
+    return _Decoding(Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, _weight, held=True))
+
+
+class OnItsWay(list["Sample | Rejected"]):
+    """A batch that takes up room for what comes after it, until that is made."""
+
+    def __init__(self, batch: list[Sample | Rejected], make_room: Callable[[], None]) -> None:
+        super().__init__(batch)
+        self.make_room = make_room
+
+
+class _Decoding(AbstractContextManager["_Decoding"]):
+    """Batches that are decoded ahead of who takes them, never more of them than there is room for."""
+
+    def __init__(self, ahead: Prefetched[list[Sample | Rejected]]) -> None:
+        self._ahead = ahead
+
+    def __enter__(self) -> Self:
+        self._ahead.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ahead.__exit__(kind, error, trace)
+
+    def __iter__(self) -> Iterator[list[Sample | Rejected]]:
+        for batch in self._ahead:
+            yield OnItsWay(batch, partial(self._ahead.release, _weight(batch)))
+            del batch
+
+
+def _weight(batch: list[Sample | Rejected]) -> int:
+    return sum(map(weight, batch))
 
 
 def predict(
@@ -64,10 +101,28 @@ def predict(
     of their sources. Memory is a few batches, however many names there are. When `enough` comes true,
     the batches that the model has by then are the last.
     """
-    selected = (select(items, recorder) for items in decoded)
-    worked = mapped_ahead(lambda batch: predicted(batch, model), selected, model.workers, enough)
-    for batch, said in worked:
-        yield list(recorded(batch, said, recorder).values())
+    worked = mapped_ahead(
+        lambda pair: predicted(pair[1], model), _selected(decoded, recorder), model.workers, enough
+    )
+    noted = Noted()
+    for (items, batch), said in worked:
+        noted.tell([*batch.fresh, *batch.skipped])
+        outcomes = list(recorded(batch, said, recorder).values())
+        make_room = items.make_room if isinstance(items, OnItsWay) else None
+        # Images may be large, and while others are decoded nobody needs these any more.
+        del items, batch, said
+        if make_room is not None:
+            make_room()
+        yield outcomes
+    noted.finish()
+
+
+def _selected(
+    decoded: Iterable[list[Sample | Rejected]], recorder: Recorder
+) -> Iterator[tuple[list[Sample | Rejected], Batch]]:
+    for items in decoded:
+        yield items, select(items, recorder)
+        del items
 
 
 def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMITS) -> Pixels:
@@ -98,6 +153,7 @@ def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sam
             shape = item.pixels.shape
             batch_weight += weight(item)
         batch.append(item)
+        del item
         if len(batch) >= size or batch_weight >= BATCH_BYTES:
             yield batch
             batch, batch_weight, shape = [], 0, None

@@ -23,15 +23,20 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import UsageError
 from mlpredict.inputs.kept import new_input
+from mlpredict.inputs.pages import page_of
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
 
-PIXELS_VERSION = 2
+PIXELS_VERSION = 3
 """Counts up when the same words come to mean other pixels: what was kept before stays what it was.
 
-1 decoded large images at a part of their size, unless they were told not to.
+1 decoded large images at a part of their size, unless they were told not to. 2 took some TIFF files for
+darker than they are, and 12 bits in 16 for 16.
 """
+
+ImageKey = tuple[bytes, int]
+"""The SHA-256 of a file, and a page of it."""
 
 
 class Store(Protocol):
@@ -42,6 +47,8 @@ class Store(Protocol):
     ) -> list[PredictionRecord]: ...
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
+
+    def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]: ...
 
 
 class RunStore(Store, Protocol):
@@ -74,7 +81,7 @@ class Storing:
     preprocessing: Preprocessing
     skip_existing: str | None = None
     """The fingerprint whose predictions are not repeated."""
-    _in_flight: dict[int, bytes] = field(default_factory=dict)
+    _in_flight: dict[int, ImageKey] = field(default_factory=dict)
     """Images that are being predicted, and are yet to be recorded, by position."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """One batch is looked up while another is recorded, and the database takes one at a time."""
@@ -86,15 +93,22 @@ class Storing:
             return self._known(samples, self.skip_existing)
 
     def _known(self, samples: Sequence[Sample], fingerprint: str) -> set[int]:
-        known = self.store.predicted(fingerprint, [sample.sha256 for sample in samples])
+        digests = self.store.predicted(fingerprint, [sample.sha256 for sample in samples])
+        known: set[ImageKey] = {(digest, 1) for digest in digests}
+        if paged := {sample.sha256 for sample in samples if sample.pages > 1} & digests:
+            # The file of a page is that of the others: its name tells which one was predicted.
+            known = {key for key in known if key[0] not in paged}
+            names = self.store.predicted_names(fingerprint, sorted(paged))
+            known |= {(digest, page_of(name)) for digest, name in names}
         known.update(self._in_flight.values())
         positions = set()
         for sample in samples:
-            if sample.sha256 in known:
+            key = (sample.sha256, sample.source.page or 1)
+            if key in known:
                 positions.add(sample.position)
             else:
-                self._in_flight[sample.position] = sample.sha256
-                known.add(sample.sha256)
+                self._in_flight[sample.position] = key
+                known.add(key)
         return positions
 
     def record(

@@ -172,6 +172,14 @@ class Repository:
             rows = self._connection.execute(self._named(writing.PREDICTED), (fingerprint, list(digests)))
             return {bytes(digest) for (digest,) in rows}
 
+    def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
+        """The names by which a model has predicted images, each with the SHA-256 of its file."""
+        with translated():
+            rows = self._connection.execute(
+                self._named(writing.PREDICTED_NAMES), (fingerprint, list(digests))
+            )
+            return {(bytes(digest), name) for digest, name in rows}
+
     def predictions(
         self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
     ) -> Generator[PredictionRecord, None, None]:

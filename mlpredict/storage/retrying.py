@@ -81,6 +81,10 @@ class PersistentStore:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
         return self._until_done(lambda repository, _: repository.predicted(fingerprint, digests))
 
+    def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
+        """The names by which a model has predicted images, each with the SHA-256 of its file."""
+        return self._until_done(lambda repository, _: repository.predicted_names(fingerprint, digests))
+
     def add(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
     ) -> list[PredictionRecord]:

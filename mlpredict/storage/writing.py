@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 import orjson
+from psycopg.errors import UniqueViolation
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
 from mlpredict.domain import (
+    DataUri,
     ModelIdentity,
     NewInput,
     NewPrediction,
@@ -59,6 +62,9 @@ INSERT_INPUTS = SQL("""
     RETURNING sha256, kept, id
 """)
 
+COPY_INPUT = SQL("COPY {s}.inputs (sha256, kept, contenttype, width, height, image) FROM STDIN")
+"""A large one by itself: as a parameter it would be there as text, as bytes and in the driver's buffer."""
+
 INPUT_IDS = SQL("""
     SELECT inputs.sha256, inputs.kept, inputs.id
     FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
@@ -103,6 +109,14 @@ PREDICTED = SQL("""
     WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
 """)
 
+PREDICTED_NAMES = SQL("""
+    SELECT DISTINCT inputs.sha256, coalesce(predictions.filename, '')
+    FROM {s}.inputs
+    JOIN {s}.predictions ON predictions.inputid = inputs.id
+    JOIN {s}.models ON models.id = predictions.model_id
+    WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
+""")
+
 
 _values = attrgetter(*STORED_FIELDS)
 _stored_as = [column.stored for column in STORED_FIELDS.values()]
@@ -139,6 +153,9 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
     ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
     ids: dict[InputKey, int] = {}
     for part in by_bytes(ordered):
+        if isinstance(part[0].uri, DataUri):
+            _copy_input(connection, part[0], part[0].uri)
+            continue
         rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
         columns = [list(column) for column in zip(*rows, strict=True)]
         ids |= ids_by_key(connection.execute(named(connection, INSERT_INPUTS), columns))
@@ -147,6 +164,21 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
         keys = [list(column) for column in zip(*known, strict=True)]
         ids |= ids_by_key(connection.execute(named(connection, INPUT_IDS), keys))
     return ids
+
+
+def _copy_input(connection: Connection, new: NewInput, uri: DataUri) -> None:
+    """Store a large input, unless it is there already."""
+    if connection.execute(named(connection, INPUT_IDS), ([new.sha256], [new.kept])).fetchone() is not None:
+        return
+    # Another run may store the same one at this moment: then its row is waited for, and taken.
+    with (
+        suppress(UniqueViolation),
+        connection.transaction(),
+        connection.cursor() as cursor,
+        cursor.copy(named(connection, COPY_INPUT)) as copy,
+    ):
+        for piece in copied_input(new, uri):
+            copy.write(piece)
 
 
 def add_predictions(
@@ -185,10 +217,20 @@ def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
     """The same inputs, in parts of `INSERT_BYTES` or a little more."""
     start = size = 0
     for end, new in enumerate(inputs, 1):
+        if isinstance(new.uri, DataUri) and start < end - 1:
+            yield inputs[start : end - 1]
+            start, size = end - 1, 0
         size += len(new.uri)
         if size >= INSERT_BYTES or end == len(inputs):
             yield inputs[start:end]
             start, size = end, 0
+
+
+def copied_input(new: NewInput, uri: DataUri) -> Iterator[str]:
+    """The line of `COPY_INPUT`, in pieces; nothing in it needs an escape but what bytes begin with."""
+    yield f"\\\\x{new.sha256.hex()}\t{new.kept}\t{new.contenttype}\t{new.width}\t{new.height}\t"
+    yield from uri.parts()
+    yield "\n"
 
 
 def ids_by_key(found: Iterable[tuple[Any, ...]]) -> dict[InputKey, int]:

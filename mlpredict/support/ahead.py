@@ -6,7 +6,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -28,7 +28,8 @@ def never() -> bool:
 class Prefetched(Generic[Item]):
     """The items of an iterator, made in a thread of its own as long as a `with` block lasts.
 
-    So many items may wait to be taken, and together they may be so large; one may be larger. What
+    So many items may wait to be taken, and together they may be so large; one may be larger. With `held`
+    those that were taken count until they are released. What
     the iterator raises is raised after the items before it. When `enough` comes true, what is ready
     by then is the last.
     """
@@ -40,8 +41,10 @@ class Prefetched(Generic[Item]):
         room: int = sys.maxsize,
         size: Callable[[Item], int] = lambda _item: 1,
         enough: Callable[[], bool] = never,
+        held: bool = False,
     ) -> None:
         self._items = items
+        self._held = held
         self._most = most
         self._room = room
         self._size = size
@@ -73,11 +76,20 @@ class Prefetched(Generic[Item]):
                 if not self._ready:
                     break
                 item = self._ready.popleft()
-                self._taken_up -= self._size(item)
+                if not self._held:
+                    self._taken_up -= self._size(item)
                 self._changed.notify_all()
             yield item
+            # It may be large, and the next one is waited for.
+            del item
         if self._error is not None:
             raise self._error
+
+    def release(self, size: int) -> None:
+        """Make room for so much more: where items are `held`, they take it up until somebody says so."""
+        with self._changed:
+            self._taken_up -= size
+            self._changed.notify_all()
 
     def _work(self) -> None:
         try:
@@ -85,6 +97,7 @@ class Prefetched(Generic[Item]):
                 with self._changed:
                     self._ready.append(item)
                     self._taken_up += self._size(item)
+                    del item
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: self._abandoned or self._has_room)
                     if self._abandoned or self._enough():
@@ -122,10 +135,16 @@ def mapped_ahead(
     the threads end with what they are working on.
     """
     pool = ThreadPoolExecutor(helpers, thread_name_prefix="ahead")
-    submitted = ((item, pool.submit(function, item)) for item in items)
+
+    def submitted() -> Iterator[tuple[Item, Future[Result]]]:
+        for item in items:
+            yield item, pool.submit(function, item)
+            del item
+
     try:
-        with Prefetched(submitted, helpers, enough=enough) as pending:
+        with Prefetched(submitted(), helpers, enough=enough) as pending:
             for item, result in pending:
                 yield item, result.result()
+                del item, result
     finally:
         pool.shutdown(cancel_futures=True)

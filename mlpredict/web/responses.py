@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from mlpredict.domain import PredictionRecord, StoredImage
-from mlpredict.inputs.image import contenttype_of
+from mlpredict.inputs.image_file import contenttype_of
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, load_stored
 from mlpredict.storage.values import storable
 from mlpredict.support.json_text import as_json, prediction_fields

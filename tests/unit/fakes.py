@@ -81,3 +81,7 @@ class FakeStore:
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         return self.known & set(digests)
+
+    def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
+        stored = [(new.input.sha256, new.filename) for one in self.transactions for new in one.predictions]
+        return {(digest, name) for digest, name in stored if digest in digests}

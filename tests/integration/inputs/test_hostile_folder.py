@@ -50,7 +50,7 @@ def bombs() -> dict[str, tuple[bytes, str]]:
         "empty.png": (b"", "the file is empty"),
         "text.jpg": (b"no image at all", "not an image"),
         "short.png": (hostile.small_files()["PNG"][:-30], "truncated"),
-        "heic.jpg": (b"\0\0\0\x18ftypheic" + bytes(99), "HEIC files cannot be decoded"),
+        "heic.jpg": (b"\0\0\0\x18ftypheic" + bytes(99), "damaged: its HEIC data cannot be decoded"),
     }
 
 

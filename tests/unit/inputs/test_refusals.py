@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.decoder_pool import Decoders
-from mlpredict.inputs.image import open_image
+from mlpredict.inputs.image_file import open_image
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.refusals import reason
 from mlpredict.support.units import in_bytes, in_pixels, parse_size
@@ -42,7 +42,7 @@ ERRORS: list[tuple[Exception, str]] = [
     (OSError("broken data stream when reading image file"), CANNOT),
     (OSError("decoder error -2"), CANNOT),
     (SyntaxError("broken PNG file (chunk b'\\x00\\x01')"), CANNOT),
-    (SyntaxError("not a PNG file"), "damaged: not a PNG file"),
+    (SyntaxError("not a PNG file"), CANNOT),
     (TypeError("'NoneType' object is not subscriptable"), CANNOT),
     (IndexError("list index out of range"), CANNOT),
     (KeyError("mode"), CANNOT),
@@ -53,17 +53,20 @@ ERRORS: list[tuple[Exception, str]] = [
     (OverflowError("Python int too large to convert to C int"), CANNOT),
     (RecursionError("maximum recursion depth exceeded"), CANNOT),
     (AssertionError(), CANNOT),
-    (RuntimeError("Decoding of color planes failed"), "damaged: decoding of color planes failed"),
+    (RuntimeError("Decoding of color planes failed"), CANNOT),
     (NotImplementedError(), KIND),
-    (NotImplementedError("unknown pixel mode"), f"{KIND} (unknown pixel mode)"),
-    (OSError("Unsupported BMP compression (17)"), f"{KIND} (unsupported BMP compression (17))"),
+    (NotImplementedError("unknown pixel mode"), f"{KIND} (its kind of pixels)"),
+    (OSError("Unsupported BMP compression (17)"), f"{KIND} (its compression)"),
     (MemoryError(), TOO_MUCH),
     (OSError("out of memory when reading image file"), TOO_MUCH),
     (
         Image.DecompressionBombError("Image size (400000000 pixels) exceeds limit of 2 pixels"),
         "too large: 400 megapixels, limit 100 megapixels",
     ),
-    (OSError("two lines\nof words"), "damaged: two lines"),
+    (OSError("two lines\nof words"), CANNOT),
+    (ValueError("negative seek value -8"), CANNOT),
+    (ValueError("conversion from La to L not supported"), KIND),
+    (ValueError("unknown raw mode for given image mode"), f"{KIND} (its kind of pixels)"),
 ]
 
 
@@ -87,7 +90,7 @@ def test_every_kind_of_error_has_its_words(error: Exception, words: str) -> None
         ),
         pytest.param(
             b"\0\0\0\x18ftypheic" + bytes(80),
-            "HEIC files cannot be decoded; convert them to JPEG",
+            "damaged: its HEIC data cannot be decoded",
             id="HEIC",
         ),
         pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not an image", id="SVG"),
@@ -104,6 +107,16 @@ def test_a_format_that_no_error_tells_is_known_by_the_first_bytes() -> None:
     )
     assert reason(TypeError(), b"BM", None, Limits()) == "damaged: its BMP data cannot be decoded"
     assert reason(TypeError(), b"BM", "DIB", Limits()) == "damaged: its DIB data cannot be decoded"
+
+
+def test_what_holds_no_picture_is_told_what_it_is() -> None:
+    assert refused(b"\x89HDF\r\n\x1a\n" + bytes(99)) == "a file of HDF5, which holds no picture"
+    assert refused(b"GRIB" + bytes(3) + b"\x01" + bytes(99)) == "a file of GRIB, which holds no picture"
+
+
+def test_an_enhanced_metafile_is_called_by_its_name() -> None:
+    header = b"\x01\0\0\0" + struct.pack("<I8i", 88, 0, 0, 9, 9, 0, 0, 900, 900) + b" EMF" + bytes(88)
+    assert refused(header) == "EMF files hold drawings, not pixels"
 
 
 def check(item: Sample | Rejected) -> None:

@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from mlpredict.domain import Rejected, Source
-from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
-from mlpredict.inputs.sources import discover, names_from, read_names, volume_of
+from mlpredict.inputs.sources import discover, volume_of
 
 
 class Stdin:
@@ -247,47 +246,3 @@ def test_names_are_looked_at_when_they_are_needed() -> None:
             yield "a.png"
 
     assert len(list(islice(discover(names()), 3))) == 3  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("listing", "separator", "names"),
-    [
-        pytest.param(b"", b"\n", [], id="empty"),
-        pytest.param(b"a.png\nb c.png\n", b"\n", ["a.png", "b c.png"], id="lines"),
-        pytest.param(b"a.png\nb.png", b"\n", ["a.png", "b.png"], id="without the last newline"),
-        pytest.param(b"\n\na.png\n\n", b"\n", ["a.png"], id="empty lines"),
-        pytest.param(b"a\nb.png\0 c.png\0", b"\0", ["a\nb.png", " c.png"], id="NUL"),
-        pytest.param(b"caf\xe9.png\n", b"\n", [os.fsdecode(b"caf\xe9.png")], id="not UTF-8"),
-    ],
-)
-def test_names_come_from_a_list(listing: bytes, separator: bytes, names: list[str]) -> None:
-    assert list(read_names(io.BytesIO(listing), separator=separator)) == names
-    Path("list").write_bytes(listing)
-    assert list(names_from("list", separator=separator)) == names
-
-
-def test_a_list_longer_than_a_block_loses_no_name() -> None:
-    names = [f"{number:030}.png" for number in range(5000)]
-    listing = io.BytesIO("\n".join(names).encode())
-    assert list(read_names(listing, separator=b"\n")) == names
-
-
-def test_names_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", Stdin(b"a.png\0b.png\0"))
-    assert list(names_from("-", separator=b"\0")) == ["a.png", "b.png"]
-
-
-def test_a_pipe_gives_names_before_it_ends() -> None:
-    reading, writing = os.pipe()
-    with open(reading, "rb") as listing, open(writing, "wb", buffering=0) as pipe:
-        names = read_names(listing, separator=b"\n")
-        pipe.write(b"a.png\nb")
-        assert next(names) == "a.png"
-        pipe.write(b".png\n")
-        assert next(names) == "b.png"
-
-
-@pytest.mark.parametrize(("name", "reason"), [("missing", "no such file"), (".", "is a directory")])
-def test_a_list_that_cannot_be_read_is_named(name: str, reason: str) -> None:
-    with pytest.raises(UsageError, match=f"--files-from {name}: {reason}"):
-        list(names_from(name, separator=b"\n"))
