@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlpredict.domain import Keep, NewInput, Sample, Source, StoredImage
+from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImage
+from mlpredict.domain.samples import URI_PART_BYTES
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, data_uri, load_stored, new_input
 from tests.unit.images import decode, decoded, file_of, picture, png, spec
 
@@ -154,3 +155,12 @@ def test_what_cannot_be_had_is_refused_with_the_input_it_stands_in(uri: str | No
     with pytest.raises(ImageUnavailable, match=r"^input 12: ") as raised:
         load_stored(of_uri(uri))
     assert raised.value.exit_status == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, URI_PART_BYTES - 1, URI_PART_BYTES, 2 * URI_PART_BYTES + 5])
+def test_a_uri_in_pieces_is_the_same_as_in_one(size: int) -> None:
+    content = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    uri = DataUri("image/png", content)
+    assert str(uri) == data_uri("image/png", content)
+    assert len(uri) == len(str(uri))
+    assert all(len(piece) <= URI_PART_BYTES * 4 // 3 for piece in uri.parts())
