@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from mlpredict.domain import EngineName
+from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Reason
 from mlpredict.inference.model import load_model
 from tests.make_applications import USUAL_SIDE, images
@@ -54,6 +55,11 @@ def test_a_network_in_each_format(name: str, tmp_path: Path, capsys: pytest.Capt
             place = tmp_path / f"{name}.mlpredict.toml" if suffix else path / "assets.extra/mlpredict.toml"
             place.parent.mkdir(exist_ok=True)
             place.write_text(f'preprocess = "{mode}"\n')
+        if (name, suffix) == ("ConvNeXtTiny", ".h5"):
+            # Keras does not read it either: HDF5 does not say where LayerScale is.
+            with pytest.raises(ModelError, match="needs LayerScale"):
+                load_model(path, engine=EngineName.AUTO, cache=tmp_path / "cache")
+            continue
         started = time.monotonic()
         model = load_model(path, engine=EngineName.AUTO, cache=tmp_path / "cache")
         seconds = time.monotonic() - started
