@@ -67,7 +67,8 @@ class CacheEntry:
             return None
 
     def _read(self, facts: dict[str, Any]) -> Compiled | Failure | None:
-        if facts["compiler"] != COMPILER_VERSION:
+        # Who could move files in the folder could give one model another's answers.
+        if (facts["compiler"], facts.get("model_sha256")) != (COMPILER_VERSION, self.sha256):
             return None
         digest = facts["flatbuffer_sha256"]
         if digest is None and facts["versions"] != versions():
@@ -91,7 +92,11 @@ class CacheEntry:
         from mlpredict.support.whole_file import replacing
 
         make_private_folder(self.folder)
-        facts: dict[str, Any] = {"compiler": COMPILER_VERSION, "flatbuffer_sha256": None}
+        facts: dict[str, Any] = {
+            "compiler": COMPILER_VERSION,
+            "model_sha256": self.sha256,
+            "flatbuffer_sha256": None,
+        }
         match outcome:
             case Failure():
                 facts |= {"versions": versions(), "failure": asdict(outcome)}

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mlpredict.inference.allowed_operations import ALLOWED, RESTORING
+from mlpredict.inference.graph_references import Scopes
 
 MEDDLING = re.compile(
     r"PyFunc|File|Dataset|Reader|Summary(Db)?Writer|Import(Event|TPU)|Checkpoint|Rpc|Sql|Debug|DumpTensor|Remap"
@@ -30,9 +31,8 @@ READING_WORDS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTe
 """A table's words lie in the SavedModel's assets; they are read, and go nowhere but into the answer."""
 
 INITIALISERS = ("saved_model_main_op", "legacy_init_op")
-CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
-DT_STRING = 7
-"""Of `tensorflow/core/framework/types.proto`."""
+INIT_SIGNATURE = "__saved_model_init_op"
+WORDS_ELSEWHERE = "has a table of words in a file that is none of its assets"
 
 Nodes = Mapping[str, Any]
 
@@ -62,7 +62,7 @@ def danger_in_graph(graph: Any) -> str | None:
     for node in running:
         if not _may_run(node, functions):
             return f"has the operation {node.op}, which is not among those that models are known to need"
-    return _word_file_outside(graph, nodes, running) or _danger_in_restoring(graph, nodes, functions)
+    return _word_file_outside(graph) or _danger_in_restoring(graph, nodes, functions)
 
 
 def _meddles(node: Any) -> bool:
@@ -78,11 +78,8 @@ def _may_run(node: Any, functions: Nodes) -> bool:
 
 def _running(graph: Any, nodes: Nodes, functions: Nodes) -> list[Any]:
     """The nodes that loading or serving may run, but for those that restore variables."""
-    starts = [tensor.name for one in graph.signature_def.values() for tensor in one.outputs.values()]
-    for key in INITIALISERS:
-        if key in graph.collection_def:
-            starts += graph.collection_def[key].node_list.value
-    running = _reached(nodes, starts)
+    served, starting = _starts(graph)
+    running = _reached(nodes, served + starting)
     return running + _called_from(running, functions, graph.object_graph_def.concrete_functions)
 
 
@@ -106,40 +103,61 @@ def _danger_in_restoring(graph: Any, nodes: Nodes, functions: Nodes) -> str | No
     for node in outside:
         if node.op == "ShardedFilename" and _node_name(node.input[0]) == fed:
             names.add(node.name)
-    for node in outside:
-        reads_another = node.op in RESTORING and _node_name(node.input[0]) not in names
-        if reads_another or (node.op in CALLS and _has_own_words(node, nodes)):
+    scopes = Scopes(graph)
+    for scope, node in scopes.reached([saver.restore_op_name], ()):
+        if node.op in RESTORING and not scopes.comes_from(node, 0, scope, names, assets=False):
             return "would restore its variables from another file than its own"
-    for node in inside:
-        # The arguments of a function have names of their own; a node's output is `name:output:0`.
-        if node.op in RESTORING and ":" in node.input[0]:
-            return "would restore its variables from another file than its own"
+        if node.op in READING_WORDS:
+            return WORDS_ELSEWHERE
     return None
 
 
-def _has_own_words(node: Any, nodes: Nodes) -> bool:
-    given = (nodes.get(_node_name(name)) for name in node.input)
-    return any(one is not None and one.op == "Const" and one.attr["dtype"].type == DT_STRING for one in given)
+def _word_file_outside(graph: Any) -> str | None:
+    """A table whose words would be read from a file that is none of the model's assets.
 
-
-def _word_file_outside(graph: Any, nodes: Nodes, running: Iterable[Any]) -> str | None:
-    """A table whose words would be read from a file that is none of the model's assets."""
+    Loading feeds the files' names while it starts the model. A constant that is fed then has the value of
+    the model's author at any other time.
+    """
+    scopes = Scopes(graph)
+    served, starting = _starts(graph)
     assets = {_node_name(asset.tensor_info.name) for asset in graph.asset_file_def}
-    for node in running:
-        if node.op not in READING_WORDS:
-            continue
-        source = nodes.get(_node_name(node.input[1]))
-        # In a function the name comes as an argument, which the loader makes of an asset.
-        if (source is not None and nodes.get(node.name) is node and source.name not in assets) or (
-            nodes.get(node.name) is not node and ":" in node.input[1]
-        ):
-            return "has a table of words in a file that is none of its assets"
+    fed = {name for name in assets if (node := scopes.node(name)) is not None and node.op == "Placeholder"}
+    objects = graph.object_graph_def.concrete_functions
+    for places, known in (
+        (scopes.reached(served, objects), fed),
+        (scopes.reached(starting, ()), assets),
+    ):
+        for scope, node in places:
+            if node.op in READING_WORDS and not scopes.comes_from(node, 1, scope, known, assets=True):
+                return WORDS_ELSEWHERE
     return None
+
+
+def _starts(graph: Any) -> tuple[list[str], list[str]]:
+    """The tensors and operations that serving needs, and those that loading runs."""
+    served: list[str] = []
+    starting: list[str] = []
+    for key, signature in graph.signature_def.items():
+        names = chain.from_iterable(map(_tensors, signature.outputs.values()))
+        (starting if key == INIT_SIGNATURE else served).extend(names)
+    for key in INITIALISERS:
+        if key in graph.collection_def:
+            starting += graph.collection_def[key].node_list.value
+    return served, starting
+
+
+def _tensors(info: Any) -> Iterator[str]:
+    """The names in a TensorInfo: of one tensor, or of those that make a sparse or ragged one."""
+    yield info.name
+    sparse = info.coo_sparse
+    yield from (sparse.values_tensor_name, sparse.indices_tensor_name, sparse.dense_shape_tensor_name)
+    for component in info.composite_tensor.components:
+        yield from _tensors(component)
 
 
 def _asset_outside(folder: Path, graph: Any) -> str | None:
     """An asset that lies elsewhere, links resolved."""
-    home = (folder / "assets").resolve()
+    home = folder.resolve() / "assets"
     for asset in graph.asset_file_def:
         name = asset.filename
         inside = "://" not in name and not PurePosixPath(name).is_absolute()

@@ -86,6 +86,9 @@ def _choose_quiet_tensorflow() -> None:
 def _danger_in_saved_model(folder: Path) -> str | None:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
+    if (folder / "saved_model.cpb").exists():
+        # Some of TensorFlow's loaders may take it instead.
+        return "has a second graph in saved_model.cpb, which is not looked at"
     saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     return danger_in_saved_model(folder, saved.meta_graphs)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from mlpredict.inference.graph_trust import DT_STRING, danger_in_graph
+from mlpredict.inference.graph_trust import WORDS_ELSEWHERE, danger_in_graph, danger_in_saved_model
 
 
 def attribute(*functions: str, text: bytes = b"") -> Any:
@@ -20,8 +21,17 @@ def attribute(*functions: str, text: bytes = b"") -> Any:
 
 def node(op: str, *inputs: str, name: str = "", calls: Sequence[str] = (), text: bytes = b"") -> Any:
     """A node of TensorFlow's protocol buffers, as far as it is looked at."""
-    attributes = {"f": attribute(*calls), "output_stream": attribute(text=text)}
+    attributes = {"f": attribute(*calls), "output_stream": attribute(text=text), "shared_name": attribute()}
     return SimpleNamespace(op=op, name=name or op, input=list(inputs), attr=attributes)
+
+
+NOTHING_BOUND = SimpleNamespace(bound_inputs=[])
+
+
+def tensor(name: str, values: str = "") -> Any:
+    """A TensorInfo, of a dense tensor or of a sparse one's values."""
+    sparse = SimpleNamespace(values_tensor_name=values, indices_tensor_name="", dense_shape_tensor_name="")
+    return SimpleNamespace(name=name, coo_sparse=sparse, composite_tensor=SimpleNamespace(components=[]))
 
 
 def graph(
@@ -33,10 +43,13 @@ def graph(
 ) -> Any:
     """A meta graph: nodes, what its signature gives, the functions of its objects, and all functions."""
     library = [
-        SimpleNamespace(signature=SimpleNamespace(name=name), node_def=list(inside))
+        SimpleNamespace(
+            signature=SimpleNamespace(name=name, input_arg=[SimpleNamespace(name="prefix")]),
+            node_def=list(inside),
+        )
         for name, inside in functions.items()
     ]
-    named = {str(n): SimpleNamespace(name=output) for n, output in enumerate(outputs)}
+    named = {str(n): tensor(output) for n, output in enumerate(outputs)}
     collections: defaultdict[str, Any] = defaultdict(
         lambda: SimpleNamespace(node_list=SimpleNamespace(value=[]))
     )
@@ -45,7 +58,7 @@ def graph(
     return SimpleNamespace(
         graph_def=SimpleNamespace(node=list(nodes), library=SimpleNamespace(function=library)),
         signature_def={"serving_default": SimpleNamespace(outputs=named)},
-        object_graph_def=SimpleNamespace(concrete_functions=dict.fromkeys(objects)),
+        object_graph_def=SimpleNamespace(concrete_functions=dict.fromkeys(objects, NOTHING_BOUND)),
         collection_def=collections,
         saver_def=SimpleNamespace(restore_op_name="", filename_tensor_name=""),
         asset_file_def=[],
@@ -163,12 +176,8 @@ def restored(*nodes: Any, name: str = "name", **functions: Any) -> str | None:
     return danger_in_graph(found)
 
 
-def string(text: bytes = b"") -> Any:
-    found = node("Const", name="elsewhere", text=text)
-    found.attr["dtype"] = SimpleNamespace(
-        type=DT_STRING, func=SimpleNamespace(name=""), list=attribute().list
-    )
-    return found
+def string() -> Any:
+    return node("Const", name="elsewhere")
 
 
 def test_variables_come_back_from_the_models_own_checkpoint() -> None:
@@ -195,6 +204,17 @@ def test_variables_come_back_from_the_models_own_checkpoint() -> None:
             [node("PartitionedCall", "name", calls=["r"])],
             {"r": [string(), node("RestoreV2", "elsewhere:output:0")]},
         ),
+        (
+            [string(), node("Identity", "elsewhere"), node("PartitionedCall", "Identity", calls=["r"])],
+            {"r": [node("RestoreV2", "prefix")]},
+        ),
+        (
+            [node("PartitionedCall", "name", calls=["outer"])],
+            {
+                "outer": [string(), node("PartitionedCall", "elsewhere:output:0", calls=["r"])],
+                "r": [node("RestoreV2", "prefix")],
+            },
+        ),
     ],
 )
 def test_and_from_no_other_file(nodes: list[Any], functions: dict[str, Any]) -> None:
@@ -206,3 +226,81 @@ def test_nothing_else_happens_meanwhile(operation: str) -> None:
     said = restored(node(operation), node("NoOp", f"^{operation}"))
     assert said is not None
     assert operation in said
+
+
+TABLE = "InitializeTableFromTextFileV2"
+
+
+def with_assets(found: Any, **files: str) -> Any:
+    found.asset_file_def = [
+        SimpleNamespace(tensor_info=SimpleNamespace(name=f"{name}:0"), filename=file)
+        for name, file in files.items()
+    ]
+    return found
+
+
+def test_a_table_is_read_from_an_asset_that_loading_names() -> None:
+    table = node(TABLE, "handle", "file")
+    fed, constant = node("Placeholder", name="file"), node("Const", name="file")
+    assert danger_in_graph(with_assets(graph(table, fed, initialiser=TABLE), file="words.txt")) is None
+    assert danger_in_graph(with_assets(graph(table, constant, initialiser=TABLE), file="words.txt")) is None
+    # The author's own value is read whenever the model is not being started.
+    served = with_assets(graph(table, constant, outputs=[TABLE]), file="words.txt")
+    assert danger_in_graph(served) == WORDS_ELSEWHERE
+    assert danger_in_graph(graph(table, fed, initialiser=TABLE)) == WORDS_ELSEWHERE
+
+
+@pytest.mark.parametrize("between", [(), ("Identity",)])
+def test_a_function_reads_the_table_from_what_it_is_given(between: Sequence[str]) -> None:
+    def found(*given: Any) -> Any:
+        handed = given[-1].name
+        call = node("PartitionedCall", handed, calls=["read"])
+        made = graph(*given, call, initialiser="PartitionedCall", read=[node(TABLE, "handle", "prefix")])
+        return danger_in_graph(with_assets(made, file="words.txt"))
+
+    onward = [node(op, "file") for op in between]
+    assert found(node("Placeholder", name="file"), *onward) is None
+    elsewhere = [node(op, "elsewhere") for op in between]
+    assert found(string(), *elsewhere) == WORDS_ELSEWHERE
+
+
+def test_a_variable_that_keeps_the_asset_s_name_is_known() -> None:
+    def found(*more: Any) -> Any:
+        variable = [
+            node("VarHandleOp", name="v"),
+            node("AssignVariableOp", "v", "file"),
+            node("ReadVariableOp", "v"),
+        ]
+        table = node(TABLE, "handle", "ReadVariableOp")
+        made = graph(node("Placeholder", name="file"), *variable, table, *more, initialiser=TABLE)
+        return danger_in_graph(with_assets(made, file="words.txt"))
+
+    assert found() is None
+    other = [string(), node("AssignVariableOp", "v", "elsewhere", name="again")]
+    assert found(*other) == WORDS_ELSEWHERE
+    alias = node("VarHandleOp", name="w")
+    alias.attr["shared_name"] = attribute(text=b"v")
+    assert found(alias) == WORDS_ELSEWHERE
+
+
+def test_the_parts_of_a_sparse_answer_are_run_too() -> None:
+    found = graph(node("ImmutableConst"))
+    found.signature_def["serving_default"].outputs["sparse"] = tensor("", values="ImmutableConst:0")
+    said = danger_in_graph(found)
+    assert said is not None
+    assert "ImmutableConst" in said
+
+
+@pytest.mark.parametrize(
+    "file", ["../saved_model.pb", "/etc/passwd", "gs://bucket/words", "s3://b/w", "link"]
+)
+def test_an_asset_lies_in_the_assets(tmp_path: Path, file: str) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "link").symlink_to("/etc/passwd")
+    assert danger_in_saved_model(tmp_path, [with_assets(graph(), file=file)]) is not None
+    assert danger_in_saved_model(tmp_path, [with_assets(graph(), file="deep/words.txt")]) is None
+
+
+def test_assets_that_are_a_link_are_none_of_the_model_s(tmp_path: Path) -> None:
+    (tmp_path / "assets").symlink_to("/etc")
+    assert danger_in_saved_model(tmp_path, [with_assets(graph(), file="passwd")]) is not None
