@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -132,7 +133,7 @@ def of_keras_2() -> Written:
     for name, body in bodies.items():
         model = Sequential(body)
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        yield name, lambda target, model=model: model.save(target, save_format="tf")
+        yield name, partial(model.save, save_format="tf")
 
 
 def of_functions() -> Written:

@@ -6,6 +6,11 @@ import os
 import stat
 from pathlib import Path
 
+# Neither a link nor a pipe that somebody has put in its place is followed, or waited for.
+READING = (
+    os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+)
+
 
 class NotPrivate(PermissionError):
     """A file or folder that somebody else has written, or could write."""
@@ -37,7 +42,7 @@ def read_private(path: Path) -> bytes:
         NotPrivate: somebody else could have.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
+    with open(os.open(path, READING), "rb") as file:
         found = os.fstat(file.fileno())
         if _is_strange(found) or _is_open(found) or not stat.S_ISREG(found.st_mode):
             raise NotPrivate(0, "another user can write it", str(path))

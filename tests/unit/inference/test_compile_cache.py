@@ -147,6 +147,14 @@ def test_a_compiler_that_dies_or_hangs_is_one_error(
     assert not (tmp_path / "cache").exists()
 
 
+def test_an_entry_that_was_given_another_s_name_is_made_again(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.get(tmp_path)
+    for path in list(tmp_path.iterdir()):
+        path.rename(path.with_name(path.name.replace(FILES.sha256, OTHER.sha256)))
+    workshop.get(tmp_path, OTHER)
+    assert workshop.jobs == 2
+
+
 def test_nothing_half_written_is_left(workshop: Workshop, tmp_path: Path) -> None:
     workshop.get(tmp_path)
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".tflite"]

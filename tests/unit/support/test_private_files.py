@@ -59,3 +59,14 @@ def test_what_somebody_else_wrote_is_not_read(tmp_path: Path) -> None:
     os.chown(file.parent, OTHER_USER, OTHER_USER)
     with pytest.raises(NotPrivate):
         make_private_folder(file.parent)
+
+
+def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    (tmp_path / "file").chmod(0o600)
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    assert read_private(tmp_path / "file") == b"mine"
+    for name in ("link", "pipe"):
+        with pytest.raises(OSError, match=name):
+            read_private(tmp_path / name)
