@@ -72,7 +72,7 @@ def _take_over(root: Path, account: Account) -> None:
         # Nobody but root from here on; the last mode, which lets the group in, says that all is done.
         os.fchown(directory, 0, account.gid)
         os.fchmod(directory, 0o700)
-        _keep_the_database_alone(directory, root, account)
+        _keep_the_database_alone(directory, root, account, owner)
         os.fchmod(directory, own_files.ROOTS_MODE)
         if owner != 0:
             others = f"other programs that run as {account.name} cannot enter it now"
@@ -81,15 +81,15 @@ def _take_over(root: Path, account: Account) -> None:
         os.close(directory)
 
 
-def _keep_the_database_alone(directory: int, root: Path, account: Account) -> None:
+def _keep_the_database_alone(directory: int, root: Path, account: Account, was: int) -> None:
+    """Leave nothing but the data of a directory; `was` is the user it belonged to before."""
     data = root / "data"
-    if data.is_symlink() or (data.exists() and data.lstat().st_uid != account.uid):
+    if data.is_symlink() or (data.exists() and data.lstat().st_uid not in (account.uid, was)):
         raise DatabaseError(
             f"{data} is not a directory of {account.name}'s",
             hint="put the database itself there; a link may have been made by others",
         )
     if data.exists():
-        os.chmod(data, 0o700)
         postmaster.stop_owner(data)  # if it was started again meanwhile
     for name in os.listdir(directory):
         if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):

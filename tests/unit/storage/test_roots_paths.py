@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,10 @@ SOMEBODY = 61500
 
 
 @pytest.fixture
-def place() -> Path:
-    return make_home()
+def place() -> Iterator[Path]:
+    directory = make_home()
+    yield directory
+    shutil.rmtree(directory)
 
 
 def test_what_root_has_made_is_roots(place: Path) -> None:
