@@ -222,6 +222,9 @@ def _decode_at_reduced_scale(image: Image.Image, spec: ImageSpec) -> None:
     from full decoding, the median of a model up to 0.008, and 3 of 114 labels were others. Pixels of
     smooth photos come out at most 3 of 255 apart, but up to 66 where there is fine detail. Asking for 16
     times the size of the input still left 0.05, so there is no size from which on it does not matter.
+
+    Of noise, lines, rings, sparks and a gradient of 4000×3000 no pixel was more than 2 of 255 off where six
+    times the size of the input were left or more, 4 at three times, 27 below twice.
     """
     if spec.preprocessing.decode is Decode.REDUCED and image.format in JPEG_FORMATS:
         side = least_side(spec)
