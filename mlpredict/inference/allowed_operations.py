@@ -15,18 +15,22 @@ from __future__ import annotations
 
 _NUMBERS = """
 Abs AccumulateNV2 Acos Acosh Add AddN AddV2 All Angle Any ApproxTopK ApproximateEqual ArgMax ArgMin Asin
-Asinh Atan Atan2 Atanh BatchMatMul BatchMatMulV2 BatchMatMulV3 BesselI0 BesselI0e BesselI1 BesselI1e Betainc
-Bincount BitwiseAnd BitwiseOr BitwiseXor Bucketize Ceil ClipByValue Complex ComplexAbs Conj Cos Cosh Cross
-Cumprod Cumsum CumulativeLogsumexp DenseBincount Digamma Div DivNoNan Einsum Equal Erf Erfc Erfinv
-EuclideanNorm Exp Expm1 Floor FloorDiv FloorMod Greater GreaterEqual HistogramFixedWidth Igamma Igammac Imag
-InTopK InTopKV2 Inv Invert IsFinite IsInf IsNan LeftShift Less LessEqual Lgamma Log Log1p LogicalAnd
-LogicalNot LogicalOr LowerBound MatMul Max Maximum Mean Min Minimum Mod Mul MulNoNan Ndtri Neg NextAfter
-NotEqual NthElement Polygamma PopulationCount Pow Prod Real RealDiv Reciprocal RightShift Rint Round Rsqrt
-Sign Sin Sinh Sqrt Square SquaredDifference Sub Sum Tan Tanh TopK TopKV2 TruncateDiv TruncateMod UpperBound
-Xdivy Xlog1py Xlogy Zeta Cholesky MatrixDeterminant MatrixInverse MatrixSolve MatrixSquareRoot
-MatrixTriangularSolve Qr SelfAdjointEigV2 Svd FFT FFT2D FFT3D IFFT IFFT2D IFFT3D IRFFT IRFFT2D IRFFT3D RFFT
-RFFT2D RFFT3D SegmentMax SegmentMean SegmentMin SegmentProd SegmentSum SparseSegmentMean SparseSegmentSqrtN
-SparseSegmentSum UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd UnsortedSegmentSum
+Asinh Atan Atan2 Atanh BatchCholesky BatchFFT BatchIFFT BatchMatMul BatchMatMulV2 BatchMatMulV3
+BatchMatrixInverse BatchSelfAdjointEigV2 BatchSvd BesselI0 BesselI0e BesselI1 BesselI1e BesselJ0 BesselJ1
+BesselK0 BesselK1 BesselY0 BesselY1 Betainc Bincount BitwiseAnd BitwiseOr BitwiseXor Bucketize Ceil Cholesky
+ClipByValue Complex ComplexAbs Conj Cos Cosh Cross Cumprod Cumsum CumulativeLogsumexp Dawsn DenseBincount
+Digamma Div DivNoNan Eig Einsum Equal Erf Erfc Erfinv EuclideanNorm Exp Expint Expm1 FFT FFT2D FFT3D FFTND
+Floor FloorDiv FloorMod FresnelCos FresnelSin Greater GreaterEqual HistogramFixedWidth IFFT IFFT2D IFFT3D
+IFFTND IRFFT IRFFT2D IRFFT3D IRFFTND Igamma Igammac Imag InTopK InTopKV2 Inv Invert IsFinite IsInf IsNan
+LeftShift Less LessEqual Lgamma Log Log1p LogMatrixDeterminant LogicalAnd LogicalNot LogicalOr LowerBound Lu
+MatMul MatrixDeterminant MatrixExponential MatrixInverse MatrixLogarithm MatrixSolve MatrixSquareRoot
+MatrixTriangularSolve Max Maximum Mean Min Minimum Mod Mul MulNoNan Ndtri Neg NextAfter NotEqual NthElement
+Polygamma PopulationCount Pow Prod Qr RFFT RFFT2D RFFT3D RFFTND Real RealDiv Reciprocal RightShift Rint Round
+Rsqrt SegmentMax SegmentMaxV2 SegmentMean SegmentMin SegmentMinV2 SegmentProd SegmentProdV2 SegmentSum
+SegmentSumV2 SelfAdjointEig SelfAdjointEigV2 Sign Sin Sinh SparseSegmentMean SparseSegmentSqrtN
+SparseSegmentSum Spence Sqrt Square SquaredDifference Sub Sum Svd Tan Tanh TopK TopKV2 TridiagonalMatMul
+TridiagonalSolve TruncateDiv TruncateMod UnsortedSegmentMax UnsortedSegmentMin UnsortedSegmentProd
+UnsortedSegmentSum UpperBound Xdivy Xlog1py Xlogy Zeta
 """
 
 _ARRAYS = """
@@ -49,21 +53,23 @@ SparseSlice SparseSoftmax SparseSplit SparseTensorDenseAdd SparseTensorDenseMatM
 """
 
 _NETWORKS = """
-AvgPool AvgPool3D BatchNormWithGlobalNormalization BiasAdd BiasAddV1 BlockLSTM BlockLSTMV2 Conv Conv2D
-Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D Conv3DBackpropInput Conv3DBackpropInputV2 CudnnRNN
-CudnnRNNV2 CudnnRNNV3 DataFormatDimMap DataFormatVecPermute DepthwiseConv2dNative
-DepthwiseConv2dNativeBackpropInput Dilation2D Elu FractionalAvgPool FractionalMaxPool FusedBatchNorm
-FusedBatchNormV2 FusedBatchNormV3 FusedPadConv2D FusedResizeAndPadConv2D GRUBlockCell L2Loss LRN
-LSTMBlockCell LeakyRelu LogSoftmax MaxPool MaxPool3D MaxPoolV2 MaxPoolWithArgmax Relu Relu6 Selu Sigmoid
-Softmax SoftmaxCrossEntropyWithLogits Softplus Softsign SparseSoftmaxCrossEntropyWithLogits
-CTCBeamSearchDecoder CTCGreedyDecoder Dequantize FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars
-FakeQuantWithMinMaxVarsPerChannel QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3
-QuantizeAndDequantizeV4 QuantizeDownAndShrinkRange QuantizeV2 QuantizedAdd QuantizedAvgPool QuantizedBiasAdd
-QuantizedConcat QuantizedConcatV2 QuantizedConv2D QuantizedDepthwiseConv2D QuantizedInstanceNorm
-QuantizedMatMul QuantizedMaxPool QuantizedMul QuantizedRelu QuantizedRelu6 QuantizedReluX QuantizedReshape
-QuantizedResizeBilinear RequantizationRange RequantizationRangePerChannel Requantize RequantizePerChannel
-UniformDequantize UniformQuantize UniformQuantizedAdd UniformQuantizedClipByValue UniformQuantizedConvolution
-UniformQuantizedConvolutionHybrid UniformQuantizedDot UniformQuantizedDotHybrid UniformRequantize
+AvgPool AvgPool3D BatchNormWithGlobalNormalization BiasAdd BiasAddV1 BlockLSTM BlockLSTMV2
+CTCBeamSearchDecoder CTCGreedyDecoder Conv Conv2D Conv2DBackpropInput Conv2DBackpropInputV2 Conv3D
+Conv3DBackpropInput Conv3DBackpropInputV2 CudnnRNN CudnnRNNV2 CudnnRNNV3 DataFormatDimMap
+DataFormatVecPermute DepthwiseConv2dNative DepthwiseConv2dNativeBackpropInput Dequantize Dilation2D Elu
+FakeQuantWithMinMaxArgs FakeQuantWithMinMaxVars FakeQuantWithMinMaxVarsPerChannel FractionalAvgPool
+FractionalMaxPool FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3 FusedPadConv2D FusedResizeAndPadConv2D
+GRUBlockCell L2Loss LRN LSTMBlockCell LeakyRelu LogSoftmax MaxPool MaxPool3D MaxPoolV2 MaxPoolWithArgmax
+QuantizeAndDequantize QuantizeAndDequantizeV2 QuantizeAndDequantizeV3 QuantizeAndDequantizeV4
+QuantizeDownAndShrinkRange QuantizeV2 QuantizedAdd QuantizedAvgPool QuantizedBiasAdd QuantizedConcat
+QuantizedConcatV2 QuantizedConv2D QuantizedDepthwiseConv2D QuantizedInstanceNorm QuantizedMatMul
+QuantizedMaxPool QuantizedMul QuantizedRelu QuantizedRelu6 QuantizedReluX QuantizedReshape
+QuantizedResizeBilinear Relu Relu6 RequantizationRange RequantizationRangePerChannel Requantize
+RequantizePerChannel Selu Sigmoid Softmax SoftmaxCrossEntropyWithLogits Softplus Softsign
+SparseSoftmaxCrossEntropyWithLogits UniformDequantize UniformQuantize UniformQuantizedAdd
+UniformQuantizedClipByValue UniformQuantizedConvolution UniformQuantizedConvolutionHybrid UniformQuantizedDot
+UniformQuantizedDotHybrid UniformRequantize _FusedBatchNormEx _FusedConv2D _FusedDepthwiseConv2dNative
+_FusedMatMul
 """
 
 _PICTURES = """
@@ -91,19 +97,20 @@ StatelessTruncatedNormal StatelessTruncatedNormalV2 TruncatedNormal
 """
 
 _ORDER = """
-Assert Case ControlTrigger Enter Exit For If LoopCond Merge NextIteration NoOp PartitionedCall RefEnter
-RefExit RefIdentity RefMerge RefNextIteration RefSelect RefSwitch StatefulPartitionedCall StatelessCase
-StatelessIf StatelessWhile Switch ToBool While FakeParam DeviceIndex EmptyTensorList TensorListConcat
-TensorListConcatLists TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather
-TensorListGetItem TensorListLength TensorListPopBack TensorListPushBack TensorListPushBackBatch
-TensorListReserve TensorListResize TensorListScatter TensorListScatterIntoExistingList TensorListScatterV2
-TensorListSetItem TensorListSplit TensorListStack TensorArray TensorArrayClose TensorArrayCloseV2
+Assert Case CompositeTensorVariantFromComponents CompositeTensorVariantToComponents ControlTrigger
+DeviceIndex EmptyTensorList Enter Exit FakeParam For If LoopCond Merge NextIteration NoOp OptionalFromValue
+OptionalGetValue OptionalHasValue OptionalNone PartitionedCall RefEnter RefExit RefIdentity RefMerge
+RefNextIteration RefSelect RefSwitch StackCloseV2 StackPopV2 StackPushV2 StackV2 StatefulPartitionedCall
+StatelessCase StatelessIf StatelessWhile Switch TensorArray TensorArrayClose TensorArrayCloseV2
 TensorArrayCloseV3 TensorArrayConcat TensorArrayConcatV2 TensorArrayConcatV3 TensorArrayGather
 TensorArrayGatherV2 TensorArrayGatherV3 TensorArrayRead TensorArrayReadV2 TensorArrayReadV3
 TensorArrayScatter TensorArrayScatterV2 TensorArrayScatterV3 TensorArraySize TensorArraySizeV2
 TensorArraySizeV3 TensorArraySplit TensorArraySplitV2 TensorArraySplitV3 TensorArrayUnpack TensorArrayV2
-TensorArrayV3 TensorArrayWrite TensorArrayWriteV2 TensorArrayWriteV3 OptionalFromValue OptionalGetValue
-OptionalHasValue OptionalNone CompositeTensorVariantFromComponents CompositeTensorVariantToComponents
+TensorArrayV3 TensorArrayWrite TensorArrayWriteV2 TensorArrayWriteV3 TensorListConcat TensorListConcatLists
+TensorListConcatV2 TensorListElementShape TensorListFromTensor TensorListGather TensorListGetItem
+TensorListLength TensorListPopBack TensorListPushBack TensorListPushBackBatch TensorListReserve
+TensorListResize TensorListScatter TensorListScatterIntoExistingList TensorListScatterV2 TensorListSetItem
+TensorListSplit TensorListStack ToBool While
 """
 
 _OWN_STATE = """
