@@ -14,9 +14,9 @@ from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
 from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.support.logs import get_logger
-from mlpredict.web.access import Guard, Rules
+from mlpredict.web.access import ALIVE, READY, Guard, Rules
 from mlpredict.web.backend import Backend
-from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
+from mlpredict.web.errors import Crowded, DatabaseAway, Missing, RequestError, Unprocessable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_response, json_response
 from mlpredict.web.routes import health, published, v1
@@ -24,6 +24,9 @@ from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.page import page_router
 
 logger = get_logger(__name__)
+
+MOST_REQUESTS = 500
+"""So many are answered at a time."""
 
 
 def create_app(backend: Backend, rules: Rules) -> FastAPI:
@@ -68,9 +71,31 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         logger.error(error.message)
         return error_response(DatabaseAway())
 
+    app.add_middleware(Limited)
     app.add_middleware(Guard, rules=rules)
     app.add_middleware(Measured, metrics=backend.metrics)
     return app
+
+
+class Limited:
+    """Answers so many requests at a time; whether the server is alive is answered whatever else waits."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in (ALIVE, READY):
+            await self._app(scope, receive, send)
+            return
+        if self._working >= MOST_REQUESTS:
+            await error_response(Crowded())(scope, receive, send)
+            return
+        self._working += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= 1
 
 
 class Measured:

@@ -20,6 +20,10 @@ class RequestError(Exception):
         super().__init__(self.detail)
 
 
+class Ambiguous(RequestError):
+    """The request has a header twice that it may have once."""
+
+
 class MalformedForm(RequestError):
     """The body is no multipart form."""
 
@@ -72,6 +76,13 @@ class Forbidden(RequestError):
 
 class Busy(RequestError):
     """Too many images are waiting already; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 1
+
+
+class Crowded(RequestError):
+    """Too many requests are being answered already; try again in a moment."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = 1

@@ -39,7 +39,6 @@ RETRY_SECONDS = 3.0
 
 STOP_SECONDS = 30
 IDLE_SECONDS = 20
-CONNECTIONS = 500
 UPLOADS_IN_MEMORY = 4
 """So many requests of the largest size have room."""
 
@@ -93,7 +92,6 @@ class Worker:
             access_log=self.options.verbose,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
