@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mlpredict.web.errors import Forbidden, RequestError, Unauthorized
+from mlpredict.web.errors import Ambiguous, Forbidden, RequestError, Unauthorized
 from mlpredict.web.responses import error_response
 
 ALIVE = "/healthz"
@@ -21,6 +21,8 @@ OWN_SITE = ("same-origin", "none")
 
 Request_ = Mapping[str, Any]
 """A request, as ASGI describes it."""
+
+ONLY_ONCE = (b"host", b"authorization")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -44,9 +46,11 @@ class Rules:
         """Let a request pass, or say why it is not to be answered.
 
         Raises:
+            Ambiguous: it says twice whom it asks, or who asks.
             Unauthorized: it has no key, or a wrong one.
             Forbidden: it comes from another origin or host than those allowed.
         """
+        _refuse_ambiguous(scope)
         headers = dict(scope["headers"])
         if self.token is not None:
             if not _is_open(scope) and not self._has_token(headers):
@@ -61,6 +65,14 @@ class Rules:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         assert self.token is not None
         return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.token)
+
+
+def _refuse_ambiguous(scope: Request_) -> None:
+    """Whoever stands before this server may have looked at the other of two headers (RFC 9112, 3.2)."""
+    names = [name for name, _ in scope["headers"]]
+    for name in ONLY_ONCE:
+        if names.count(name) > 1:
+            raise Ambiguous(f"The request has more than one header {name.decode().title()}.")
 
 
 def wants_page(scope: Request_) -> bool:

@@ -71,10 +71,35 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         logger.error(error.message)
         return error_response(DatabaseAway())
 
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Limited)
     app.add_middleware(Guard, rules=rules)
     app.add_middleware(Measured, metrics=backend.metrics)
     return app
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered, with the same head and no body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send_head)
+        finally:
+            if "route" in asked:
+                scope["route"] = asked["route"]  # for the metrics
 
 
 class Limited:

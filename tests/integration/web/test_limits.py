@@ -136,3 +136,18 @@ def test_a_foreign_name_or_site_is_refused(limited: Served) -> None:
     answer = limited.post("/prediction/", File(b"x"), headers={"Origin": "http://example.org"})
     assert (answer.status, answer.json) == (403, {"detail": "This is not for other sites."})
     assert "access-control-allow-origin" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/model", "/predictions/", "/docs"])
+def test_head_is_answered_wherever_get_is(limited: Served, path: str) -> None:
+    head, get = limited.ask(path, method="HEAD"), limited.ask(path)
+    assert (head.status, get.status, head.body) == (200, 200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert limited.ask("/prediction/", method="HEAD").status == 405
+
+
+@pytest.mark.parametrize("more", [b"Host: localhost", b"Authorization: Basic a\r\nAuthorization: Basic b"])
+def test_two_headers_for_one_are_refused(limited: Served, more: bytes) -> None:
+    with connect(limited) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + more + b"\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")

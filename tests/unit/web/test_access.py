@@ -8,7 +8,7 @@ import pytest
 
 from mlpredict.errors import UsageError
 from mlpredict.web.access import Rules
-from mlpredict.web.errors import Forbidden, Unauthorized
+from mlpredict.web.errors import Ambiguous, Forbidden, Unauthorized
 from mlpredict.web.server.address import listen, resolve, rules_for, url_of
 
 LOCAL = rules_for(resolve("127.0.0.1", 8000), None, insecure=False)
@@ -127,3 +127,12 @@ def test_a_local_name_is_a_local_address() -> None:
 def test_a_host_that_is_none_is_said(host: str) -> None:
     with pytest.raises(UsageError, match="--host"):
         resolve(host, 0)
+
+
+@pytest.mark.parametrize("name", [b"host", b"authorization"])
+@pytest.mark.parametrize("rules", [LOCAL, SECRET, Rules()])
+def test_two_headers_of_which_others_may_see_another_are_refused(rules: Rules, name: bytes) -> None:
+    twice = request(authorization="Bearer s3cret")
+    twice["headers"] += [(name, dict(twice["headers"])[name])]
+    with pytest.raises(Ambiguous, match="more than one header"):
+        rules.check(twice)
