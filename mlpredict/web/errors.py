@@ -88,6 +88,13 @@ class Crowded(RequestError):
     retry_after = 1
 
 
+class TooMuchWork(RequestError):
+    """The images take too long to decode, and none was stored; send fewer at a time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
+
+
 class DatabaseAway(RequestError):
     """The database does not answer at the moment; try again in a moment."""
 

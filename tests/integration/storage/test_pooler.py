@@ -45,11 +45,11 @@ def pooled(server: TcpServer, directory: Path, mode: str) -> Iterator[str]:
         f"auth_type = any\npool_mode = {mode}\ndefault_pool_size = 2\nunix_socket_dir =\n"
     )
     assert PGBOUNCER is not None
-    command = [PGBOUNCER, path]
+    command = [PGBOUNCER, str(path)]
     if os.geteuid() == 0:  # it does not run as root
         directory.chmod(0o755)
         path.chmod(0o644)
-        command = [PGBOUNCER, "-u", "nobody", path]
+        command = [PGBOUNCER, "-u", "nobody", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 10
