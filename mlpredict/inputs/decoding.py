@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import chain, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -201,4 +202,8 @@ class SafeDecoder:
                 from mlpredict.inputs.decoder_pool import Decoders
 
                 self._decoders = Decoders(1)
-            return self._decoders.decode_one(position, source, self._spec, self._limits)
+            decoded = self._decoders.decode_one(position, source, self._spec, self._limits)
+        if isinstance(decoded, Sample) and source.content is not None:
+            # The process has sent its copy back: one is enough.
+            return replace(decoded, content=source.content)
+        return decoded
