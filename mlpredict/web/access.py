@@ -36,11 +36,12 @@ class Rules:
 
     `token` is the bearer token that every call needs; `hosts` are the names that a request may call
     the server by, in lower case and without a port: another name is one that a foreign site has made
-    lead here (DNS rebinding). None is no restriction.
+    lead here (DNS rebinding). None is no restriction. `origins` are the other sites whose pages may ask.
     """
 
     token: bytes | None = None
     hosts: frozenset[str] | None = None
+    origins: tuple[str, ...] = ()
 
     def check(self, scope: Request_) -> None:
         """Let a request pass, or say why it is not to be answered.
@@ -58,7 +59,9 @@ class Rules:
             return
         if self.hosts is not None and _hostname(headers.get(b"host", b"")) not in self.hosts:
             raise Forbidden("This server is not reached by that name.")
-        if scope["method"] not in SAFE_METHODS and _is_from_another_site(headers):
+        if scope["method"] in SAFE_METHODS or headers.get(b"origin", b"").decode("latin-1") in self.origins:
+            return
+        if _is_from_another_site(headers):
             raise Forbidden
 
     def _has_token(self, headers: Mapping[bytes, bytes]) -> bool:

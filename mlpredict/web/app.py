@@ -7,6 +7,7 @@ from time import perf_counter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -74,6 +75,15 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limited)
     app.add_middleware(Guard, rules=rules)
+    if rules.origins:
+        # Around the guard: a browser asks first, without the token, whether it may ask with it.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=rules.origins,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+            expose_headers=("Link", "Retry-After"),
+        )
     app.add_middleware(Measured, metrics=backend.metrics)
     return app
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mlpredict.cli.serve import _origin
 from mlpredict.errors import UsageError
 from mlpredict.web.access import Rules
 from mlpredict.web.errors import Ambiguous, Forbidden, Unauthorized
@@ -136,3 +138,17 @@ def test_two_headers_of_which_others_may_see_another_are_refused(rules: Rules, n
     twice["headers"] += [(name, dict(twice["headers"])[name])]
     with pytest.raises(Ambiguous, match="more than one header"):
         rules.check(twice)
+
+
+def test_another_site_may_post_only_where_it_is_allowed_by_its_whole_origin() -> None:
+    rules = replace(LOCAL, origins=("https://example.org",))
+    rules.check(request("POST", origin="https://example.org", sec_fetch_site="cross-site"))
+    for origin in ("http://example.org", "https://example.org:444", "https://example.org.evil", "null"):
+        with pytest.raises(Forbidden):
+            rules.check(request("POST", origin=origin, sec_fetch_site="cross-site"))
+
+
+@pytest.mark.parametrize("text", ["*", "null", "example.org", "https://example.org/", "https://a b", ""])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--allow-origin"):
+        _origin(text)
