@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -19,6 +20,7 @@ from mlpredict.support.units import parse_size
 HOST = "127.0.0.1"
 PORT = 8000
 MAX_UPLOAD = "64MB"
+ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
 EXTRA = ("fastapi", "httptools", "jinja2", "prometheus_client", "psycopg_pool", "python_multipart", "uvicorn")
 
 Host = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
@@ -42,6 +44,15 @@ Insecure = Annotated[
     bool,
     typer.Option("--insecure", help="Listen on a public address without a token.", show_default=False),
 ]
+AllowOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-origin",
+        metavar="ORIGIN",
+        help="Let this site's pages ask, as https://example.org; may be repeated.",
+        show_default=False,
+    ),
+]
 
 
 def serve(
@@ -54,6 +65,7 @@ def serve(
     max_upload: MaxUpload = MAX_UPLOAD,
     token: Token = None,
     insecure: Insecure = False,
+    allow_origin: AllowOrigin = None,
     dsn: Dsn = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -78,6 +90,7 @@ def serve(
         max_upload=most,
         token=_token(token),
         insecure=insecure,
+        origins=tuple(map(_origin, allow_origin or ())),
         verbose=verbose,
     )
     with _quiet_libraries():
@@ -92,6 +105,17 @@ def _token(given: str | None) -> str | None:
     if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
         raise UsageError("--token: letters, digits and signs of ASCII, without spaces")
     return token
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers write it (RFC 6454, 6.2).
+
+    Raises:
+        UsageError: it is none, or stands for all.
+    """
+    if not ORIGIN.fullmatch(text.lower()):
+        raise UsageError(f"--allow-origin {text}: an origin is https://example.org or http://localhost:3000")
+    return text.lower()
 
 
 @contextmanager

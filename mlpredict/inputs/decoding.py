@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from itertools import chain, islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -186,14 +187,23 @@ class SafeDecoder:
 
     def decode(self, position: int, source: Source) -> Sample | Rejected:
         """Decode a source."""
+        return self.decode_here(position, source) or self.decode_apart(position, source)
+
+    def decode_here(self, position: int, source: Source) -> Sample | Rejected | None:
+        """Decode a source if its header says that it takes little time and memory; None for any other."""
         from mlpredict.inputs.image import decode_if_harmless
 
-        decoded = decode_if_harmless(position, source, self._spec, self._limits)
-        if decoded is not None:
-            return decoded
+        return decode_if_harmless(position, source, self._spec, self._limits)
+
+    def decode_apart(self, position: int, source: Source) -> Sample | Rejected:
+        """Decode a source in the process beside this one, when it is done with others."""
         with self._lock:
             if self._decoders is None:
                 from mlpredict.inputs.decoder_pool import Decoders
 
                 self._decoders = Decoders(1)
-            return self._decoders.decode_one(position, source, self._spec, self._limits)
+            decoded = self._decoders.decode_one(position, source, self._spec, self._limits)
+        if isinstance(decoded, Sample) and source.content is not None:
+            # The process has sent its copy back: one is enough.
+            return replace(decoded, content=source.content)
+        return decoded

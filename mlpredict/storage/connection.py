@@ -139,7 +139,8 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
-    return {**KEEPALIVE, **parameters}
+    # A pooler may have another session for each transaction, and that one not know what this one prepared.
+    return {**KEEPALIVE, **parameters, "prepare_threshold": None}
 
 
 def _connect(dsn: str) -> Connection:

@@ -16,6 +16,7 @@ from mlpredict.storage.connection import (
     Connection,
     connection_parameters,
     require_local_platform,
+    translated,
 )
 from mlpredict.storage.repository import Repository
 
@@ -29,6 +30,7 @@ RECONNECT_SECONDS = 0.2
 """After which a pool does not go on trying by itself: who asks next has it try again at once."""
 
 STATEMENT_SECONDS = 30
+STATEMENT_LIMIT = f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'".encode()
 
 
 class ReadPool:
@@ -56,6 +58,9 @@ class ReadPool:
     def repository(self) -> Iterator[Repository]:
         """A repository for the time of a `with` block, which does not close it.
 
+        All of it is one read-only transaction, which nothing outlives: behind a pooler the session is
+        another program's in the next moment.
+
         Raises:
             TransientDatabaseError: no connection is to be had.
         """
@@ -64,7 +69,9 @@ class ReadPool:
         except psycopg.Error as error:
             raise TransientDatabaseError("the database does not answer") from error
         try:
-            yield Repository(connection)
+            with translated(), connection.transaction():
+                connection.execute(STATEMENT_LIMIT)
+                yield Repository(connection)
         finally:
             self._pool.putconn(connection)
 
@@ -120,5 +127,4 @@ def _reviving(server: LocalServer) -> type[Connection]:
 
 def _configure(connection: Connection) -> None:
     connection.autocommit = True
-    connection.execute("SET default_transaction_read_only = on")
-    connection.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'".encode())
+    connection.read_only = True  # of each transaction, as it begins

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mlpredict.web.errors import Forbidden, RequestError, Unauthorized
+from mlpredict.web.errors import Ambiguous, Forbidden, RequestError, Unauthorized
 from mlpredict.web.responses import error_response
 
 ALIVE = "/healthz"
@@ -21,6 +21,8 @@ OWN_SITE = ("same-origin", "none")
 
 Request_ = Mapping[str, Any]
 """A request, as ASGI describes it."""
+
+ONLY_ONCE = (b"host", b"authorization")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -34,19 +36,22 @@ class Rules:
 
     `token` is the bearer token that every call needs; `hosts` are the names that a request may call
     the server by, in lower case and without a port: another name is one that a foreign site has made
-    lead here (DNS rebinding). None is no restriction.
+    lead here (DNS rebinding). None is no restriction. `origins` are the other sites whose pages may ask.
     """
 
     token: bytes | None = None
     hosts: frozenset[str] | None = None
+    origins: tuple[str, ...] = ()
 
     def check(self, scope: Request_) -> None:
         """Let a request pass, or say why it is not to be answered.
 
         Raises:
+            Ambiguous: it says twice whom it asks, or who asks.
             Unauthorized: it has no key, or a wrong one.
             Forbidden: it comes from another origin or host than those allowed.
         """
+        _refuse_ambiguous(scope)
         headers = dict(scope["headers"])
         if self.token is not None:
             if not _is_open(scope) and not self._has_token(headers):
@@ -54,13 +59,23 @@ class Rules:
             return
         if self.hosts is not None and _hostname(headers.get(b"host", b"")) not in self.hosts:
             raise Forbidden("This server is not reached by that name.")
-        if scope["method"] not in SAFE_METHODS and _is_from_another_site(headers):
+        if scope["method"] in SAFE_METHODS or headers.get(b"origin", b"").decode("latin-1") in self.origins:
+            return
+        if _is_from_another_site(headers):
             raise Forbidden
 
     def _has_token(self, headers: Mapping[bytes, bytes]) -> bool:
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
         assert self.token is not None
         return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.token)
+
+
+def _refuse_ambiguous(scope: Request_) -> None:
+    """Whoever stands before this server may have looked at the other of two headers (RFC 9112, 3.2)."""
+    names = [name for name, _ in scope["headers"]]
+    for name in ONLY_ONCE:
+        if names.count(name) > 1:
+            raise Ambiguous(f"The request has more than one header {name.decode().title()}.")
 
 
 def wants_page(scope: Request_) -> bool:

@@ -7,6 +7,7 @@ from time import perf_counter
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,9 +15,9 @@ from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
 from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.support.logs import get_logger
-from mlpredict.web.access import Guard, Rules
+from mlpredict.web.access import ALIVE, READY, Guard, Rules
 from mlpredict.web.backend import Backend
-from mlpredict.web.errors import DatabaseAway, Missing, RequestError, Unprocessable
+from mlpredict.web.errors import Crowded, DatabaseAway, Missing, RequestError, Unprocessable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_response, json_response
 from mlpredict.web.routes import health, published, v1
@@ -24,6 +25,9 @@ from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.page import page_router
 
 logger = get_logger(__name__)
+
+MOST_REQUESTS = 500
+"""So many are answered at a time."""
 
 
 def create_app(backend: Backend, rules: Rules) -> FastAPI:
@@ -68,9 +72,65 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         logger.error(error.message)
         return error_response(DatabaseAway())
 
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Limited)
     app.add_middleware(Guard, rules=rules)
+    if rules.origins:
+        # Around the guard: a browser asks first, without the token, whether it may ask with it.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=rules.origins,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+            expose_headers=("Link", "Retry-After"),
+        )
     app.add_middleware(Measured, metrics=backend.metrics)
     return app
+
+
+class HeadAsGet:
+    """Answers HEAD wherever GET is answered, with the same head and no body (RFC 9110, 9.3.2)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send_head)
+        finally:
+            if "route" in asked:
+                scope["route"] = asked["route"]  # for the metrics
+
+
+class Limited:
+    """Answers so many requests at a time; whether the server is alive is answered whatever else waits."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._working = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in (ALIVE, READY):
+            await self._app(scope, receive, send)
+            return
+        if self._working >= MOST_REQUESTS:
+            await error_response(Crowded())(scope, receive, send)
+            return
+        self._working += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._working -= 1
 
 
 class Measured:

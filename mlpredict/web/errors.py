@@ -20,6 +20,10 @@ class RequestError(Exception):
         super().__init__(self.detail)
 
 
+class Ambiguous(RequestError):
+    """The request has a header twice that it may have once."""
+
+
 class MalformedForm(RequestError):
     """The body is no multipart form."""
 
@@ -75,6 +79,20 @@ class Busy(RequestError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = 1
+
+
+class Crowded(RequestError):
+    """Too many requests are being answered already; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 1
+
+
+class TooMuchWork(RequestError):
+    """The images take too long to decode, and none was stored; send fewer at a time."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
 
 
 class DatabaseAway(RequestError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from mlpredict.domain import Prediction, Rejected, Sample, Source
@@ -17,8 +16,9 @@ from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
 from mlpredict.support.logs import get_logger
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
-from mlpredict.web.errors import Busy, DatabaseAway
+from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork
 from mlpredict.web.metrics import Metrics
+from mlpredict.web.turns import Turns
 
 logger = get_logger(__name__)
 
@@ -30,6 +30,9 @@ SMALL_BYTES = 64 << 10
 
 AWAY_SECONDS = 1.0
 """After the database has failed a batch, others fail at once for so long."""
+
+DECODING_SECONDS = 30.0
+"""For so long the images of one request may be decoded, the waiting for others' included."""
 
 LIGHT_PIXELS = 1 << 20
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -47,7 +50,8 @@ class Service:
         self._positions = count()
         self._away_until = 0.0
         self._decoder = SafeDecoder(model.spec)
-        self._decoders = ThreadPoolExecutor(available_cores(), thread_name_prefix="decode")
+        self._small = Turns(available_cores(), "decode")
+        self._large = Turns(1, "decode-large")
         self._batcher = Batcher(
             self._outcomes,
             threads=model.workers,
@@ -63,12 +67,13 @@ class Service:
         Raises:
             Busy: too many are being predicted already.
             DatabaseAway: they cannot be recorded.
+            TooMuchWork: decoding them takes too long; none of them is recorded.
         """
         if self._images >= self._most_images:
             raise Busy
         self._images += len(sources)
         try:
-            items = await asyncio.gather(*map(self._item, sources))
+            items = await self._items(sources)
             return await self._batcher.outcomes(items, sum(len(source.content or b"") for source in sources))
         finally:
             self._images -= len(sources)
@@ -76,15 +81,28 @@ class Service:
     def close(self) -> None:
         """Do what waits."""
         self._batcher.close()
-        self._decoders.shutdown()
+        self._small.close()
+        self._large.close()
         self._decoder.close()
 
-    async def _item(self, source: Source) -> Item:
+    async def _items(self, sources: Sequence[Source]) -> list[Item]:
+        request = object()
+        try:
+            async with asyncio.timeout(DECODING_SECONDS), asyncio.TaskGroup() as tasks:
+                items = [tasks.create_task(self._item(request, source)) for source in sources]
+        except TimeoutError:
+            raise TooMuchWork from None
+        return [item.result() for item in items]
+
+    async def _item(self, request: object, source: Source) -> Item:
+        """An image; one whose header says that it is large waits for other large ones, and nobody for it."""
         position = next(self._positions)
         if _is_light(source.content or b""):
             return Pending(position, source)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, self._decoder.decode, position, source)
+        decoded = await self._small.run(request, self._decoder.decode_here, position, source)
+        if decoded is not None:
+            return decoded
+        return await self._large.run(request, self._decoder.decode_apart, position, source)
 
     def _outcomes(self, jobs: Sequence[Sequence[Item]]) -> list[list[Outcome]]:
         """What becomes of the images of several requests, as one batch."""

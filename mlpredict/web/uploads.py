@@ -23,6 +23,10 @@ FRAMING_BYTES = 64 << 10
 
 BODY_SECONDS = 60.0
 
+HELD_TIMES = 5
+"""So many times its size is held for an upload at worst: the form, what a decoder is sent, the `data:` URI
+(4/3 of it), and that again as the statement's parameter and in the driver's buffer."""
+
 
 @dataclass(frozen=True, slots=True)
 class UploadedFile:
@@ -39,7 +43,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 async def receive_files(receive: Receive, headers: Headers, most: int, room: Room) -> list[UploadedFile]:
     """The files of the form's field `file`, together not larger than `most` bytes.
 
-    The bytes are counted in `room` as they arrive.
+    Everything that will be held for them is counted in `room` as they arrive.
 
     Raises:
         MalformedForm, Unprocessable: there is no such form, or no file in it.
@@ -64,7 +68,7 @@ async def receive_files(receive: Receive, headers: Headers, most: int, room: Roo
                 received += len(chunk)
                 if received > limit:
                     raise TooLarge(f"The request is too large: the limit is {most:,} bytes.")
-                room.take(len(chunk))
+                room.take(HELD_TIMES * len(chunk))
                 form.feed(chunk)
                 more = message.get("more_body", False)
     except TimeoutError:
@@ -179,6 +183,7 @@ class _Form:
         if part.filename is not None:
             contenttype = None if part.contenttype is None else _text(part.contenttype).strip() or None
             self._files.append(UploadedFile(part.filename, contenttype, bytes(part.content)))
+            part.content.clear()
 
     def _end(self) -> None:
         self._ended = True

@@ -22,4 +22,6 @@ class Options:
     max_upload: int
     token: str | None = field(repr=False)
     insecure: bool
+    origins: tuple[str, ...]
+    """The other sites whose pages may ask."""
     verbose: bool

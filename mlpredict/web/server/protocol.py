@@ -12,16 +12,25 @@ READ_SECONDS = 60.0
 
 HEAD_BYTES = 64 << 10
 
+MOST_CONNECTIONS = 800
+"""Beyond so many, the one idle longest makes room; a process has 1,024 descriptors by custom."""
+
 
 class TimeoutProtocol(HttpToolsProtocol):
-    """Hangs up when a request's head is too long or too slow, or a response is not read."""
+    """Hangs up when a request's head is too long or too slow, or a response is not read.
 
+    Idle connections are not work: they hold up nobody, and leave when there are too many.
+    """
+
+    _idle_since = 0.0
     _head_timer: asyncio.TimerHandle | None = None
     _head_bytes = 0
     _read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._idle_since = self.loop.time()
+        self._make_room()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -54,6 +63,24 @@ class TimeoutProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._forget_head()
         super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request of it is being answered."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _make_room(self) -> None:
+        """Close the connection that has been idle longest, where there are too many."""
+        if len(self.connections) <= MOST_CONNECTIONS:
+            return
+        others = (one for one in self.connections if isinstance(one, TimeoutProtocol) and one is not self)
+        idle = (one for one in others if one.is_idle and not one.transport.is_closing())
+        if (oldest := min(idle, key=lambda one: one._idle_since, default=None)) is not None:
+            oldest.transport.close()
 
     def _count_head(self, more: int) -> None:
         self._head_bytes += more

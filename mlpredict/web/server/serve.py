@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 from mlpredict.errors import UsageError
 from mlpredict.support.logs import get_logger
@@ -26,7 +27,7 @@ def serve(options: Options, loaded: Callable[[], None]) -> int:
     if options.workers > 1 and not hasattr(os, "fork"):
         raise UsageError("--workers: this platform has one process alone")
     address = resolve(options.host, options.port)
-    rules = rules_for(address, options.token, insecure=options.insecure)
+    rules = replace(rules_for(address, options.token, insecure=options.insecure), origins=options.origins)
     with listen(address) as listener:
 
         def work(up: Callable[[str], None]) -> None:

@@ -30,7 +30,7 @@ from mlpredict.web.server.logs import prepare_loggers
 from mlpredict.web.server.options import Options
 from mlpredict.web.server.protocol import TimeoutProtocol
 from mlpredict.web.service import Service
-from mlpredict.web.uploads import Memory
+from mlpredict.web.uploads import FRAMING_BYTES, HELD_TIMES, Memory
 
 logger = get_logger(__name__)
 
@@ -39,9 +39,8 @@ RETRY_SECONDS = 3.0
 
 STOP_SECONDS = 30
 IDLE_SECONDS = 20
-CONNECTIONS = 500
-UPLOADS_IN_MEMORY = 4
-"""So many requests of the largest size have room."""
+UPLOADS_IN_MEMORY = 1
+"""So many requests of the largest size have room, with everything that is held for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,9 @@ class Worker:
         metrics = Metrics()
         service = Service(model, recorder, metrics)
         most = self.options.max_upload
-        backend = Backend(service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * most))
+        backend = Backend(
+            service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
+        )
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,
@@ -93,7 +94,6 @@ class Worker:
             access_log=self.options.verbose,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=IDLE_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )

@@ -136,3 +136,31 @@ def test_a_foreign_name_or_site_is_refused(limited: Served) -> None:
     answer = limited.post("/prediction/", File(b"x"), headers={"Origin": "http://example.org"})
     assert (answer.status, answer.json) == (403, {"detail": "This is not for other sites."})
     assert "access-control-allow-origin" not in {name.lower() for name in answer.headers}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/model", "/predictions/", "/docs"])
+def test_head_is_answered_wherever_get_is(limited: Served, path: str) -> None:
+    head, get = limited.ask(path, method="HEAD"), limited.ask(path)
+    assert (head.status, get.status, head.body) == (200, 200, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert limited.ask("/prediction/", method="HEAD").status == 405
+
+
+@pytest.mark.parametrize("more", [b"Host: localhost", b"Authorization: Basic a\r\nAuthorization: Basic b"])
+def test_two_headers_for_one_are_refused(limited: Served, more: bytes) -> None:
+    with connect(limited) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n" + more + b"\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_page_of_an_allowed_site_may_ask(dsn: str, environment: dict[str, str], compiled: None) -> None:
+    with serving(environment, "--dsn", dsn, "--token", "s3cret", "--allow-origin", "https://a.org") as served:
+        for origin, allowed in (("https://a.org", "https://a.org"), ("https://b.org", None)):
+            asking = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+            asking["Access-Control-Request-Headers"] = "authorization"
+            before = served.ask("/v1/predictions", method="OPTIONS", headers=asking)
+            named = {name.lower(): value for name, value in before.headers.items()}
+            assert named.get("access-control-allow-origin") == allowed
+            assert (before.status == 200) == (allowed is not None)
+        answer = served.post("/v1/predictions", File(b"x"), headers={"Origin": "https://a.org"})
+        assert answer.status == 401  # the token is needed all the same

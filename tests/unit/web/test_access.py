@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mlpredict.cli.serve import _origin
 from mlpredict.errors import UsageError
 from mlpredict.web.access import Rules
-from mlpredict.web.errors import Forbidden, Unauthorized
+from mlpredict.web.errors import Ambiguous, Forbidden, Unauthorized
 from mlpredict.web.server.address import listen, resolve, rules_for, url_of
 
 LOCAL = rules_for(resolve("127.0.0.1", 8000), None, insecure=False)
@@ -127,3 +129,26 @@ def test_a_local_name_is_a_local_address() -> None:
 def test_a_host_that_is_none_is_said(host: str) -> None:
     with pytest.raises(UsageError, match="--host"):
         resolve(host, 0)
+
+
+@pytest.mark.parametrize("name", [b"host", b"authorization"])
+@pytest.mark.parametrize("rules", [LOCAL, SECRET, Rules()])
+def test_two_headers_of_which_others_may_see_another_are_refused(rules: Rules, name: bytes) -> None:
+    twice = request(authorization="Bearer s3cret")
+    twice["headers"] += [(name, dict(twice["headers"])[name])]
+    with pytest.raises(Ambiguous, match="more than one header"):
+        rules.check(twice)
+
+
+def test_another_site_may_post_only_where_it_is_allowed_by_its_whole_origin() -> None:
+    rules = replace(LOCAL, origins=("https://example.org",))
+    rules.check(request("POST", origin="https://example.org", sec_fetch_site="cross-site"))
+    for origin in ("http://example.org", "https://example.org:444", "https://example.org.evil", "null"):
+        with pytest.raises(Forbidden):
+            rules.check(request("POST", origin=origin, sec_fetch_site="cross-site"))
+
+
+@pytest.mark.parametrize("text", ["*", "null", "example.org", "https://example.org/", "https://a b", ""])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--allow-origin"):
+        _origin(text)

@@ -98,3 +98,18 @@ def test_a_client_that_does_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch
         client.sendall(REQUEST)
         time.sleep(0.6)
         assert len(everything(client)) < len(BODY)
+
+
+def test_idle_connections_are_no_work_and_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 5)
+    with client_of_a_server() as first:
+        address = first.getpeername()
+        idle = [socket.create_connection(address, timeout=10) for _ in range(20)]
+        try:
+            with socket.create_connection(address, timeout=10) as client:
+                client.sendall(REQUEST)
+                assert everything(client).endswith(BODY)
+            assert everything(first) == b""  # the oldest was closed
+        finally:
+            for connection in idle:
+                connection.close()

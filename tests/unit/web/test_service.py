@@ -20,7 +20,7 @@ from mlpredict.errors import DatabaseError, ModelError
 from mlpredict.pipeline.recording import NotStoring
 from mlpredict.web import service as service_module
 from mlpredict.web.batches import Pending
-from mlpredict.web.errors import Busy, DatabaseAway
+from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.server import logs
 from mlpredict.web.server.logs import RateLimited
@@ -178,7 +178,7 @@ def test_what_could_hold_up_a_batch_is_decoded_beforehand(
     model = Model(ImageSpec(2, 2, 1))
     model.gate.set()
     source = Source("x", target.getvalue())
-    item = run(model, lambda service: service._item(source))
+    item = run(model, lambda service: service._item(object(), source))
     assert isinstance(item, Pending if light else Sample)
     assert labels(run(model, lambda service: service.predict([source]))) == ["7.0"]
 
@@ -278,3 +278,64 @@ def test_trouble_is_not_repeated_with_every_request(
     trouble.error("gone")
     trouble.removeFilter(limit)
     assert notices == ["gone", "full", "gone"]
+
+
+def large_png() -> bytes:
+    """So many pixels that another process decodes them."""
+    return png(7, (4200, 4200))
+
+
+def test_a_small_image_passes_large_ones_which_take_turns_by_request() -> None:
+    model = Model(ImageSpec(2, 2, 1), batch_size=64)
+    model.gate.set()
+    ended: list[str] = []
+
+    async def work(service: Service) -> None:
+        gate = threading.Event()
+        decode = service._decoder.decode_apart
+
+        def slowly(position: int, source: Source) -> Sample | Rejected:
+            gate.wait(10)
+            return decode(position, source)
+
+        service._decoder.decode_apart = slowly  # type: ignore[method-assign]
+
+        async def ask(name: str, content: bytes, count: int = 1) -> None:
+            await service.predict([Source(name, content)] * count)
+            ended.append(name)
+
+        target = io.BytesIO()
+        Image.new("L", (9, 9), 7).save(target, "JPEG")
+        many = asyncio.ensure_future(ask("many", large_png(), 5))
+        await asyncio.sleep(0.3)
+        one = asyncio.ensure_future(ask("one", large_png()))
+        await ask("small", target.getvalue())
+        gate.set()
+        await asyncio.gather(many, one)
+
+    run(model, work)
+    assert ended == ["small", "one", "many"]
+
+
+def test_a_request_that_takes_too_long_ends_and_stores_nothing(
+    monkeypatch: pytest.MonkeyPatch, recorder: type[Recorder]
+) -> None:
+    monkeypatch.setattr(service_module, "DECODING_SECONDS", 0.1)
+    model = Model(ImageSpec(2, 2, 1))
+    model.gate.set()
+
+    async def work(service: Service) -> list[Any]:
+        decode = service._decoder.decode_apart
+
+        def slowly(position: int, source: Source) -> Sample | Rejected:
+            threading.Event().wait(0.5)
+            return decode(position, source)
+
+        service._decoder.decode_apart = slowly  # type: ignore[method-assign]
+        with pytest.raises(TooMuchWork):
+            await service.predict([Source("x", large_png())] * 3)
+        assert service._images == 0
+        return await service.predict([Source("y", png(1))])
+
+    assert len(run(model, work)) == 1
+    assert recorder.batches == (1,)

@@ -21,14 +21,14 @@ from mlpredict.web.errors import (
     TooSlow,
     Unprocessable,
 )
-from mlpredict.web.uploads import Memory, UploadedFile, receive_files
+from mlpredict.web.uploads import HELD_TIMES, Memory, UploadedFile, receive_files
 from tests.serving import BOUNDARY, FORM, File, form
 
 HEADERS = [(b"content-type", FORM["Content-Type"].encode())]
 
 
 def received(
-    *chunks: bytes, headers: Sequence[tuple[bytes, bytes]] = HEADERS, most: int = 10_000, room: int = 100_000
+    *chunks: bytes, headers: Sequence[tuple[bytes, bytes]] = HEADERS, most: int = 10_000, room: int = 500_000
 ) -> list[UploadedFile]:
     """The files of a form that arrives in such pieces; behind the last one the client hangs up."""
 
@@ -46,7 +46,7 @@ def received(
     memory = Memory(room)
     with memory.room() as taken:
         files = asyncio.run(receive_files(receive, headers, most, taken))
-        assert memory.taken == sum(map(len, chunks))
+        assert memory.taken == HELD_TIMES * sum(map(len, chunks))
     assert memory.taken == 0
     return files
 
@@ -150,7 +150,7 @@ def test_a_client_may_hang_up_in_the_middle() -> None:
             {"type": "http.disconnect"},
         ]
     )
-    with Memory(1000).room() as room, pytest.raises(ClientGone):
+    with Memory(HELD_TIMES * 1000).room() as room, pytest.raises(ClientGone):
         asyncio.run(receive_files(receive, HEADERS, 1000, room))
 
 
@@ -161,12 +161,12 @@ def test_a_client_may_not_take_for_ever(monkeypatch: pytest.MonkeyPatch) -> None
         await asyncio.sleep(0.02)
         return {"type": "http.request", "body": b"", "more_body": True}
 
-    with Memory(1000).room() as room, pytest.raises(TooSlow):
+    with Memory(HELD_TIMES * 1000).room() as room, pytest.raises(TooSlow):
         asyncio.run(receive_files(receive, HEADERS, 1000, room))
 
 
 def test_uploads_have_so_much_room_together() -> None:
-    memory = Memory(1000)
+    memory = Memory(HELD_TIMES * 1000)
     body = form(File(b"x" * 400))
 
     async def receive() -> dict[str, Any]:
