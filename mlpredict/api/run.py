@@ -12,6 +12,7 @@ from mlpredict.domain import (
     Sample,
 )
 from mlpredict.pipeline.batch import Outcome
+from mlpredict.support.ahead import Prefetched
 
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
@@ -69,8 +70,13 @@ class Run(Iterator[Outcome]):
         from mlpredict.pipeline.recording import start_recording
 
         model = self._model.loaded
-        with self._database.store() as store, self._decoded as decoded:
-            lost, batches = _until_something_is_there(iter(decoded))
+        with (
+            self._database.store() as store,
+            self._decoded as decoded,
+            # However long the first image is waited for, the run can be ended.
+            Prefetched(iter(decoded), most=1, enough=self._enough) as watched,
+        ):
+            lost, batches = _until_something_is_there(iter(watched))
             if batches is None:
                 self.failures += lost
                 yield [*lost]

@@ -15,12 +15,10 @@ import psycopg
 
 from mlpredict import settings
 from mlpredict.storage.server import (
-    data_directory,
     lease,
     locks,
     older_layout,
     postmaster,
-    supervisor,
 )
 from mlpredict.storage.server.lease import Lease
 from mlpredict.storage.server.local_server import (
@@ -33,7 +31,6 @@ from mlpredict.storage.server.local_server import (
     locate,
 )
 from mlpredict.storage.server.postmaster import stop_owner
-from mlpredict.storage.server.starting import bring_up, supervise
 
 __all__ = [
     "NAME",
@@ -65,10 +62,13 @@ def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalCo
         claim = _claim(server)
         claimed.callback(claim.close)
         # Before the server is started: then whatever becomes of this process, somebody stops it.
-        supervise(server, claim.linger)
+        _supervise(server, claim.linger)
         try:
             connection = connect(server, autocommit=autocommit)
         except psycopg.OperationalError:
+            # What starts a server is loaded when there is none.
+            from mlpredict.storage.server.starting import bring_up
+
             connection = bring_up(server, autocommit)
         connection.on_close = partial(_end, claim)
         claimed.pop_all()
@@ -159,6 +159,8 @@ def _claim(server: LocalServer) -> Lease:
         _take_over(server)
         return claim()
     except (FileNotFoundError, NotADirectoryError):
+        from mlpredict.storage.server import data_directory
+
         data_directory.check_version(server.root, server.binaries.major)
         older_layout.prepare_root(server.root, server.account)
         return claim()
@@ -170,8 +172,21 @@ def _take_over(server: LocalServer) -> None:
         older_layout.prepare_root(server.root, server.account)
 
 
+def _supervise(server: LocalServer, linger: float) -> None:
+    """See to it that there is a supervisor, whoever may have killed the last one."""
+    if linger < 0:
+        return
+    with locks.locked(server.root / "supervisor.lock", wait=False) as lock:
+        if lock is not None:
+            from mlpredict.storage.server.starting import start_supervisor
+
+            start_supervisor(server, lock)
+
+
 def stop_unless_used(server: LocalServer) -> None:
     """Stop the server, unless other programs are connected: then the supervisor will."""
+    from mlpredict.storage.server import supervisor
+
     deadline = time.monotonic() + DISCONNECT_SECONDS
     try:
         with connect(server, dbname="postgres", autocommit=True) as connection:

@@ -52,30 +52,25 @@ LOG_BYTES = 1_000_000
 """A longer server.log becomes server.log.1 at the next start."""
 
 
-def supervise(server: LocalServer, linger: float) -> None:
-    """See to it that there is a supervisor, whoever may have killed the last one."""
-    if linger < 0:
-        return
-    with locks.locked(server.root / "supervisor.lock", wait=False) as lock:
-        if lock is None:
-            return
-        os.close(own_files.open_own(server.root / "server.lock", os.O_RDWR))
-        psql = service_account.runnable(server.binaries, server.account) / "psql"
-        account = server.account
-        arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
-        arguments += [str(number) for number in (account.uid, account.gid, lock)]
-        with _log(server) as log:
-            process = subprocess.Popen(
-                # Without site-packages it starts at once and stays small.
-                [sys.executable, "-S", "-P", "-m", supervisor.__name__, *arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=server.root,
-                env={**data_directory.environment(), "PYTHONPATH": str(settings.PACKAGE.parent)},
-                pass_fds=(lock,),
-                start_new_session=True,
-            )
+def start_supervisor(server: LocalServer, lock: int) -> None:
+    """Start the process that stops the server when it is idle; it holds the lock from then on."""
+    os.close(own_files.open_own(server.root / "server.lock", os.O_RDWR))
+    psql = service_account.runnable(server.binaries, server.account) / "psql"
+    account = server.account
+    arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
+    arguments += [str(number) for number in (account.uid, account.gid, lock)]
+    with _log(server) as log:
+        process = subprocess.Popen(
+            # Without site-packages it starts at once and stays small.
+            [sys.executable, "-S", "-P", "-m", supervisor.__name__, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=server.root,
+            env={**data_directory.environment(), "PYTHONPATH": str(settings.PACKAGE.parent)},
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
     process.returncode = 0  # it outlives us: no warning that nobody waited for it
 
 

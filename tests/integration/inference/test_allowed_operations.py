@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("MLPREDICT_TEST_DATA") or ROOT / "../shared/data") / "models"
 
 
-@pytest.mark.parametrize("group", ["layers", "old", "functions", "applications"])
+@pytest.mark.parametrize(
+    "group", ["layers", "old", "functions", pytest.param("applications", marks=pytest.mark.slow)]
+)
 def test_usual_exports_need_no_trust(tmp_path: Path, group: str) -> None:
     program = [sys.executable, "-m", "tests.make_usual_models", str(tmp_path), group]
     made = subprocess.run(program, capture_output=True, text=True)

@@ -80,10 +80,13 @@ def test_a_commit_whose_answer_is_lost_counts_once(
 
 
 def test_a_batch_of_failures_alone_counts_once(
-    environment: dict[str, str], proxy: Proxy, tcp_server: TcpServer
+    environment: dict[str, str], proxy: Proxy, tcp_server: TcpServer, tmp_path: Path
 ) -> None:
     proxy.swallows = lambda commit: commit in (1, 3)  # the run's is made twice
-    with running(environment, "no", "such", "file", "--dsn", proxy.dsn(tcp_server.dsn)) as run:
+    damaged = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    for path in damaged:
+        path.write_bytes(b"no image")
+    with running(environment, *damaged, "--dsn", proxy.dsn(tcp_server.dsn)) as run:
         status, said = run.finish()
     assert (status, len(said)) == (1, 3)
     with psycopg.connect(tcp_server.dsn) as connection:

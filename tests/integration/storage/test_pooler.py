@@ -116,7 +116,7 @@ def test_statement_mode_has_no_transactions_which_is_said(
     mlpredict: Command, tcp_server: TcpServer, direct: str, pooler_directory: Path, digits: list[Path]
 ) -> None:
     with pooled(tcp_server, pooler_directory, "statement") as dsn:
-        done = mlpredict("predict", digits[0], "--dsn", dsn)
+        done = mlpredict("predict", digits[0], "--dsn", dsn, "--retry", "0")
     assert done.returncode == 3
     assert b"transaction blocks not allowed in statement pooling mode" in done.stderr
     assert done.stdout == b""
