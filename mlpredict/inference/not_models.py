@@ -152,7 +152,7 @@ def folder_that_is_none(path: Path) -> NotAModel | None:
         return NotAModel(
             "an unpacked .keras file", "pack what is in it, not the folder, as a zip archive again"
         )
-    if inside := sorted(child for child in path.iterdir() if (child / "saved_model.pb").is_file()):
+    if inside := sorted(filter(_is_saved_model, path.iterdir())):
         return NotAModel("a folder around a SavedModel", f"take {' or '.join(map(str, inside[:3]))}")
     models = sorted(name for name in names if name.endswith((".keras", ".h5", ".hdf5", ".tflite")))
     models = [name for name in models if not name.endswith(".weights.h5")]
@@ -169,6 +169,14 @@ def folder_that_is_none(path: Path) -> NotAModel | None:
     }:
         return OPENVINO
     return None
+
+
+def _is_saved_model(folder: Path) -> bool:
+    try:
+        return (folder / "saved_model.pb").is_file()
+    except OSError:
+        # What cannot be looked into is no model that anybody could take.
+        return False
 
 
 def checkpoint_of(path: Path) -> NotAModel | None:

@@ -199,3 +199,12 @@ def test_companions_lie_in_the_folder_or_beside_the_file(tmp_path: Path) -> None
     assert folder.sidecar == tmp_path / "model" / "assets.extra" / "mlpredict.toml"
     assert single.sidecar == tmp_path / "cats.v2.mlpredict.toml"
     assert single.companion("labels.txt") == tmp_path / "labels.txt"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into any folder")
+def test_a_folder_that_nobody_may_look_into_hides_no_model(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o000)
+    with pytest.raises(ModelError, match="no SavedModel"):
+        open_model(tmp_path)
+    closed.chmod(0o700)
