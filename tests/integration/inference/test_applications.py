@@ -40,6 +40,10 @@ MODES = {
 """The line that each needs; None for those that scale inside."""
 
 
+UNREADABLE = {"ConvNeXtTiny": "needs LayerScale", "MobileNetV3Small": "passed as positional arguments"}
+"""What Keras 3 writes as HDF5 and does not read itself, and what is said of it."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODES)
 def test_a_network_in_each_format(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -55,9 +59,8 @@ def test_a_network_in_each_format(name: str, tmp_path: Path, capsys: pytest.Capt
             place = tmp_path / f"{name}.mlpredict.toml" if suffix else path / "assets.extra/mlpredict.toml"
             place.parent.mkdir(exist_ok=True)
             place.write_text(f'preprocess = "{mode}"\n')
-        if (name, suffix) == ("ConvNeXtTiny", ".h5"):
-            # Keras does not read it either: HDF5 does not say where LayerScale is.
-            with pytest.raises(ModelError, match="needs LayerScale"):
+        if suffix == ".h5" and name in UNREADABLE:
+            with pytest.raises(ModelError, match=UNREADABLE[name]):
                 load_model(path, engine=EngineName.AUTO, cache=tmp_path / "cache")
             continue
         started = time.monotonic()
