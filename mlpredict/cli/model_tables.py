@@ -199,7 +199,8 @@ def _score(one: Score) -> dict[str, Any]:
 
 def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
     table = _table()
-    table.add_column(heading, no_wrap=True)
+    print_renderable(Text(f" {heading}", style="bold"))
+    table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
     table.add_column("because of", overflow="fold", ratio=1)
     for one in choices:
