@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.support.private_files import make_private_folder, read_private
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(NamedTuple):
     """A small file in the cache for each way that a model is used; `usage` names one.
 
     Where the cache cannot be written, every use is the first.
@@ -43,7 +41,7 @@ class Uses:
         from mlpredict.support.whole_file import replacing
 
         content = json.dumps(
-            {"outputs": [None if one is None else asdict(one) for one in facts], "fingerprint": fingerprint}
+            {"outputs": [None if one is None else one._asdict() for one in facts], "fingerprint": fingerprint}
         ).encode()
         with suppress(OSError):
             make_private_folder(self.folder)

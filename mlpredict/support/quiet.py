@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ class _Redirection:
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.kept = tempfile.TemporaryFile()  # noqa: SIM115 - the last user closes it
+                self.kept = _unnamed_file()
                 self.terminal = os.dup(2)
                 os.dup2(self.kept.fileno(), 2)
             self.users += 1
@@ -45,6 +44,14 @@ class _Redirection:
             size = self.kept.seek(0, os.SEEK_END)
             self.kept.seek(max(0, size - NOTE_BYTES))
             return self.kept.read().decode("utf-8", "replace").strip()
+
+
+def _unnamed_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b")
+    import tempfile
+
+    return tempfile.TemporaryFile()
 
 
 _redirection = _Redirection()
