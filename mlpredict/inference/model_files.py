@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import ModelError
 
@@ -34,8 +34,7 @@ class ModelFormat(StrEnum):
     TFLITE = "tflite"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(NamedTuple):
     """A model as it lies on disk; `sha256` is over the model's own files, in hexadecimal."""
 
     path: Path
