@@ -43,6 +43,10 @@ class TransientDatabaseError(DatabaseError):
     """The database fails at the moment; the same may succeed when it is tried again."""
 
 
+class DatabaseRefuses(DatabaseError):
+    """The database refuses it, and would refuse it again."""
+
+
 class NoSpace(DatabaseError):
     """The database's disk is full."""
 

@@ -31,6 +31,7 @@ from mlpredict.storage.connection import (
     open_connection,
     place_of,
     raise_if_full,
+    require_primary,
     translated,
 )
 from mlpredict.storage.known_models import KnownModel, known_models
@@ -105,6 +106,7 @@ class Repository:
 
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""
+        require_primary(self._connection)
         with translated():
             return writing.reserve_run(self._connection)
 
