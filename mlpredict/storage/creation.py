@@ -44,7 +44,7 @@ def creation_schema(connection: Connection) -> str:
     Raises:
         DatabaseError: it cannot be made, or this role may not use it.
     """
-    if (first := _first(connection)) is not None:
+    if (first := first_schema(connection)) is not None:
         return first
     require_visible(connection)
     named = [name for name in _path(connection)[0] if name != "$user"]
@@ -57,11 +57,17 @@ def creation_schema(connection: Connection) -> str:
     return named[0]
 
 
+def first_schema(connection: Connection) -> str | None:
+    """The schema of the search path that new tables go into; None where none of the path exists."""
+    row = connection.execute(FIRST).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
 @contextmanager
 def put_first(connection: Connection, schema: str) -> Iterator[None]:
     """Have names without a schema mean this one first, in the transaction that there is."""
     before = _setting(connection)
-    if _first(connection) == schema:
+    if first_schema(connection) == schema:
         yield
         return
     connection.execute(SET_PATH, (f"{Identifier(schema).as_string(connection)}, {before}",))
@@ -99,11 +105,6 @@ def require_visible(connection: Connection) -> None:
     own = [user if name == "$user" else name for name in names]
     if row := connection.execute(UNUSABLE, (own,)).fetchone():
         raise DatabaseRefuses(f"the role {user} may not use the schema {row[0]}", hint=GRANT_HINT)
-
-
-def _first(connection: Connection) -> str | None:
-    row = connection.execute(FIRST).fetchone()
-    return None if row is None or row[0] is None else str(row[0])
 
 
 def _setting(connection: Connection) -> str:

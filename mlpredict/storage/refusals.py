@@ -26,8 +26,8 @@ CREATE_HINT = (
 )
 CONNECT_HINT = "have the database's owner GRANT CONNECT ON DATABASE … TO the role"
 POLICY_HINT = (
-    "with row-level security on it, a table is of use to its owner and to roles with BYPASSRLS only: let "
-    "such a role run mlpredict, or have the owner ALTER TABLE … DISABLE ROW LEVEL SECURITY and limit roles by grants"
+    "of a table with row-level security, a role reads what a policy FOR SELECT shows it, and only its owner "
+    "and roles with BYPASSRLS store, as COPY knows no policies; or ALTER TABLE … DISABLE ROW LEVEL SECURITY"
 )
 READ_ONLY_HINT = (
     "name the primary server: several hosts in the DSN with target_session_attrs=read-write find it; list "

@@ -163,7 +163,7 @@ def test_tables_are_found_in_the_schema_that_has_them(dsn: str) -> None:
         migrate(connection)
     path = f"{dsn} options='-c search_path=\"m-l\",public'"
     with open_connection(path) as connection:
-        assert names.schema_with(connection, "predictions") == "public"
+        assert names.home_of(connection) == "public"
         connection.execute(
             'CREATE TABLE "m-l".predictions (id serial PRIMARY KEY, inputId integer, predictions json)'
         )
@@ -204,4 +204,4 @@ def test_nothing_is_made_where_another_role_has_planted_something(role: str, emp
     with open_connection(empty_dsn) as connection:
         with pytest.raises(DatabaseError, match=rf"the operator =\(real,integer\) of {role}"):
             migrate(connection)
-        assert names.schema_with(connection, "predictions") is None
+        assert names.home_of(connection) is None
