@@ -18,6 +18,11 @@ class MlpredictError(Exception):
         self.hint = hint
         super().__init__(self.message)
 
+    @property
+    def in_full(self) -> str:
+        """The message and what to do about it, on one line."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
 
 class OutputError(MlpredictError):
     """The output cannot be written."""

@@ -38,13 +38,16 @@ MAY_CONNECT = SQL("SELECT has_database_privilege(%s, current_database(), 'CONNEC
 MAY_USE = SQL("SELECT has_schema_privilege(%s, %s, 'USAGE')")
 MAY_ON_TABLE = SQL("SELECT has_table_privilege(%s, %s, %s)")
 MAY_CHANGE = SQL("SELECT has_column_privilege(%s, %s, %s, 'UPDATE')")
-MAY_COUNT = SQL("SELECT has_sequence_privilege(%s, %s, 'USAGE')")
+MAY_ON_SEQUENCE = SQL("SELECT has_sequence_privilege(%s, %s, %s)")
 
 GRANT_CONNECT = SQL("GRANT CONNECT ON DATABASE {database} TO {role}")
 GRANT_USE = SQL("GRANT USAGE ON SCHEMA {schema} TO {role}")
 GRANT_READING = SQL("GRANT SELECT ON TABLE {table} TO {role}")
 GRANT_ADDING = SQL("GRANT INSERT ON TABLE {table} TO {role}")
 GRANT_CHANGING = SQL("GRANT UPDATE ({column}) ON TABLE {table} TO {role}")
+GRANT_SEEING_COUNT = SQL("GRANT SELECT ON SEQUENCE {sequence} TO {role}")
+"""Which dumping asks for."""
+
 GRANT_COUNTING = SQL("GRANT USAGE ON SEQUENCE {sequence} TO {role}")
 
 PRESENT = SQL("""
@@ -147,14 +150,20 @@ class _Giving:
         named = Identifier(self.schema, table)
         name = named.as_string(self.connection)
         self._give(GRANT_READING, MAY_ON_TABLE, name, "SELECT", table=named)
+        sequences = self._sequences_of(name)
+        for sequence, its_name in sequences:
+            self._give(GRANT_SEEING_COUNT, MAY_ON_SEQUENCE, its_name, "SELECT", sequence=sequence)
         if not stores or table == RECORD:
             return
         self._give(GRANT_ADDING, MAY_ON_TABLE, name, "INSERT", table=named)
         for column in CHANGED.get(table, ()):
             self._give(GRANT_CHANGING, MAY_CHANGE, name, column, table=named, column=Identifier(column))
-        for place in self.connection.execute(SEQUENCES, (name,)).fetchall():
-            sequence = Identifier(*place)
-            self._give(GRANT_COUNTING, MAY_COUNT, sequence.as_string(self.connection), sequence=sequence)
+        for sequence, its_name in sequences:
+            self._give(GRANT_COUNTING, MAY_ON_SEQUENCE, its_name, "USAGE", sequence=sequence)
+
+    def _sequences_of(self, table: str) -> list[tuple[Identifier, str]]:
+        found = [Identifier(*place) for place in self.connection.execute(SEQUENCES, (table,)).fetchall()]
+        return [(sequence, sequence.as_string(self.connection)) for sequence in found]
 
     def _give(self, giving: SQL, asking: SQL, *about: str, **parts: Identifier) -> None:
         statement = giving.format(role=Identifier(self.role), **parts)

@@ -14,17 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
 from mlpredict.inputs.kept import ImageUnavailable
-from mlpredict.support.logs import get_logger
 from mlpredict.web.access import ALIVE, READY, Guard, Rules
 from mlpredict.web.backend import Backend
-from mlpredict.web.errors import Crowded, DatabaseAway, Missing, RequestError, Unprocessable
+from mlpredict.web.errors import Crowded, Missing, RequestError, Unprocessable, unavailable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_response, json_response
 from mlpredict.web.routes import health, published, v1
 from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.page import page_router
-
-logger = get_logger(__name__)
 
 MOST_REQUESTS = 500
 """So many are answered at a time."""
@@ -69,8 +66,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
 
     @app.exception_handler(DatabaseError)
     async def away(_request: Request, error: DatabaseError) -> Response:
-        logger.error(error.message)
-        return error_response(DatabaseAway())
+        return error_response(unavailable(error))
 
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limited)

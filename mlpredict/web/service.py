@@ -14,13 +14,10 @@ from mlpredict.inputs.decoding import SafeDecoder
 from mlpredict.pipeline.batch import Batch, Skipped, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
-from mlpredict.support.logs import get_logger
 from mlpredict.web.batches import Batcher, Item, Outcome, Pending
-from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork
+from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork, unavailable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.turns import Turns
-
-logger = get_logger(__name__)
 
 IMAGES_IN_BATCHES = 8
 """So many batches' images are accepted at a time."""
@@ -66,7 +63,7 @@ class Service:
 
         Raises:
             Busy: too many are being predicted already.
-            DatabaseAway: they cannot be recorded.
+            DatabaseAway, DatabaseRefusing: they cannot be recorded.
             TooMuchWork: decoding them takes too long; none of them is recorded.
         """
         if self._images >= self._most_images:
@@ -123,8 +120,7 @@ class Service:
             outcomes = recorded(batch, said, self._recorder)
         except DatabaseError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            logger.error(error.message)
-            raise DatabaseAway from error
+            raise unavailable(error) from error
         self._metrics.batch(outcomes.values())
         return {at: outcome for at, outcome in outcomes.items() if not isinstance(outcome, Skipped)}
 

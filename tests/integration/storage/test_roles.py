@@ -94,6 +94,7 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
             digits[0].read_bytes()
         )
         assert mlpredict("db", "status", "--dsn", dsn).returncode == 0
+        assert mlpredict("db", "dump", "-", "--dsn", dsn).returncode == 0
     with open_repository(writing) as repository:
         store(repository)
     with serving(environment, "--dsn", writing) as served:
