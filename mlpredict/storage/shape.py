@@ -73,6 +73,9 @@ KINDS = {
 MOST_COLUMNS = 12
 """That are named in a message."""
 
+MOST_CLASHES = 3
+"""Columns in the way that are named one by one."""
+
 OWN_SCHEMA_HINT = (
     "nothing was changed; give mlpredict a schema of its own: put ?options=-csearch_path%3Dmlpredict behind "
     "the DSN, or set PGOPTIONS=-csearch_path=mlpredict"
@@ -155,11 +158,12 @@ def _strange(table: str, relation: Relation, expected: Sequence[str], to_come: S
         return [f"{table} {relation}"]
     if relation.kind not in TABLES:
         return [f"{table} {relation}"]
-    return [
-        f"{table}.{name} ({relation.columns[name]})"
-        for name in to_come
-        if name in relation.columns and (expected or name not in published)
+    in_the_way = [
+        name for name in to_come if name in relation.columns and (expected or name not in published)
     ]
+    if len(in_the_way) > MOST_CLASHES:
+        return [f"{table} {relation}"]
+    return [f"{table}.{name} ({relation.columns[name]})" for name in in_the_way]
 
 
 def _is_published(relation: Relation, published: Mapping[str, Collection[str]]) -> bool:
