@@ -76,14 +76,14 @@ def put_first(connection: Connection, schema: str) -> Iterator[None]:
 
 
 @contextmanager
-def as_maker() -> Iterator[None]:
-    """Where a right is missing to make tables, say which, and not the one to use them."""
+def as_maker(hint: str = CREATE_HINT) -> Iterator[None]:
+    """Where a right is missing to make or to change tables, say which, and not the one to use them."""
     try:
         with translated():
             yield
     except DatabaseRefuses as error:
         if error.hint == GRANT_HINT:
-            error.hint = CREATE_HINT
+            error.hint = hint
         raise
 
 

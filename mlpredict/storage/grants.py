@@ -7,7 +7,7 @@ those. Default privileges would also give whatever else the owner makes in the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from psycopg.sql import SQL, Identifier
 
@@ -66,8 +66,7 @@ SEQUENCES = SQL("""
 """Those that belong to the columns of a table, whether by serial or as an identity."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """What a role is to be given."""
 
     role: str
@@ -129,8 +128,7 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
             logger.info(f"{one.role} may {'store and read' if one.stores else 'read'} in the schema {schema}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Giving:
+class _Giving(NamedTuple):
     """What gives rights to a role, and looks whether it has them then: PostgreSQL only warns of some."""
 
     connection: Connection

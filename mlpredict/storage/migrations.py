@@ -7,17 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Identifier
 
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.creation import as_maker, creation_schema, put_first, require_visible
-from mlpredict.storage.grants import Grant, grant, require_roles
 from mlpredict.storage.names import home_of, named, schema_of
-from mlpredict.storage.shape import Relations, relations_of, require_ours
+from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.storage.grants import Grant
+    from mlpredict.storage.shape import Relations
 
 logger = get_logger(__name__)
 
@@ -101,6 +104,8 @@ def migrations() -> tuple[Migration, ...]:
 
 def applied_version(connection: Connection) -> int:
     """The number of the newest migration the database has; 0 where it has none."""
+    from mlpredict.storage.shape import relations_of
+
     with translated():
         schema = home_of(connection)
         return 0 if schema is None else _recorded(connection, schema, relations_of(connection, schema))
@@ -121,6 +126,8 @@ def require_current(connection: Connection) -> None:
         version = 0
     latest = migrations()[-1].version
     if version == 0:
+        from mlpredict.storage.creation import require_visible
+
         with translated():
             require_visible(connection)
         raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
@@ -138,11 +145,17 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         DatabaseError: a migration or a grant failed, the schema is a newer one, or there are other things
             under the names of our tables. Nothing is changed then.
     """
+    # None of this is needed by a command that finds the schema as it should be.
+    from mlpredict.storage.creation import as_maker, creation_schema, put_first, require_visible
+    from mlpredict.storage.grants import grant, require_roles
+    from mlpredict.storage.shape import relations_of, require_ours
+
     with translated(), connection.transaction():
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
         require_roles(connection, grants)
+        home = home_of(connection)
         with as_maker():
-            schema = home_of(connection) or creation_schema(connection)
+            schema = home or creation_schema(connection)
         found = relations_of(connection, schema)
         version = _recorded(connection, schema, found)
         _refuse_newer(version)
@@ -151,7 +164,7 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         require_ours(connection, schema, found, version)
         adopted = _count_published_rows(connection, found) if version == 0 else (0, 0)
         missing = tuple(m for m in migrations() if m.version > version)
-        with put_first(connection, schema):
+        with put_first(connection, schema), as_maker(OWNER_HINT if home else CREATE_HINT):
             _apply(connection, missing)
         grant(connection, schema, grants)
         _warn_if_open(connection)
@@ -163,9 +176,8 @@ def _apply(connection: Connection, missing: Sequence[Migration]) -> None:
     if not missing:
         return
     _refuse_planted(connection)
-    with as_maker():
-        for migration in missing:
-            connection.execute(migration.path.read_bytes())
+    for migration in missing:
+        connection.execute(migration.path.read_bytes())
     for migration in missing:  # the first ones find no table yet that tells the schema
         connection.execute(named(connection, RECORD_MIGRATION), (migration.version, migration.name))
 
@@ -173,7 +185,7 @@ def _apply(connection: Connection, missing: Sequence[Migration]) -> None:
 def _recorded(connection: Connection, schema: str, found: Relations) -> int:
     """The version that a schema's record tells; 0 where there is none of ours."""
     record = found.get("schema_migrations")
-    if record is None or not {"version", "name"} <= record.columns.keys():
+    if record is None or not record.is_table or not {"version", "name"} <= record.columns.keys():
         return 0
     return _newest(connection.execute(APPLIED.format(s=Identifier(schema))).fetchall())
 

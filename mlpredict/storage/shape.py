@@ -89,6 +89,11 @@ class Relation:
     kind: str
     columns: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_table(self) -> bool:
+        """Whether rows are stored in it."""
+        return self.kind in TABLES
+
     def __str__(self) -> str:
         """Its columns in brackets, with what it is where that is no table."""
         named = [f"{name} {type_}" for name, type_ in islice(self.columns.items(), MOST_COLUMNS)]
@@ -156,7 +161,7 @@ def _strange(table: str, relation: Relation, expected: Sequence[str], to_come: S
     published = PUBLISHED_TYPES.get(table, {})
     if not expected and not (published and _is_published(relation, published)):
         return [f"{table} {relation}"]
-    if relation.kind not in TABLES:
+    if not relation.is_table:
         return [f"{table} {relation}"]
     in_the_way = [
         name for name in to_come if name in relation.columns and (expected or name not in published)

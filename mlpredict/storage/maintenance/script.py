@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from mlpredict.errors import DatabaseError
 
@@ -49,7 +48,7 @@ TOKEN = re.compile(
     | (?P<comment>--[^\n]*|/\*.*?\*/)
     | (?P<body>\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*)?)\$.*?\$(?P=tag)\$)
     | (?P<escaped>(?<![\w$])[eE]'(?:[^'\\]|\\.|'')*')
-    | (?P<calling>setval\()?(?P<string>STRING)(?P<cast>::(?:pg_catalog\.)?reg[a-z]+)?
+    | (?P<calling>(?:pg_catalog\.)?setval\()?(?P<string>STRING)(?P<cast>::(?:pg_catalog\.)?reg[a-z]+)?
     | (?P<before>\.?)(?P<name>NAME)(?P<rest>(?:\.(?:NAME)?)*)
     """.replace(b"NAME", NAME).replace(b"STRING", STRING),
     re.VERBOSE | re.MULTILINE | re.DOTALL,
@@ -62,8 +61,7 @@ class Torn(DatabaseError):
     """The script ends in the middle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Statements:
+class Statements(NamedTuple):
     """Text for the server."""
 
     text: bytes
@@ -74,8 +72,7 @@ class Statements:
         return self.text.startswith(ENCODING, self.text.rfind(b"\n", 0, -1) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """A `COPY … FROM stdin`, and what is copied; to be read before the next piece is asked for."""
 
     statement: bytes
