@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from mlpredict.storage.refusals import READ_ONLY_HINT, hint_for, is_lasting
 from mlpredict.storage.server.local_server import LocalConnection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+# What the driver ignores while an error is on its way it would print on standard error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 CONNECTION_EXCEPTIONS = "08"

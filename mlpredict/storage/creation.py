@@ -53,7 +53,7 @@ def creation_schema(connection: Connection) -> str:
             "the search path names no schema", hint="?options=-csearch_path%3Dpublic in the DSN"
         )
     connection.execute(MAKE.format(schema=Identifier(named[0])))
-    logger.info(f"made the schema {named[0]}, which the search path begins with")
+    logger.debug(f"made the schema {named[0]}, which the search path begins with")
     return named[0]
 
 

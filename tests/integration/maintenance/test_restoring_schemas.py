@@ -103,7 +103,7 @@ def test_a_dump_of_any_schema_goes_into_any_other(
             assert query(there, PREDICTIONS) == expected
             assert query(there, STORE_ANOTHER) == [(4,)]
             assert query(there, "SELECT noted(1), twice(4)") == [(1, 8)]
-            assert query(there, "SELECT count(*) FROM sure") == [(2,)]
+            assert query(there, "SELECT count(*) FROM sure") == [(3,)]
             ((note,),) = query(there, "SELECT note FROM notes")
             assert str(note).startswith("ml.predictions\nCOPY ml.notes")
             schemas = "SELECT DISTINCT schemaname FROM pg_tables WHERE tablename IN ('inputs', 'notes')"
@@ -194,7 +194,7 @@ def elsewhere(tcp_server: TcpServer) -> Iterator[str]:
 def wait_for_rows(server: TcpServer, process: subprocess.Popen[bytes]) -> None:
     with psycopg.connect(server.dsn, autocommit=True) as observer:
         copying = (
-            b"SELECT FROM pg_stat_activity WHERE datname = 'cut_off' AND query LIKE 'COPY ml.inputs%'"
+            b"SELECT FROM pg_stat_activity WHERE datname = 'cut_off' AND query LIKE 'COPY %.inputs%'"
             b" AND state = 'active'"
         )
         while not observer.execute(copying).fetchall():
