@@ -1,4 +1,7 @@
-"""Dumps: PostgreSQL's custom format, of a whole database, without its owners and privileges."""
+"""Dumps: PostgreSQL's custom format, without owners and privileges.
+
+Of a whole database, or of the schema that mlpredict has in one for itself: beside it are other programs.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from psycopg import IsolationLevel
+from psycopg.sql import Identifier
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
@@ -18,9 +22,10 @@ from mlpredict.storage.maintenance import clients, loading
 from mlpredict.storage.maintenance.clients import Target
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
 from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
-from mlpredict.storage.names import home_of
+from mlpredict.storage.names import home_of, schema_of
 from mlpredict.storage.shape import relations_of
 
+DEFAULT_SCHEMA = "public"
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
 RESTORING = (*WITHOUT_OWNERS, "--no-tablespaces")
 TABLE_LISTED = r"^\d+; \d+ \d+ TABLE .* {} "
@@ -48,7 +53,7 @@ class Restored:
 
 
 def dump(dsn: str | None, output: Path | int) -> Contents:
-    """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; what is in it.
+    """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; how much is in it.
 
     Raises:
         DatabaseError: the database holds nothing of ours, or pg_dump gives up.
@@ -62,7 +67,9 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
             # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
             ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
             counted = contents_of(connection)
-            arguments = ("--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}")
+            arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
+            if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
+                arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
             if isinstance(output, Path):
                 # By its name: pg_dump only appends to its standard output, and cannot complete its index.
                 command = target.command("pg_dump", *arguments, f"--file={output}")

@@ -281,7 +281,8 @@ def test_what_is_said_to_be_dumped_is_what_is_dumped(
         ("echo 'CREATE TABLE torn ();'\nexit 1", "pg_restore: exit status 1"),
         ("echo 'CREATE TABLE torn ();'\nkill -9 $$", "pg_restore: ended by SIGKILL"),
         (
-            "echo 'COPY s.predictions (inputid) FROM stdin;'\necho 1\necho 'pg_restore: error: lost' >&2\nexit 1",
+            "echo 'COPY s.predictions (inputid) FROM stdin;'\necho 1\n"
+            "echo 'pg_restore: error: lost' >&2\nexit 1",
             "lost",
         ),
         ("echo 'CREATE TABLE torn ();'", "without mlpredict's tables"),

@@ -19,7 +19,14 @@ from mlpredict.storage.maintenance import dumps
 from mlpredict.storage.maintenance.dumps import Source
 from mlpredict.storage.migrations import migrate
 from tests.conftest import COMMAND, Command
-from tests.integration.maintenance.test_dumps import PREDICTIONS, ROWS, STORE_ANOTHER, execute, query
+from tests.integration.maintenance.test_dumps import (
+    PREDICTIONS,
+    ROWS,
+    STORE_ANOTHER,
+    database,
+    execute,
+    query,
+)
 from tests.integration.storage.test_migrations import PUBLISHED_ROWS
 from tests.processes import started
 from tests.proxy import proxy_to
@@ -50,11 +57,11 @@ OBJECTS = """
 """
 
 
-def with_path(dsn: str, schema: str) -> str:
+def with_path(dsn: str, schema: str, others: str = ",public") -> str:
     """The DSN with a schema first on the search path."""
     quoted = '"' + schema.replace('"', '""') + '"'
     escaped = quoted.replace("\\", "\\\\").replace(" ", "\\ ")
-    return make_conninfo(dsn, options=f"-csearch_path={escaped},public")
+    return make_conninfo(dsn, options=f"-csearch_path={escaped}{others}")
 
 
 def make_schema(dsn: str, schema: str) -> None:
@@ -124,6 +131,21 @@ def test_beside_ours_in_the_same_database(mlpredict: Command, dsn: str, tmp_path
     assert done.returncode == 0, done.stderr
     assert query(alone, "SELECT DISTINCT label FROM predictions") == [("1",)]
     assert query(dsn, "SELECT DISTINCT label FROM predictions") == [("old",)]
+
+
+def test_programs_beside_a_schema_of_our_own_are_not_dumped(
+    mlpredict: Command, empty_dsn: str, tcp_server: TcpServer, tmp_path: Path
+) -> None:
+    others = "CREATE TABLE schema_migrations (version bigint, dirty boolean); CREATE TABLE users (id serial)"
+    execute(empty_dsn, others)
+    dump = dump_of(mlpredict, empty_dsn, ODD, tmp_path / "rows.dump")
+    with database(tcp_server.dsn, "beside") as target:
+        execute(target, others)
+        alone = with_path(target, ODD, "")
+        done = mlpredict("db", "restore", dump, "--dsn", alone)
+        assert done.returncode == 0, done.stderr
+        assert query(alone, "SELECT count(*) FROM predictions") == [(2,)]
+        assert query(target, "SELECT dirty FROM schema_migrations") == []
 
 
 def test_a_schema_that_is_not_there_is_made(

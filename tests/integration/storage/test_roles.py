@@ -100,7 +100,12 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     with serving(environment, "--dsn", writing) as served:
         assert served.post("/v1/predictions", File(digits[0].read_bytes())).status == 201
         assert served.ask("/v1/predictions").status == 200
-    assert served.said == []
+        assert served.said == []
+        owned.administrator.execute(SQL("REVOKE INSERT ON predictions FROM {}").format(Identifier(writer)))
+        answer = served.post("/v1/predictions", File(digits[0].read_bytes()))
+        assert (answer.status, "Retry-After" in answer.headers) == (503, False)
+        assert "refuses" in answer.json["detail"]
+    assert "permission denied for table predictions; have the owner" in served.said[0]
 
     done = mlpredict("predict", digits[0], "--dsn", reading)
     assert done.returncode == 3
@@ -201,7 +206,7 @@ def test_who_does_not_own_the_tables_is_told_to_be_the_owner(
     owned.execute(USE + "GRANT CREATE ON SCHEMA public TO other; GRANT SELECT ON schema_migrations TO other")
     done = mlpredict("init-db", "--dsn", dsn)
     assert done.returncode == 3
-    assert b"must be owner of table predictions; run it as the owner" in done.stderr
+    assert b"; run it as the owner of mlpredict's tables" in done.stderr
 
 
 def test_row_level_security(mlpredict: Command, owned: Owned, digits: list[Path]) -> None:
