@@ -22,7 +22,7 @@ OWN_SITE = ("same-origin", "none")
 Request_ = Mapping[str, Any]
 """A request, as ASGI describes it."""
 
-ONLY_ONCE = (b"host", b"authorization")
+ONLY_ONCE = (b"host", b"authorization", b"idempotency-key")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),

@@ -81,7 +81,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
             CORSMiddleware,
             allow_origins=rules.origins,
             allow_methods=("GET", "HEAD", "POST"),
-            allow_headers=("Authorization", "Content-Type"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
             expose_headers=("Link", "Retry-After"),
         )
     app.add_middleware(Measured, metrics=backend.metrics)

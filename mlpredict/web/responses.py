@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from mlpredict.domain import PredictionRecord, StoredImage
+from mlpredict.domain import PredictionRecord, Reply, StoredImage
 from mlpredict.inputs.image_file import contenttype_of
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, load_stored
 from mlpredict.storage.values import storable
@@ -45,6 +45,11 @@ def error_response(error: RequestError) -> Response:
     if isinstance(error, TooLarge | TooSlow):
         headers["Connection"] = "close"  # the rest of the body is not read
     return json_response({"detail": error.detail}, error.status, headers)
+
+
+def refusal(error: RequestError) -> Reply:
+    """The same as what was answered to a request, which may be repeated."""
+    return Reply(error.status, as_json({"detail": error.detail}))
 
 
 def stored_file(image: StoredImage) -> ImageFile:
