@@ -131,7 +131,7 @@ class Storing:
                 sample.position,
                 sample.source.filename,
                 sample.contenttype,
-                new_input(sample, self.keep, name),
+                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name),
                 prediction,
             )
             for sample, prediction in answered

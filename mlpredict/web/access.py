@@ -130,6 +130,6 @@ class Guard:
         try:
             self._rules.check(scope)
         except RequestError as error:
-            await error_response(error)(scope, receive, send_safely)
+            await error_response(error, scope["path"])(scope, receive, send_safely)
             return
         await self._app(scope, receive, send_safely)

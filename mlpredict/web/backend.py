@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from mlpredict.domain import KnownReply, Reply, Source
+from mlpredict.domain import KnownReply, Reply, Run, Sample, Source
 from mlpredict.errors import AlreadyAnswered
 from mlpredict.inference.model import Model
 from mlpredict.storage.pool import ReadPool
@@ -20,7 +20,7 @@ from mlpredict.web.idempotency import Asked, Call, Keys, MakeReply
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import JSON
 from mlpredict.web.service import Service
-from mlpredict.web.uploads import Memory, Room, UploadedFile, receive_files
+from mlpredict.web.uploads import Memory, Room, UploadedFile, receive_body, receive_files
 
 Result = TypeVar("Result")
 
@@ -35,6 +35,7 @@ class Backend:
     max_upload: int
     memory: Memory
     keys: Keys
+    run: Run
 
     @property
     def model(self) -> Model:
@@ -50,21 +51,26 @@ class Backend:
 
         return await run_in_threadpool(run)
 
-    async def answer(self, call: Call, sources: Sequence[Source], reply: MakeReply) -> Response:
+    async def answer(
+        self, call: Call, sources: Sequence[Source | Sample], reply: MakeReply, *, whole: bool = False
+    ) -> Response:
         """Have images predicted, and reply with what became of them; a request of a key is done once.
+
+        Of a `whole` request all images are predicted, or none: the reply is then to those that could not
+        be decoded.
 
         Raises:
             KeyReused, StillWorking: the key is another request's, or one of this key takes too long.
         """
         if call.key is None:
-            return _response(reply(await self.service.predict(sources)))
+            return _response(reply(await self.service.predict(sources, whole=whole)))
         name = self.keys.name(call.route, call.key)
         asked = Asked(name, await run_in_threadpool(call.digest), reply)
         async with self.keys.turn(name):
             known = await self._known(name)
             if known is None:
                 try:
-                    outcomes = await self.service.predict(sources, asked)
+                    outcomes = await self.service.predict(sources, asked, whole=whole)
                     return _response(asked.made or reply(outcomes))
                 except AlreadyAnswered:
                     known = await self._known(name)
@@ -78,6 +84,10 @@ class Backend:
     async def files(self, request: Request, room: Room) -> list[UploadedFile]:
         """The files of a request."""
         return await receive_files(request.receive, request.scope["headers"], self.max_upload, room)
+
+    async def body(self, request: Request, room: Room) -> bytes:
+        """The body of a request."""
+        return await receive_body(request.receive, request.scope["headers"], self.max_upload, room)
 
 
 def _response(reply: Reply) -> Response:

@@ -71,8 +71,13 @@ class Service:
         self._images = 0
         metrics.watch_images(lambda: self._images)
 
-    async def predict(self, sources: Sequence[Source], asked: Asked | None = None) -> list[Outcome]:
+    async def predict(
+        self, sources: Sequence[Source | Sample], asked: Asked | None = None, *, whole: bool = False
+    ) -> list[Outcome]:
         """What became of images, in their order, once it has been recorded.
+
+        Of a `whole` request no image is predicted where one cannot be decoded: the outcomes are then those
+        of the latter.
 
         Raises:
             Busy: too many are being predicted already.
@@ -84,7 +89,9 @@ class Service:
             raise Busy
         self._images += len(sources)
         try:
-            items = await self._items(sources)
+            items = await self._items(sources, at_once=whole)
+            if whole and (refused := [item for item in items if isinstance(item, Rejected)]):
+                items = [*refused]
             weight = sum(len(source.content or b"") for source in sources)
             return await self._batcher.outcomes(items, weight, _keyed(asked, items))
         finally:
@@ -97,19 +104,26 @@ class Service:
         self._large.close()
         self._decoder.close()
 
-    async def _items(self, sources: Sequence[Source]) -> list[Item]:
+    async def _items(self, sources: Sequence[Source | Sample], *, at_once: bool) -> list[Item]:
         request = object()
         try:
             async with asyncio.timeout(DECODING_SECONDS), asyncio.TaskGroup() as tasks:
-                items = [tasks.create_task(self._item(request, source)) for source in sources]
+                items = [
+                    tasks.create_task(self._item(request, source, at_once=at_once)) for source in sources
+                ]
         except TimeoutError:
             raise TooMuchWork from None
         return [item.result() for item in items]
 
-    async def _item(self, request: object, source: Source) -> Item:
-        """An image; one whose header says that it is large waits for other large ones, and nobody for it."""
+    async def _item(self, request: object, source: Source | Sample, *, at_once: bool = False) -> Item:
+        """An image; one whose header says that it is large waits for other large ones, and nobody for it.
+
+        One that is light is left to its batch, unless it is to be decoded `at_once`.
+        """
         position = next(self._positions)
-        if _is_light(source.content or b""):
+        if isinstance(source, Sample):
+            return source._replace(position=position)
+        if _is_light(source.content or b"") and not at_once:
             return Pending(position, source)
         decoded = await self._small.run(request, self._decoder.decode_here, position, source)
         if decoded is not None:

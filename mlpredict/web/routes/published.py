@@ -59,7 +59,8 @@ def router(backend: Backend) -> APIRouter:
             def reply(outcomes: Sequence[Outcome]) -> Reply:
                 [outcome] = outcomes
                 if isinstance(outcome, Rejected):
-                    return refusal(NotAnImageFile(f"File '{file.filename}': {outcome.reason}"))
+                    error = NotAnImageFile(f"File '{file.filename}': {outcome.reason}")
+                    return refusal(error, request.scope["path"])
                 # The content type as the client has it: the program of 2020 looked at nothing else.
                 return Reply(200, as_json(record_fields(outcome) | {"contenttype": file.contenttype}))
 

@@ -85,7 +85,7 @@ class Worker:
         most = self.options.max_upload
         memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
         keys = Keys(digest_of([scope_of(self.rules.token), model.identity.fingerprint.encode()]))
-        backend = Backend(service, reads, metrics, most, memory, keys)
+        backend = Backend(service, reads, metrics, most, memory, keys, run)
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,

@@ -148,9 +148,7 @@ def test_requests_of_one_key_at_once_get_one_answer(
     with serving(environment, "--dsn", dsn, "--workers", "2") as served, ThreadPoolExecutor(CLIENTS) as pool:
         for number in range(10):
             files = [File(image) for image in images[: number + 1]]
-            answers = list(
-                pool.map(lambda _, n=number, f=files: post(served, f"k{n}", *f), range(CLIENTS))  # type: ignore[misc]
-            )
+            answers = list(pool.map(lambda _, n=number, f=files: post(served, f"k{n}", *f), range(CLIENTS)))
             assert {one.status for one in answers} == {201}
             assert len({one.body for one in answers}) == 1
     assert served.said == []
