@@ -17,6 +17,7 @@ from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.support.logs import get_logger
 from mlpredict.web.access import ALIVE, READY, Guard, Rules
 from mlpredict.web.backend import Backend
+from mlpredict.web.described import describe
 from mlpredict.web.errors import Crowded, DatabaseAway, Missing, RequestError, Unprocessable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_body, error_response, json_response
@@ -45,6 +46,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
     others = (routes.router(backend) for routes in (published, v1, tensorflow_serving, health))
     for router in (page, *others):
         app.include_router(router)
+    describe(app, rules)
     add_docs(app)
 
     @app.exception_handler(RequestError)
