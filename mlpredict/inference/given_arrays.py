@@ -52,8 +52,9 @@ def pixels_of(array: NDArray[Any], tensor: TensorSpec, spec: ImageSpec) -> NDArr
         raise ImageError("NaN and infinity are no pixels")
     with np.errstate(over="ignore"):
         levels = _levels(values.astype(np.float64), tensor, spec.preprocessing)
-        whole = np.rint(levels).clip(0, 255).astype(np.uint8)
-        _require_levels(values, levels, whole, tensor, spec.preprocessing)
+        whole, found = _whole(levels, values, tensor, spec.preprocessing)
+    if not found.all():
+        raise _no_level(values, levels, found, tensor, spec.preprocessing)
     if spec.preprocessing.channels is ChannelOrder.BGR:
         whole = _other_order(whole)
     return np.ascontiguousarray(whole)
@@ -106,33 +107,46 @@ def _levels(
     return levels
 
 
-def _require_levels(
+def _whole(
+    levels: NDArray[np.float64], values: NDArray[Any], tensor: TensorSpec, preprocessing: Preprocessing
+) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The levels of which numbers are made, and of which of them there is one."""
+    whole = np.rint(levels).clip(0, 255).astype(np.uint8)
+    dtype = np.dtype(tensor.dtype)
+    if dtype.kind == "f":
+        close = np.abs(levels - whole) <= TOLERANCE
+        if close.all():
+            return whole, close
+        # Floats of 16 bits have no room to be close, and are the very same.
+        return whole, close | (_as_fed(whole, tensor, preprocessing) == values.astype(dtype))
+    same = _as_fed(whole, tensor, preprocessing) == values
+    # Several levels may be one integer: the nearest is not always one of them.
+    for beside in (np.floor(levels), np.ceil(levels)):
+        if not same.all():
+            other = beside.clip(0, 255).astype(np.uint8)
+            better = ~same & (_as_fed(other, tensor, preprocessing) == values)
+            whole, same = np.where(better, other, whole), same | better
+    return whole, same
+
+
+def _no_level(
     values: NDArray[Any],
     levels: NDArray[np.float64],
-    whole: NDArray[np.uint8],
+    found: NDArray[np.bool_],
     tensor: TensorSpec,
     preprocessing: Preprocessing,
-) -> None:
-    """Raise ImageError where a number is not what a level of 0..255 becomes."""
-    dtype = np.dtype(tensor.dtype)
-    close = np.abs(levels - whole) <= TOLERANCE
-    if dtype.kind != "f" or not close.all():
-        # Integers are the very same or none, and floats of 16 bits have no room to be close.
-        given = values.astype(dtype if dtype.kind == "f" else np.float64)
-        same = _as_fed(whole, tensor, preprocessing) == given
-        close = close | same if dtype.kind == "f" else same
-    if close.all():
-        return
-    place = tuple(int(index) for index in np.argwhere(~close)[0])
+) -> ImageError:
+    """Why the first number of which there is no level is none."""
+    place = tuple(int(index) for index in np.argwhere(~found)[0])
     level, value = float(levels[place]), float(values[place])
     where = "".join(f"[{index}]" for index in place)
     if -TOLERANCE <= level <= 255 + TOLERANCE:
-        raise ImageError(
+        return ImageError(
             f"{value:g} at {where} lies between the levels {int(level)} and {int(level) + 1} of 255,"
             f" and nothing is stored that is not what the model was given; {HINT}, or whole levels"
         )
-    low, high = _range(whole.shape[-1], tensor, preprocessing)
-    raise ImageError(
+    low, high = _range(values.shape[-1], tensor, preprocessing)
+    return ImageError(
         f"{value:g} at {where} is none of {low:g}..{high:g}, which this model takes;"
         f" prepare the array as the model was trained, or {HINT}"
     )
