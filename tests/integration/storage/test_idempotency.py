@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -56,7 +55,7 @@ def test_what_was_answered_already_stores_nothing(
 def test_a_batch_that_fails_has_no_reply(
     repository: Repository, run: Run, connection: psycopg.Connection[tuple[object, ...]]
 ) -> None:
-    broken = replace(new(0).prediction, values="not json")
+    broken = new(0).prediction._replace(values="not json")
     with pytest.raises(DatabaseError):
         repository.add(run, [new(0, prediction=broken)], [], [request(KEY, 0)])
     assert count(connection) == (0, 0)

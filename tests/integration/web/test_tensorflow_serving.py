@@ -202,7 +202,7 @@ BYTES = [[[7]] * 28] * 28
         ({"instances": [HALF], "signature_name": "other"}, 400, '"other" not found in signature def'),
         ({"instances": [HALF], "signature_name": 1}, 400, '"1" not found'),
         ({"instances": [0] * 1001}, 413, "more than 1,000 instances"),
-        (b'{"instances": [' + b"0," * (1 << 22) + b"0]}", 413, "more than 4,194,304 numbers"),
+        (b'{"instances": [' + b"0," * ((1 << 22) + 1) + b"0]}", 413, "more than 4,194,304 numbers"),
     ],
 )
 def test_errors_have_its_form_and_store_nothing(

@@ -52,30 +52,27 @@ def noise(spec: ImageSpec) -> NDArray[np.uint8]:
         ((1, 8, 9, 3), "int8", SIGNED, Quantisation(2 / 255, -1)),
     ],
 )
-@pytest.mark.parametrize("order", list(ChannelOrder))
 def test_what_a_client_prepares_as_we_do_is_what_it_was_made_of(
     shape: tuple[int | None, ...],
     dtype: str,
     scaling: Scaling | None,
     quantisation: Quantisation | None,
-    order: ChannelOrder,
     decimals: int | None,
 ) -> None:
     tensor = TensorSpec("input", shape, dtype, quantisation)
-    if order is ChannelOrder.BGR and 3 not in shape:
-        pytest.skip("one channel has no order")
-    preprocessing = Preprocessing(scaling, channels=order)
-    spec = spec_of(tensor, preprocessing)
-    pixels = noise(spec)
-    made = to_tensor(pixels[None], tensor, preprocessing)[0]
-    if decimals is not None and dtype.startswith("float"):
-        made = made.round(decimals)
-    sent = np.asarray(json.loads(json.dumps(made.tolist())))
-    found = pixels_of(sent, tensor, spec)
-    if quantisation is None:
-        assert np.array_equal(found, pixels)
-    else:  # several levels may be one integer
-        assert np.array_equal(to_tensor(found[None], tensor, preprocessing)[0], made)
+    for order in ChannelOrder if 3 in shape else [ChannelOrder.RGB]:
+        preprocessing = Preprocessing(scaling, channels=order)
+        spec = spec_of(tensor, preprocessing)
+        pixels = noise(spec)
+        made = to_tensor(pixels[None], tensor, preprocessing)[0]
+        if decimals is not None and dtype.startswith("float"):
+            made = made.round(decimals)
+        sent = np.asarray(json.loads(json.dumps(made.tolist())))
+        found = pixels_of(sent, tensor, spec)
+        if quantisation is None:
+            assert np.array_equal(found, pixels)
+        else:  # several levels may be one integer
+            assert np.array_equal(to_tensor(found[None], tensor, preprocessing)[0], made)
 
 
 def test_floats_of_16_bits_are_known_too() -> None:
