@@ -134,7 +134,8 @@ def _decoded(text: str, where: str) -> bytes:
     """The bytes of Base64, with its padding or without, and however it is broken into lines."""
     if text.startswith("data:"):
         raise BadInstances(f"{where}: leave out what stands before the comma of the data: URI")
-    text = "".join(text.split())
+    if any(blank in text for blank in " \n\r\t"):
+        text = "".join(text.split())
     try:
         return binascii.a2b_base64(text + "=" * (-len(text) % 4), strict_mode=True)
     except (binascii.Error, ValueError) as error:

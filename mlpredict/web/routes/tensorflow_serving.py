@@ -158,6 +158,8 @@ class _Served:
             raise BadInstances(
                 "Of this model's maps the shares of the classes are stored; POST /v1/predictions gives them."
             )
+        if request.headers.get("content-encoding", "identity") != "identity":
+            raise BadInstances("The body is compressed; send it as it is.")
         key = key_of(request.scope["headers"])
         with backend.memory.room() as room:
             body = await backend.body(request, room)
