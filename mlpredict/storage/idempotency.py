@@ -39,9 +39,9 @@ INSERT_REPLIES = SQL("""
 """)
 """Where another process is storing the reply to the same request, this waits for it."""
 
-KNOWN_REPLY = SQL("""
-    SELECT request, status, body FROM {s}.idempotency_keys
-    WHERE key = %s AND created_at >= now() - '24 hours'::interval
+KNOWN_REPLIES = SQL("""
+    SELECT key, request, status, body FROM {s}.idempotency_keys
+    WHERE key = ANY(%s) AND created_at >= now() - '24 hours'::interval
 """)
 
 
@@ -73,7 +73,10 @@ def add_replies(connection: Connection, requests: Sequence[KeyedRequest], outcom
         raise AlreadyAnswered(known)
 
 
-def known_reply(connection: Connection, key: bytes) -> KnownReply | None:
-    """What was answered to the request of a key within the last day."""
-    row = connection.execute(named(connection, KNOWN_REPLY), (key,)).fetchone()
-    return None if row is None else KnownReply(bytes(row[0]), Reply(int(row[1]), bytes(row[2])))
+def known_replies(connection: Connection, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:
+    """What was answered to requests within the last day, by their keys."""
+    rows = connection.execute(named(connection, KNOWN_REPLIES), (list(keys),))
+    return {
+        bytes(key): KnownReply(bytes(digest), Reply(int(status), bytes(body)))
+        for key, digest, status, body in rows
+    }

@@ -160,10 +160,10 @@ class Repository:
                 idempotency.add_replies(self._connection, requests, outcomes)
         return stored
 
-    def reply(self, key: bytes) -> KnownReply | None:
-        """What was answered to the request of a key; None where nothing was, or long ago."""
+    def replies(self, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:
+        """What was answered to requests by their keys, where something was, and not long ago."""
         with translated(), catalog_only(self._connection):
-            return idempotency.known_reply(self._connection, key)
+            return idempotency.known_replies(self._connection, keys)
 
     def stored(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -16,7 +16,7 @@ from mlpredict.inference.model import Model
 from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
 from mlpredict.web.errors import KeyReused
-from mlpredict.web.idempotency import Asked, Call, Keys, MakeReply
+from mlpredict.web.idempotency import Asked, Call, Keys, Lookups, MakeReply
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import JSON
 from mlpredict.web.service import Service
@@ -36,6 +36,10 @@ class Backend:
     memory: Memory
     keys: Keys
     run: Run
+    lookups: Lookups = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lookups", Lookups(self._replies))
 
     @property
     def model(self) -> Model:
@@ -67,19 +71,19 @@ class Backend:
         name = self.keys.name(call.route, call.key)
         asked = Asked(name, await run_in_threadpool(call.digest), reply)
         async with self.keys.turn(name):
-            known = await self._known(name)
+            known = await self.lookups.reply(name)
             if known is None:
                 try:
                     outcomes = await self.service.predict(sources, asked, whole=whole)
                     return _response(asked.made or reply(outcomes))
                 except AlreadyAnswered:
-                    known = await self._known(name)
+                    known = await self.lookups.reply(name)
             if known is None or known.digest != asked.digest:
                 raise KeyReused
             return _response(known.reply)
 
-    async def _known(self, name: bytes) -> KnownReply | None:
-        return await self.read(lambda repository: repository.reply(name))
+    async def _replies(self, names: Sequence[bytes]) -> dict[bytes, KnownReply]:
+        return await self.read(lambda repository: repository.replies(names))
 
     async def files(self, request: Request, room: Room) -> list[UploadedFile]:
         """The files of a request."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
-from mlpredict.domain import Reply
+from mlpredict.domain import KnownReply, Reply
 from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import MalformedKey, StillWorking
 from mlpredict.web.uploads import Headers, UploadedFile
@@ -139,3 +139,51 @@ class Keys:
             yield
         finally:
             lock.release()
+
+
+class Lookups:
+    """Asks the database for replies, for all that wait at once: one connection does for any number of them.
+
+    Used from one event loop.
+    """
+
+    def __init__(self, read: Callable[[list[bytes]], Awaitable[Mapping[bytes, KnownReply]]]) -> None:
+        self._read = read
+        self._waiting: dict[bytes, asyncio.Future[KnownReply | None]] = {}
+        self._reader: asyncio.Task[None] | None = None
+
+    async def reply(self, name: bytes) -> KnownReply | None:
+        """What was answered to a request; None where nothing was.
+
+        Raises:
+            DatabaseError: the database does not tell.
+        """
+        answer: asyncio.Future[KnownReply | None] = asyncio.get_running_loop().create_future()
+        # Requests of one key take turns: nobody else waits for the same.
+        self._waiting[name] = answer
+        if self._reader is None or self._reader.done():
+            self._reader = asyncio.create_task(self._read_all())
+        return await answer
+
+    async def _read_all(self) -> None:
+        while self._waiting:
+            asked, self._waiting = self._waiting, {}
+            try:
+                found = await self._read(list(asked))
+            except Exception as error:  # noqa: BLE001 - those who wait raise it
+                _settle(asked.values(), error)
+            else:
+                for name, answer in asked.items():
+                    _settle([answer], found.get(name))
+
+
+def _settle(
+    answers: Iterable[asyncio.Future[KnownReply | None]], result: KnownReply | Exception | None
+) -> None:
+    for answer in answers:
+        if answer.done():  # whoever asked has gone
+            continue
+        if isinstance(result, Exception):
+            answer.set_exception(result)
+        else:
+            answer.set_result(result)

@@ -34,10 +34,9 @@ def count(connection: psycopg.Connection[tuple[object, ...]]) -> tuple[object, .
 
 
 def test_a_reply_is_found_again(repository: Repository, run: Run) -> None:
-    assert repository.reply(KEY) is None
+    assert repository.replies([KEY]) == {}
     (record, _) = repository.add(run, [new(0), new(1)], [], [request(KEY, 0)])
-    known = repository.reply(KEY)
-    assert known is not None
+    known = repository.replies([OTHER, KEY])[KEY]
     assert (known.digest, known.reply) == (bytes(32), Reply(201, str(record.prediction_id).encode()))
 
 
@@ -49,7 +48,7 @@ def test_what_was_answered_already_stores_nothing(
         repository.add(run, [new(1), new(2), new(3)], [], [request(OTHER, 1), request(KEY, 2)])
     assert raised.value.keys == {KEY}
     assert count(connection) == (1, 1)
-    assert repository.reply(OTHER) is None
+    assert set(repository.replies([OTHER, KEY])) == {KEY}
 
 
 def test_a_batch_that_fails_has_no_reply(

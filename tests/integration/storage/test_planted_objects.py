@@ -112,7 +112,7 @@ def store(repository: Repository) -> tuple[int, int]:
     lost = [Rejected(2, Source("lost.png"), "it is no image")]
     asked = KeyedRequest(os.urandom(32), bytes(32), lambda _outcomes: Reply(200, b"{}"))
     (first, _) = repository.add(run, batch, lost, [asked])
-    assert repository.reply(asked.key) is not None
+    assert repository.replies([asked.key])
     assert repository.stored(run, batch, []) is not None
     assert repository.stored(run, [], lost) == []
     assert repository.predicted(model().fingerprint, [batch[0].input.sha256])

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from mlpredict.domain import KnownReply, Reply
+from mlpredict.errors import DatabaseError
 from mlpredict.web import idempotency
 from mlpredict.web.errors import MalformedKey, StillWorking
-from mlpredict.web.idempotency import Keys, digest_of, digest_of_files, key_of, scope_of
+from mlpredict.web.idempotency import Keys, Lookups, digest_of, digest_of_files, key_of, scope_of
 from mlpredict.web.uploads import UploadedFile
 
 
@@ -75,5 +77,30 @@ def test_the_second_waits_for_the_first_and_not_for_ever(monkeypatch: pytest.Mon
         await one(b"a", "after", 0)
         assert order[3:] == ["after"]
         assert not keys._locks
+
+    asyncio.run(main())
+
+
+def test_replies_are_looked_up_together() -> None:
+    known = KnownReply(bytes(32), Reply(200, b"{}"))
+    asked: list[list[bytes]] = []
+
+    async def read(names: list[bytes]) -> dict[bytes, KnownReply]:
+        asked.append(names)
+        await asyncio.sleep(0.01)
+        if b"bad" in names:
+            raise DatabaseError("gone")
+        return {name: known for name in names if name.startswith(b"k")}
+
+    async def main() -> None:
+        lookups = Lookups(read)
+        names = [b"%c%d" % (letter, number) for letter in b"ku" for number in range(20)]
+        found = await asyncio.gather(*map(lookups.reply, names))
+        assert found == [known] * 20 + [None] * 20
+        assert sum(map(len, asked)) == 40
+        assert len(asked) <= 2
+        failed = await asyncio.gather(*map(lookups.reply, [b"bad", b"k"]), return_exceptions=True)
+        assert [type(one) for one in failed] == [DatabaseError, DatabaseError]
+        assert await lookups.reply(b"k") == known
 
     asyncio.run(main())
