@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -216,6 +217,12 @@ def test_errors_have_its_form_and_store_nothing(
     assert before is not None
     assert after is not None
     assert after[0] == before[0]
+
+
+def test_a_compressed_body_is_refused(served: Served, images: list[bytes]) -> None:
+    body = gzip.compress(json.dumps({"instances": [b64(images[0])]}).encode())
+    answer = ask(served, body, **{"Content-Encoding": "gzip"})
+    assert (answer.status, answer.json) == (400, {"error": "The body is compressed; send it as it is."})
 
 
 def test_a_request_is_answered_whole_or_not_at_all(
