@@ -60,6 +60,17 @@ class SchemaOutdated(DatabaseError):
     """The database does not hold the tables this version needs."""
 
 
+class AlreadyAnswered(MlpredictError):
+    """Requests have been answered already, and nothing was stored of them this time.
+
+    `keys` are theirs.
+    """
+
+    def __init__(self, keys: frozenset[bytes] = frozenset()) -> None:
+        super().__init__()
+        self.keys = keys
+
+
 class ModelError(MlpredictError):
     """The model cannot be used."""
 

@@ -73,6 +73,15 @@ if TYPE_CHECKING:
     from mlpredict.domain.preprocessing import (
         Scaling as Scaling,
     )
+    from mlpredict.domain.requests import (
+        KeyedRequest as KeyedRequest,
+    )
+    from mlpredict.domain.requests import (
+        KnownReply as KnownReply,
+    )
+    from mlpredict.domain.requests import (
+        Reply as Reply,
+    )
     from mlpredict.domain.samples import (
         DataUri as DataUri,
     )
@@ -127,6 +136,7 @@ _FILES = {
         "Resize",
         "Scaling",
     ),
+    "requests": ("KeyedRequest", "KnownReply", "Reply"),
     "samples": (
         "DataUri",
         "NewInput",

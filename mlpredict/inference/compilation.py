@@ -12,8 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -27,6 +25,8 @@ from mlpredict.inference.engines import require_tensorflow
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
+from mlpredict.settings import memory_of_a_model
+from mlpredict.support.bounded import Bounds, Exceeded, Watched
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -127,10 +127,10 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
         # TensorFlow leaves temporary files behind; in the folder they go with it.
         env = {**os.environ, "TMPDIR": folder}
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process:
-            given_up_at = time.monotonic() + COMPILER_SECONDS
-            deadline = threading.Timer(COMPILER_SECONDS, process.kill)
-            deadline.start()
+        with (
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process,
+            Watched(process, Bounds(COMPILER_SECONDS, memory_of_a_model())) as watched,
+        ):
             try:
                 loaded = _receive(process, log)
                 evidence = Evidence.from_json(loaded["evidence"])
@@ -138,9 +138,8 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
                 _send(process, _examples_for(signature, evidence, examples))
                 outcome = _receive(process, log)
             except _Ended as ended:
-                raise _failure(files.path, ended, in_time=time.monotonic() < given_up_at) from ended
+                raise _failure(files.path, ended, watched.exceeded) from ended
             finally:
-                deadline.cancel()
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
         return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence)
@@ -163,11 +162,9 @@ class _Ended(Exception):
         self.status = status
 
 
-def _failure(path: Path, ended: _Ended, *, in_time: bool) -> ModelError:
-    if not in_time:
-        return ModelError(
-            f"{path}: TensorFlow has not finished with it after {COMPILER_SECONDS / 60:.0f} minutes"
-        )
+def _failure(path: Path, ended: _Ended, exceeded: Exceeded | None) -> ModelError:
+    if exceeded is not None:
+        return ModelError(f"{path}: TensorFlow took {exceeded} over it, and was ended")
     if ended.status == -signal.SIGKILL:
         return ModelError(f"{path}: TensorFlow was killed over it, as happens when memory runs out")
     if ended.status < 0:

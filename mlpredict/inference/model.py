@@ -159,7 +159,7 @@ def load_model(
         fingerprint(described.files.sha256, spec.preprocessing, described.sidecar.output, tensor),
     )
     known = uses.facts() or ()
-    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec)
+    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec, where)
     output = chosen_output(described, signature, evidence, every, where)
     facts = every[output.index] or facts_of_output(running, spec, output.index, where)
     ending = evidence.endings[output.index] if output.index < len(evidence.endings) else ""

@@ -27,8 +27,14 @@ EVERYBODY = "public"
 RECORD = "schema_migrations"
 """Which only migrations write."""
 
-CHANGED: Mapping[str, Sequence[str]] = {"runs": ("finished_at",)}
+CHANGED: Mapping[str, Sequence[str]] = {
+    "runs": ("finished_at",),
+    "idempotency_keys": ("request", "status", "body", "created_at"),
+}
 """The columns that are changed after they were stored, by table."""
+
+PASSING = frozenset({"idempotency_keys"})
+"""Tables whose rows writers remove in passing, and which are nobody else's business."""
 
 ROLES = SQL("""
     SELECT rolname FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY (%s::name[])
@@ -44,6 +50,7 @@ GRANT_CONNECT = SQL("GRANT CONNECT ON DATABASE {database} TO {role}")
 GRANT_USE = SQL("GRANT USAGE ON SCHEMA {schema} TO {role}")
 GRANT_READING = SQL("GRANT SELECT ON TABLE {table} TO {role}")
 GRANT_ADDING = SQL("GRANT INSERT ON TABLE {table} TO {role}")
+GRANT_REMOVING = SQL("GRANT DELETE ON TABLE {table} TO {role}")
 GRANT_CHANGING = SQL("GRANT UPDATE ({column}) ON TABLE {table} TO {role}")
 GRANT_SEEING_COUNT = SQL("GRANT SELECT ON SEQUENCE {sequence} TO {role}")
 """Which dumping asks for."""
@@ -145,6 +152,8 @@ class _Giving(NamedTuple):
 
     def give_rights_on(self, table: str, *, stores: bool) -> None:
         """To read a table, and to store in it."""
+        if table in PASSING and not stores:
+            return
         named = Identifier(self.schema, table)
         name = named.as_string(self.connection)
         self._give(GRANT_READING, MAY_ON_TABLE, name, "SELECT", table=named)
@@ -154,6 +163,8 @@ class _Giving(NamedTuple):
         if not stores or table == RECORD:
             return
         self._give(GRANT_ADDING, MAY_ON_TABLE, name, "INSERT", table=named)
+        if table in PASSING:
+            self._give(GRANT_REMOVING, MAY_ON_TABLE, name, "DELETE", table=named)
         for column in CHANGED.get(table, ()):
             self._give(GRANT_CHANGING, MAY_CHANGE, name, column, table=named, column=Identifier(column))
         for sequence, its_name in sequences:

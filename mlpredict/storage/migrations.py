@@ -30,7 +30,7 @@ PUBLISHED = ("inputs", "predictions")
 COUNTED = (*PUBLISHED, "runs", "models", "failures")
 """Those whose rows users care for."""
 
-TABLES = (*COUNTED, "schema_migrations")
+TABLES = (*COUNTED, "schema_migrations", "idempotency_keys")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 

@@ -14,6 +14,8 @@ from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
     Keep,
+    KeyedRequest,
+    KnownReply,
     ModelIdentity,
     NewPrediction,
     PredictionDetail,
@@ -25,7 +27,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, migrations, writing
+from mlpredict.storage import detail, idempotency, migrations, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -134,12 +136,19 @@ class Repository:
             self._connection.execute(self._named(writing.FINISH_RUN), (run.run_id,))
 
     def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest] = (),
     ) -> list[PredictionRecord]:
         """Store a batch in one transaction: all of it, or nothing.
 
-        An image that is an input already is not stored again. The records come back in the order
-        of `predictions`.
+        With it go the replies to requests that may be repeated. An image that is an input already
+        is not stored again. The records come back in the order of `predictions`.
+
+        Raises:
+            AlreadyAnswered: some of the requests have their replies already.
         """
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
@@ -148,7 +157,15 @@ class Repository:
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
             stored = writing.add_predictions(self._connection, run, predictions, inputs)
             writing.add_failures(self._connection, run, failures)
+            if requests:
+                outcomes = idempotency.by_position(predictions, stored, failures)
+                idempotency.add_replies(self._connection, requests, outcomes)
         return stored
+
+    def replies(self, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:
+        """What was answered to requests by their keys, where something was, and not long ago."""
+        with translated(), catalog_only(self._connection):
+            return idempotency.known_replies(self._connection, keys)
 
     def stored(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]

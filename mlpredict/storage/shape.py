@@ -28,6 +28,7 @@ ADDED: Mapping[int, Mapping[str, str]] = {
     },
     8: {"runs": "model_name model_path"},
     9: {"predictions": "labels value unit outputs map"},
+    10: {"idempotency_keys": "key request status body created_at"},
 }
 """The columns that each migration adds."""
 

@@ -27,6 +27,23 @@ class Ambiguous(RequestError):
     """The request has a header twice that it may have once."""
 
 
+class MalformedKey(RequestError):
+    """An Idempotency-Key has 1 to 255 signs of ASCII; quote it where it has spaces or punctuation."""
+
+
+class KeyReused(RequestError):
+    """This Idempotency-Key was sent with another request; a new request needs a new key."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class StillWorking(RequestError):
+    """The request of this Idempotency-Key is still being answered; try again in a moment."""
+
+    status = HTTPStatus.CONFLICT
+    retry_after = 1
+
+
 class MalformedForm(RequestError):
     """The body is no multipart form."""
 

@@ -127,11 +127,11 @@ def test_an_older_server_takes_a_dump_whole_or_not_at_all(
             done = mlpredict("db", "restore", "-", "--dsn", older, stdin=source)
             assert done.returncode == 3
             assert query(older, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
-        execute(older, "CREATE FUNCTION published_likely_class(json) RETURNS integer RETURN 1")
+        execute(older, "CREATE FUNCTION fill_published_likely_class() RETURNS integer RETURN 1")
         done = mlpredict("db", "restore", dumped, "--dsn", older)
         assert done.returncode == 3
-        assert b'rows.dump: function "published_likely_class" already exists' in done.stderr
-        execute(older, "DROP FUNCTION published_likely_class")
+        assert b'rows.dump: function "fill_published_likely_class" already exists' in done.stderr
+        execute(older, "DROP FUNCTION fill_published_likely_class")
         done = mlpredict("db", "restore", dumped, "--dsn", older)
         assert done.returncode == 0, done.stderr
         assert query(older, PREDICTIONS) == query(filled, PREDICTIONS)
