@@ -29,12 +29,12 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.maintenance.pg_upgrade import Copying
 from mlpredict.storage.server import (
     data_directory,
+    ending,
     lifecycle,
     local_server,
     locks,
     own_files,
     pg_binaries,
-    postmaster,
     untrusted,
 )
 from mlpredict.storage.server.disk import space_at
@@ -224,7 +224,7 @@ def _lock_of_children(old: LocalServer, new: LocalServer) -> Iterator[int]:
 def _stop_servers_of_children(old: LocalServer, new: LocalServer) -> None:
     """Stop what pg_upgrade has started and left behind: without its servers it ends by itself."""
     for data in (old.data, *new.root.glob("upgrade-*/data")):
-        postmaster.stop_owner(data)
+        ending.stop_owner(data)
 
 
 def _clear_abandoned(new: LocalServer) -> None:

@@ -44,12 +44,14 @@ SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 
 DEFAULTS = {
     "client_encoding": "UTF8",
-    "connect_timeout": "130",
     "max_protocol_version": "3.0",
     "min_protocol_version": "3.0",
     "sslcertmode": "allow",
 }
 """Of parameters that are not empty by default, and whose default libpq does not tell."""
+
+CONNECT_SECONDS = 30
+"""A server that was stopped by a signal lets everybody connect, and says nothing."""
 
 _service_hidden = threading.Lock()
 
@@ -116,12 +118,13 @@ def conninfo(server: LocalServer) -> str:
     )
 
 
-def connect(server: LocalServer, *, dbname: str = NAME, autocommit: bool = False) -> LocalConnection:
-    """Connect to a server that runs; raises psycopg.OperationalError where it does not."""
+def connect(
+    server: LocalServer, *, dbname: str = NAME, autocommit: bool = False, timeout: int = CONNECT_SECONDS
+) -> LocalConnection:
+    """Connect to a server that runs; raises psycopg.OperationalError where none answers in time."""
+    own = {**parameters(server, dbname), "connect_timeout": str(timeout)}
     with without_service():
-        connection = LocalConnection.connect(
-            make_conninfo(**parameters(server, dbname)), autocommit=autocommit
-        )
+        connection = LocalConnection.connect(make_conninfo(**own), autocommit=autocommit)
     settle(connection)
     connection.root = server.root
     connection.log_start = server.log.stat().st_size if server.log.exists() else 0
@@ -134,7 +137,7 @@ def parameters(server: LocalServer, dbname: str = NAME) -> dict[str, str]:
     The variables themselves stay as they are: they are the whole process's, and other threads' too.
     """
     own = {name: str(value) for name, value in conninfo_to_dict(conninfo(server)).items()}
-    own["dbname"] = dbname
+    own |= {"dbname": dbname, "connect_timeout": str(CONNECT_SECONDS)}
     for option in pq.Conninfo.get_defaults():
         variable, name = (option.envvar or b"").decode(), option.keyword.decode()
         if variable in os.environ and name not in own:
