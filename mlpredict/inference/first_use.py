@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mlpredict.inference.cache_places import places_for
 from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.support.private_files import make_private_folder, read_private
 
@@ -17,7 +18,7 @@ from mlpredict.support.private_files import make_private_folder, read_private
 class Uses:
     """A small file in the cache for each way that a model is used; `usage` names one.
 
-    Where the cache cannot be written, every use is the first.
+    Where the cache cannot be written they are kept elsewhere; where nothing can be, every use is the first.
     """
 
     folder: Path
@@ -26,16 +27,16 @@ class Uses:
     def facts(self) -> tuple[OutputFacts | None, ...] | None:
         """What each output was found to be like; None for one that has no row of numbers for each image."""
         try:
-            return tuple(map(_facts, json.loads(read_private(self._path))["outputs"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            # Missing or damaged, it is found out again.
+            return tuple(map(_facts, self._remembered()["outputs"]))
+        except (ValueError, KeyError, TypeError):
+            # Damaged, it is found out again.
             return None
 
     def is_first(self, fingerprint: str) -> bool:
         """Whether the model was not used like this before, with the labels and the task it has now."""
         try:
-            return bool(json.loads(read_private(self._path))["fingerprint"] != fingerprint)
-        except (OSError, ValueError, KeyError, TypeError):
+            return bool(self._remembered()["fingerprint"] != fingerprint)
+        except (ValueError, KeyError, TypeError):
             return True
 
     def remember(self, facts: Sequence[OutputFacts | None], fingerprint: str) -> None:
@@ -45,14 +46,23 @@ class Uses:
         content = json.dumps(
             {"outputs": [None if one is None else asdict(one) for one in facts], "fingerprint": fingerprint}
         ).encode()
-        with suppress(OSError):
-            make_private_folder(self.folder)
-            with replacing(self._path) as file:
-                file.write(content)
+        for folder in places_for(self.folder, make=True):
+            with suppress(OSError):
+                make_private_folder(folder)
+                with replacing(folder / self._name) as file:
+                    file.write(content)
+                return
+
+    def _remembered(self) -> Any:
+        """What a file says; KeyError where there is none, ValueError where it is no JSON."""
+        for folder in places_for(self.folder):
+            with suppress(OSError):
+                return json.loads(read_private(folder / self._name))
+        raise KeyError(self._name)
 
     @property
-    def _path(self) -> Path:
-        return self.folder / f"{self.usage}.json"
+    def _name(self) -> str:
+        return f"{self.usage}.json"
 
 
 def _facts(known: Mapping[str, Any] | None) -> OutputFacts | None:

@@ -139,8 +139,29 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
+    _require_user(parameters)
     # A pooler may have another session for each transaction, and that one not know what this one prepared.
     return {**KEEPALIVE, **parameters, "prepare_threshold": None}
+
+
+def _require_user(parameters: dict[str, Any]) -> None:
+    """Where nothing names a user libpq asks the system for who this is; an account may have no name.
+
+    Raises:
+        DatabaseError: nobody is named.
+    """
+    said = parameters.get("user") or parameters.get("service")
+    if said or os.environ.get("PGUSER") or os.environ.get("PGSERVICE") or os.name != "posix":
+        return
+    import pwd
+
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise DatabaseError(
+            f"the DSN names no user, and user {os.geteuid()} has no name on this system",
+            hint="postgresql://USER@HOST/DATABASE, user=USER, or PGUSER",
+        ) from None
 
 
 def _connect(dsn: str) -> Connection:

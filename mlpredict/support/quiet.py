@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
+
+from mlpredict.support.scratch import scratch_file
 
 NOTE_BYTES = 65536
 
@@ -25,7 +26,7 @@ class _Redirection:
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.kept = tempfile.TemporaryFile()  # noqa: SIM115 - the last user closes it
+                self.kept = scratch_file()  # the last user closes it
                 self.terminal = os.dup(2)
                 os.dup2(self.kept.fileno(), 2)
             self.users += 1

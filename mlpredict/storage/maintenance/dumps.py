@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
 from psycopg import IsolationLevel
@@ -21,6 +20,7 @@ from mlpredict.storage.maintenance import clients
 from mlpredict.storage.maintenance.clients import Target, failure, find, plain
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
 from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
+from mlpredict.support.scratch import scratch_file
 from mlpredict.support.signals import interrupted_by_termination
 
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
@@ -175,7 +175,7 @@ def load_as_script(dump: int, target: Target, arguments: Sequence[str]) -> None:
     printing = [find("pg_restore", target.bindir), "--file=-", *arguments]
     running = target.command("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1")
     environment = plain(target.environment)
-    with interrupted_by_termination(), TemporaryFile() as complaints, TemporaryFile() as errors:
+    with interrupted_by_termination(), scratch_file() as complaints, scratch_file() as errors:
         # psql reads no more once it has failed, and then says why.
         with (
             suppress(BrokenPipeError),

@@ -16,13 +16,8 @@ from mlpredict.storage.server.pg_binaries import OVERRIDE, USE_ANOTHER
 
 VERSION_BYTES = 16
 
-PASSING = (
-    "starting up",
-    "shutting down",
-    "not yet accepting",
-    "recovery mode",
-    "terminating connection due to",
-)
+RECOVERING = ("not yet accepting", "recovery mode")
+PASSING = ("starting up", "shutting down", *RECOVERING, "terminating connection due to")
 
 
 def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str], str]]:

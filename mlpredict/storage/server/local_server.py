@@ -33,6 +33,7 @@ from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
 from mlpredict.storage.server import disk, postmaster, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
+from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
 from mlpredict.storage.server.service_account import Account
 
 NAME = "mlpredict"
@@ -98,7 +99,7 @@ def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> Loca
     Raises DatabaseError when this platform has no PostgreSQL for us.
     """
     binaries = binaries or find_binaries()
-    asked = (home or settings.data_home()).expanduser().absolute()
+    asked = (home or settings.data_home()).absolute()
     with as_database_errors():
         root = service_account.root_for(asked, f"pg{binaries.major}")
         # An older version's database is upgraded under the account it has.
@@ -180,7 +181,8 @@ def as_database_errors(server: LocalServer | None = None) -> Iterator[None]:
         except OSError as error:
             where = f" {error.filename}:" if error.filename else ""
             message = f"the local PostgreSQL:{where} {error.strerror}"
-            raise DatabaseError(message, hint=USE_ANOTHER) from error
+            hint = f"{SET_HOME}, or {USE_ANOTHER}" if error.errno in NOT_WRITABLE else USE_ANOTHER
+            raise DatabaseError(message, hint=hint) from error
     except DatabaseError as error:
         better = None if server is None else disk.full_error(error, server.root)
         if better is None:

@@ -20,7 +20,6 @@ import stat
 import tempfile
 import zlib
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +201,8 @@ def runnable(binaries: PgBinaries, account: Account) -> Path:
         return bindir
     if not binaries.bundled:
         raise DatabaseError(f"{account.name} cannot run the programs in {bindir}", hint=USE_ANOTHER)
+    from importlib import metadata
+
     version = metadata.version(PACKAGE.replace("_", "-"))
     target = SYSTEM_HOME / f"postgresql-{binaries.major}-{version}"
     if not target.exists():
@@ -252,7 +253,8 @@ def _by_uid(uid: int) -> Account:
         entry = pwd.getpwuid(uid)
     except KeyError:
         raise DatabaseError(
-            f"user {uid} has no name on this system, which PostgreSQL needs", hint=USE_ANOTHER
+            f"user {uid} has no name on this system, and PostgreSQL's programs need one",
+            hint=f"add a line for it to /etc/passwd, or {USE_ANOTHER}",
         ) from None
     return Account(entry.pw_name, uid, entry.pw_gid)
 
