@@ -1,0 +1,71 @@
+"""A user whom the system has no name for, as in a container that was given a number, with and without HOME."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.other_users import NAMELESS, OtherUser, other_user, requires_root
+from tests.tcp_server import TcpServer
+
+pytestmark = requires_root
+
+HOMES: dict[str, dict[str, str]] = {
+    "without HOME": {},
+    "HOME that cannot be written": {"HOME": "/"},
+    "HOME that is not there": {"HOME": "/nonexistent"},
+}
+
+
+@pytest.fixture(scope="module")
+def nameless() -> Iterator[OtherUser]:
+    with other_user() as user:
+        yield user
+
+
+@pytest.mark.parametrize("home", HOMES)
+def test_with_a_dsn_everything_works(
+    home: str, nameless: OtherUser, tcp_server: TcpServer, digits: list[Path], tmp_path: Path
+) -> None:
+    env = {"MLPREDICT_DSN": tcp_server.dsn, **HOMES[home]}
+    schema = f"of_{home.lower().replace(' ', '_')}"
+    env["PGOPTIONS"] = f"-csearch_path={schema}"
+    dump = nameless.folder / f"{schema}.dump"
+    assert nameless.run("db", "psql", "--", "-qc", f"CREATE SCHEMA {schema}", env=env).returncode == 0
+    for arguments in (
+        ["init-db"],
+        ["predict", digits[0], digits[1]],
+        ["list", "--json"],
+        ["show", "last"] if False else ["show", "1"],
+        ["model"],
+        ["db", "status"],
+        ["db", "url"],
+    ):
+        done = nameless.run(*arguments, env=env)
+        assert done.returncode == 0, (arguments, done.stderr.decode())
+        assert b"Traceback" not in done.stderr
+    assert not dump.exists()
+
+
+def test_a_dsn_without_a_user_is_told_in_a_line(nameless: OtherUser) -> None:
+    done = nameless.run("list", "--dsn", "host=127.0.0.1 port=1 dbname=x")
+    assert done.returncode == 3
+    (said,) = done.stderr.decode().splitlines()
+    assert f"names no user, and user {NAMELESS} has no name on this system" in said
+    assert "postgresql://USER@" in said
+    named = nameless.run("list", "--dsn", "host=127.0.0.1 port=1 dbname=x", env={"PGUSER": "me"})
+    assert b"no name" not in named.stderr
+
+
+def test_without_a_home_the_local_server_asks_for_one(nameless: OtherUser, digits: list[Path]) -> None:
+    for command in (["list"], ["predict", digits[0]], ["db", "status"], ["db", "stop"]):
+        done = nameless.run(*command)
+        assert done.returncode == 3, done.stderr
+        (said,) = done.stderr.decode().splitlines()
+        assert "has no home directory" in said
+        assert "MLPREDICT_HOME" in said
+    home = nameless.run("list", env={"MLPREDICT_HOME": "~/data"})
+    assert home.returncode == 2
+    assert b"MLPREDICT_HOME=~/data: there is no such home directory" in home.stderr
