@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mlpredict import settings
-from mlpredict.inference.cache_places import places_for
+from mlpredict.inference.cache_places import make_place, places_to_read, places_to_write
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
 from mlpredict.support.logs import get_logger
-from mlpredict.support.private_files import NotPrivate, make_private_folder, read_private
+from mlpredict.support.private_files import NotPrivate, read_private
 
 logger = get_logger(__name__)
 
@@ -62,7 +62,7 @@ class CacheEntry:
 
     def read(self) -> Compiled | Failure | None:
         """What was kept; None where there is nothing, or nothing that still holds."""
-        return next((kept for place in places_for(self.folder) if (kept := self._read(place))), None)
+        return next((kept for place in places_to_read(self.folder) if (kept := self._read(place))), None)
 
     def _read(self, folder: Path) -> Compiled | Failure | None:
         try:
@@ -97,7 +97,7 @@ class CacheEntry:
         Raises:
             OSError: it cannot be written anywhere.
         """
-        places = places_for(self.folder, make=True)
+        places = places_to_write(self.folder)
         usual = next(places)
         try:
             self._write(usual, outcome)
@@ -115,7 +115,7 @@ class CacheEntry:
     def _write(self, folder: Path, outcome: Compiled | Failure) -> None:
         from mlpredict.support.whole_file import replacing
 
-        make_private_folder(folder)
+        make_place(folder)
         facts: dict[str, Any] = {
             "compiler": COMPILER_VERSION,
             "model_sha256": self.sha256,

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlpredict.inference.cache_places import places_for
+from mlpredict.inference.cache_places import make_place, places_to_read, places_to_write
 from mlpredict.inference.output_facts import OutputFacts
-from mlpredict.support.private_files import make_private_folder, read_private
+from mlpredict.support.private_files import read_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +44,27 @@ class Uses:
         from mlpredict.support.whole_file import replacing
 
         content = json.dumps(
-            {"outputs": [None if one is None else asdict(one) for one in facts], "fingerprint": fingerprint}
+            {
+                "usage": self.usage,
+                "outputs": [None if one is None else asdict(one) for one in facts],
+                "fingerprint": fingerprint,
+            }
         ).encode()
-        for folder in places_for(self.folder, make=True):
+        for folder in places_to_write(self.folder):
             with suppress(OSError):
-                make_private_folder(folder)
+                make_place(folder)
                 with replacing(folder / self._name) as file:
                     file.write(content)
                 return
 
     def _remembered(self) -> Any:
         """What a file says; KeyError where there is none, ValueError where it is no JSON."""
-        for folder in places_for(self.folder):
+        for folder in places_to_read(self.folder):
             with suppress(OSError):
-                return json.loads(read_private(folder / self._name))
+                said = json.loads(read_private(folder / self._name))
+                # Another file that was given this name says what another model is like.
+                if said["usage"] == self.usage:
+                    return said
         raise KeyError(self._name)
 
     @property

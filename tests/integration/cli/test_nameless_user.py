@@ -1,4 +1,4 @@
-"""A user whom the system has no name for, as in a container that was given a number, with and without HOME."""
+"""A user whom the system has no name for, as in a container that got a number, with and without HOME."""
 
 from __future__ import annotations
 

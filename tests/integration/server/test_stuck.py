@@ -198,10 +198,12 @@ def test_whatever_is_killed_everything_that_was_committed_is_there(
         ends = time.monotonic() + 15
         while time.monotonic() < ends:
             # A refusal between two deaths is one of many: only what is stuck would outlast the killing.
-            with contextlib.suppress(psycopg.Error, DatabaseError):
-                with lifecycle.open_connection(filled, autocommit=True) as connection:
-                    connection.execute("INSERT INTO kept VALUES (0)")
-                    committed += 1
+            with (
+                contextlib.suppress(psycopg.Error, DatabaseError),
+                lifecycle.open_connection(filled, autocommit=True) as connection,
+            ):
+                connection.execute("INSERT INTO kept VALUES (0)")
+                committed += 1
     assert rows(filled) >= committed > ROWS
 
 
