@@ -44,13 +44,13 @@ class OtherUser:
         made.chmod(mode)
         return made
 
-    def command(self) -> list[str]:
-        """What the command line of the program begins with."""
+    def as_it(self, *command: str | Path) -> list[str]:
+        """A command line that runs another one as this user."""
         assert SETPRIV is not None
         # The interpreter may lie where only root gets; what others may not write stays closed to it.
         reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
         as_user = [f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
-        return [SETPRIV, *as_user, *reading, *COMMAND]
+        return [SETPRIV, *as_user, *reading, *map(str, command)]
 
     def run(
         self, *arguments: str | Path, env: dict[str, str] | None = None
@@ -60,7 +60,7 @@ class OtherUser:
         for name in ("PYTHONPYCACHEPREFIX", "PYTHONPATH"):
             if name in os.environ:
                 environment[name] = os.environ[name]
-        command = [*self.command(), *map(str, arguments)]
+        command = self.as_it(*COMMAND, *arguments)
         return subprocess.run(
             command, env=environment, cwd=self.folder, capture_output=True, timeout=SECONDS, check=False
         )

@@ -35,6 +35,7 @@ from mlpredict.storage.server import (
     locks,
     own_files,
     pg_binaries,
+    service_account,
     untrusted,
 )
 from mlpredict.storage.server.disk import space_at
@@ -77,6 +78,8 @@ def upgrade(old_bindir: Path | None, home: Path | None = None) -> None:
             `pg_upgrade` refuses, or the new database lacks rows. The old one is then as it was.
     """
     new = local_server.locate(home)
+    if not new.account.is_named:
+        raise service_account.nameless_error(new.account.uid)
     with local_server.as_database_errors():
         found = data_directory.databases(new.root.parent)
         if not found:

@@ -31,7 +31,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
-from mlpredict.storage.server import disk, postmaster, service_account, untrusted
+from mlpredict.storage.server import disk, own_files, postmaster, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
 from mlpredict.storage.server.service_account import Account
@@ -115,7 +115,8 @@ def conninfo(server: LocalServer) -> str:
         port=PORT,
         dbname=NAME,
         user=NAME,
-        requirepeer=server.account.name,  # never someone else's server in its place
+        # Never someone else's server in its place.
+        **({"requirepeer": server.account.name} if server.account.is_named else {}),
     )
 
 
@@ -123,6 +124,8 @@ def connect(
     server: LocalServer, *, dbname: str = NAME, autocommit: bool = False, timeout: int = CONNECT_SECONDS
 ) -> LocalConnection:
     """Connect to a server that runs; raises psycopg.OperationalError where none answers in time."""
+    if not server.account.is_named:
+        own_files.require_private(server.socket_dir)
     own = {**parameters(server, dbname), "connect_timeout": str(timeout)}
     with without_service():
         connection = LocalConnection.connect(make_conninfo(**own), autocommit=autocommit)

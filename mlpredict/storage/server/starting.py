@@ -178,7 +178,7 @@ def _listens_at(server: LocalServer) -> Path:
 def _configure(server: LocalServer) -> None:
     """Write this version's settings, and access rules for whoever runs it now."""
     # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
-    users = {server.account.name, service_account.current_name()}
+    users = {server.account.name, service_account.current_name()} if server.account.is_named else None
     text = settings_text(server.binaries.major)
     files = {"mlpredict.conf": text, **data_directory.access_rules(NAME, users)}
     for name, text in files.items():
@@ -199,7 +199,9 @@ def _initialise(server: LocalServer, lock: int) -> None:
         own_files.give(partial, server.account)
         for command, text in data_directory.initialisation(partial, server.binaries.major, NAME):
             options = {"pass_fds": (lock,), **server.account.popen_options()}
-            data_directory.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
+            whole = [str(bindir / command[0]), *command[1:]]
+            has_name = server.account.is_named
+            data_directory.run(whole, text, server.root, options, has_name=has_name)
         partial.rename(server.data)
         own_files.sync_directory(server.root)
     finally:
