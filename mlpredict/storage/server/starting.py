@@ -43,6 +43,9 @@ from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
 
+ASK_SECONDS = 5
+"""In which the supervisor is told who is connected; commands wait for it meanwhile."""
+
 OTHERS_POLL_SECONDS = 0.05
 SOON_SECONDS = 3
 """In which a server answers that is well; another may be waited for as long as it makes progress."""
@@ -56,7 +59,8 @@ def start_supervisor(server: LocalServer, lock: int) -> None:
     os.close(own_files.open_own(server.root / "server.lock", os.O_RDWR))
     psql = service_account.runnable(server.binaries, server.account) / "psql"
     account = server.account
-    arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
+    asking = make_conninfo(conninfo(server), dbname="postgres", connect_timeout=ASK_SECONDS)
+    arguments = [str(server.root), str(psql), asking]
     arguments += [str(number) for number in (account.uid, account.gid, lock)]
     with _log(server) as log:
         process = subprocess.Popen(

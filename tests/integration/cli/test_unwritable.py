@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMMAND, Command
 from tests.other_users import OtherUser, other_user, requires_root
 
 
@@ -63,3 +68,53 @@ def test_a_home_that_cannot_be_written_is_found_before_any_work(
     (said,) = done.stderr.decode().splitlines()
     assert str(closed) in said
     assert "set MLPREDICT_HOME to a folder that can be written, or pass --dsn" in said
+
+
+@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+def test_keras_leaves_nothing_in_the_home(
+    mlpredict: Command, digits: list[Path], tmp_path: Path, engine: str
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    env = {"HOME": str(home), "MLPREDICT_CACHE": str(tmp_path / "cache")}
+    done = mlpredict("predict", "--no-store", "--engine", engine, digits[3], env=env)
+    assert done.returncode == 0, done.stderr
+    assert list(home.iterdir()) == []
+
+
+def test_a_container_that_is_read_only(digits: list[Path], cache_home: Path, compiled: None) -> None:
+    """With one place to write: what is stored by `docker run --read-only -v data:/data`."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can have a file system of its own made read-only, by unshare")
+    data = Path(tempfile.mkdtemp(prefix="mlpredict-test-", dir="/dev/shm"))
+    script = """
+        mount -o remount,bind,ro / || exit 99
+        for place in /tmp /var/tmp; do
+            if mountpoint -q $place; then mount -o remount,bind,ro $place || exit 99; fi
+        done
+        exec "$@"
+    """
+    names = ("PATH", "PYTHONPYCACHEPREFIX")
+    env = {name: os.environ[name] for name in names if name in os.environ}
+    begin = ["unshare", "--mount", "sh", "-c", script, "sh", *COMMAND]
+
+    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[bytes]:
+        command = [*begin, *map(str, arguments)]
+        return subprocess.run(command, env={**env, **more}, capture_output=True, timeout=120)
+
+    try:
+        nowhere = run("predict", digits[3], HOME="/root")
+        if nowhere.returncode == 99:
+            pytest.skip(f"the file system cannot be made read-only here: {nowhere.stderr.decode()}")
+        assert nowhere.returncode == 3
+        (said,) = nowhere.stderr.decode().splitlines()
+        assert "is read-only" in said
+        assert "MLPREDICT_HOME" in said
+        first = run("predict", "--no-store", digits[3], HOME="/root")
+        assert first.returncode == 0, first.stderr
+        assert "MLPREDICT_CACHE" in first.stderr.decode()
+        again = run("predict", "--no-store", digits[3], HOME="/root")
+        assert (again.returncode, again.stderr) == (0, b"")
+    finally:
+        shutil.rmtree(data)
+        shutil.rmtree(Path("/dev/shm/mlpredict-cache-0"), ignore_errors=True)
