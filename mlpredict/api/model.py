@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpredict import settings
 from mlpredict.api.images import sources_of
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from mlpredict.inference.model import Model as LoadedModel
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a model says of one image.
 
     `probabilities` are those of all labels, the likeliest first; None where the model has no classes.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -73,6 +71,9 @@ def _with_its_labels(load: Callable[[str | None, str | None], Model], known: Kno
 
 def _as_option(labels: Sequence[str]) -> str:
     """Labels as `--labels` takes them."""
+    import csv
+    import io
+
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow(labels)
     return text.getvalue()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mlpredict.domain.models import Activation, Task
@@ -25,8 +24,7 @@ class Keep(StrEnum):
     REFERENCE = "reference"
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionRecord:
+class PredictionRecord(NamedTuple):
     """A prediction as it is printed: the public field names, in their order.
 
     Ids are None when nothing was stored; model, filename and time are None where a row of the
@@ -84,15 +82,16 @@ class PredictionRecord:
         )
 
 
-FIELD_TYPES = {one.name: str(one.type) for one in fields(PredictionRecord)}
+FIELD_TYPES: dict[str, str] = {
+    name: kind.__forward_arg__ for name, kind in PredictionRecord.__annotations__.items()
+}
 """The types of what is printed of a prediction, as they are written above: `"int | None"`."""
 
 FIELDS = tuple(FIELD_TYPES)
 """The public names of what is printed of a prediction, in their order."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredImage:
+class StoredImage(NamedTuple):
     """An input as it stands in the database: a `data:` or `file:` URI and what is known of it."""
 
     input_id: int | None
@@ -103,8 +102,7 @@ class StoredImage:
     height: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionDetail:
+class PredictionDetail(NamedTuple):
     """Everything `show` tells of a prediction."""
 
     record: PredictionRecord
@@ -116,8 +114,7 @@ class PredictionDetail:
     """Whether the class of each pixel is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class PredictionFilter:
+class PredictionFilter(NamedTuple):
     """Which predictions `list` shows; None, or no labels, is no restriction.
 
     `labels` are those of the likely class, or any of several that hold.

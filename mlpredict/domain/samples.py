@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,8 +44,7 @@ class Source:
         return self.filename if self.file is None else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """A decoded image, ready for the model.
 
     `content` is the file itself, `sha256` its digest (32 bytes), `width` and `height` the size of
@@ -68,8 +67,7 @@ class Sample:
     details: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """A source that gave no prediction, and why, in words a person understands.
 
     `nowhere` says that its name leads to no file at all.
@@ -81,8 +79,7 @@ class Rejected:
     nowhere: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What a model said of one sample.
 
     `values` is the model's output as JSON text whose numbers round-trip float32 exactly; of a map of
@@ -133,8 +130,7 @@ class DataUri:
             yield b2a_base64(part, newline=False).decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class NewInput:
+class NewInput(NamedTuple):
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
@@ -149,8 +145,7 @@ class NewInput:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewPrediction:
+class NewPrediction(NamedTuple):
     """A prediction on its way into the database; `contenttype` is that of the source."""
 
     position: int
@@ -160,8 +155,7 @@ class NewPrediction:
     prediction: Prediction
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One invocation of predict, as the database knows it."""
 
     run_id: int

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.domain import Activation, Fit, ImageSpec, Task
 
@@ -47,8 +46,7 @@ ASSUMED = frozenset({Reason.LAYER, Reason.NEIGHBOUR, Reason.CONVENTION, Reason.D
 """What nobody has said of this model in so many words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """One thing that was decided: `what` by its name in `mlpredict.toml`, its value, why, and in more words.
 
     Example: `Choice("scale", "0..255", Reason.LAYER, "rescaling inside the model: 0..1 from there on")`.
@@ -62,7 +60,7 @@ class Choice:
 
 def as_json(choices: Sequence[Choice]) -> list[dict[str, Any]]:
     """Choices for the record."""
-    return [asdict(one) for one in choices]
+    return [one._asdict() for one in choices]
 
 
 def assumptions(name: str, choices: Sequence[Choice], spec: ImageSpec) -> str | None:

@@ -12,12 +12,10 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -123,6 +121,8 @@ class LastingError(ModelError):
 
 def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool) -> Compiled:
     """Talk with the compiler process: it tells the signature, gets the examples, tells the outcome."""
+    import tempfile
+
     if (scratch := scratch_folder()) is None:
         raise ModelError(
             f"{files.path}: cannot be prepared, as there is no folder for temporary files",
@@ -214,4 +214,4 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
 
 def loaded_message(signature: Signature, evidence: Evidence) -> dict[str, Any]:
     """What the compiler process sends of a model it has loaded."""
-    return {"signature": asdict(signature), "evidence": evidence.to_json()}
+    return {"signature": signature.to_json(), "evidence": evidence.to_json()}

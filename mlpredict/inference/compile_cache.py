@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict import settings
 from mlpredict.inference.cache_places import make_place, places_to_read, places_to_write
@@ -25,8 +25,7 @@ PACKAGES = ("tensorflow", "keras", "tf_keras")
 """Of another version of these, what failed is tried again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """The outcome of compiling: a flatbuffer, or the reason why there is none."""
 
     flatbuffer: bytes | None
@@ -34,12 +33,11 @@ class Compiled:
     difference: float | None
     danger: str | None = None
     """What the model would do beside computing; known because it was trusted when it was compiled."""
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: Evidence = Evidence()
     """What its graph tells of the pixels it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a model could not even be loaded, in words that follow its name."""
 
     reason: str
@@ -49,9 +47,19 @@ class Failure:
     signature: Signature | None = None
     """Where it was loaded, and what it takes was no image."""
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Failure:
+        """What `to_json` made of one."""
+        signature = value["signature"]
+        known = None if signature is None else Signature.from_json(signature)
+        return cls(value["reason"], value["hint"], value["trusted"], known)
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+    def to_json(self) -> dict[str, Any]:
+        """The failure as JSON takes it."""
+        return {**self._asdict(), "signature": None if self.signature is None else self.signature.to_json()}
+
+
+class CacheEntry(NamedTuple):
     """Two files by the model's hash; the small one, written last, vouches for the large one.
 
     Where the folder cannot be written they are kept in another one.
@@ -82,9 +90,7 @@ class CacheEntry:
         if digest is None and facts["versions"] != versions():
             return None
         if (failure := facts.get("failure")) is not None:
-            signature = failure["signature"]
-            known = None if signature is None else Signature.from_json(signature)
-            return Failure(failure["reason"], failure["hint"], failure["trusted"], known)
+            return Failure.from_json(failure)
         flatbuffer = None if digest is None else read_private(self._flatbuffer(folder))
         if flatbuffer is not None and hashlib.sha256(flatbuffer).hexdigest() != digest:
             return None
@@ -123,7 +129,7 @@ class CacheEntry:
         }
         match outcome:
             case Failure():
-                facts |= {"versions": versions(), "failure": asdict(outcome)}
+                facts |= {"versions": versions(), "failure": outcome.to_json()}
             case Compiled(flatbuffer=None):
                 facts |= {"versions": versions()}
             case Compiled(flatbuffer=bytes() as flatbuffer):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 SLIGHT = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class InputMap:
+class InputMap(NamedTuple):
     """`scale * value + offset`, by channel or for all: what becomes of an input's values on their way.
 
     Example: `InputMap((1 / 255,), (0.0,), ("rescaling",))`, where a layer of that name divides by 255.
@@ -34,8 +33,7 @@ class InputMap:
         return min(ends), max(ends)
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
+class Statistics(NamedTuple):
     """The inputs that a model was trained on: their mean by channel, and roughly their deviation.
 
     `fit` is the share of the remembered means that the inputs' mean explains, at most 1.
@@ -46,15 +44,14 @@ class Statistics:
     fit: float
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What was found in a model's graph; it is kept with the compiled model."""
 
     maps: tuple[InputMap, ...] = ()
     """What becomes of the input before each of the first layers."""
     statistics: Statistics | None = None
     """What a batch normalisation behind the first layer remembers."""
-    operations: Mapping[str, int] = field(default_factory=dict)
+    operations: Mapping[str, int] = MappingProxyType({})
     """How many there are of those that are counted."""
     calibrated: tuple[float, float] | None = None
     """The least and the greatest number that the input was quantised for."""
@@ -85,4 +82,9 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         """The evidence as JSON takes it."""
-        return {**asdict(self), "operations": dict(self.operations)}
+        return {
+            **self._asdict(),
+            "maps": [one._asdict() for one in self.maps],
+            "statistics": None if self.statistics is None else self.statistics._asdict(),
+            "operations": dict(self.operations),
+        }

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.inference.cache_places import make_place, places_to_read, places_to_write
 from mlpredict.inference.output_facts import OutputFacts
 from mlpredict.support.private_files import read_private
 
 
-@dataclass(frozen=True, slots=True)
-class Uses:
+class Uses(NamedTuple):
     """A small file in the cache for each way that a model is used; `usage` names one.
 
     Where the cache cannot be written they are kept elsewhere; where nothing can be, every use is the first.
@@ -46,7 +44,7 @@ class Uses:
         content = json.dumps(
             {
                 "usage": self.usage,
-                "outputs": [None if one is None else asdict(one) for one in facts],
+                "outputs": [None if one is None else one._asdict() for one in facts],
                 "fingerprint": fingerprint,
             }
         ).encode()

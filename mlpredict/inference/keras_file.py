@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlpredict.errors import ModelError
-from mlpredict.inference.model_files import DAMAGED_ARCHIVE
+from mlpredict.inference.model_files import damaged_archive
 
 MAX_CONFIG_BYTES = 64 << 20
 
-UNREADABLE = (OSError, KeyError, ValueError, TypeError, RuntimeError, *DAMAGED_ARCHIVE)
+UNREADABLE: tuple[type[Exception], ...] = (
+    OSError,
+    KeyError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    *damaged_archive(),
+)
 """What reading the description of a damaged file, or of one that was made to cause trouble, raises."""
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import ModelError
 
@@ -26,9 +24,6 @@ KERAS_WEIGHTS = frozenset({"model.weights.h5", "model.weights.npz", "model.weigh
 KERAS_ARCHIVE_STAMPS = frozenset({"metadata.json"})
 """Written anew by every save, and saying nothing that the weights and the configuration do not."""
 
-DAMAGED_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
-"""What zipfile raises on damage; RuntimeError stands for encrypted and strangely compressed members too."""
-
 
 class ModelFormat(StrEnum):
     """The formats that are read."""
@@ -39,8 +34,7 @@ class ModelFormat(StrEnum):
     TFLITE = "tflite"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelFiles:
+class ModelFiles(NamedTuple):
     """A model as it lies on disk; `sha256` is over the model's own files, in hexadecimal."""
 
     path: Path
@@ -82,7 +76,7 @@ def open_model(path: Path) -> ModelFiles:
         return ModelFiles(path.absolute(), model_format, _sha256(path, model_format))
     except OSError as error:
         raise ModelError(f"{path}: {error.strerror or error}") from error
-    except DAMAGED_ARCHIVE as error:
+    except damaged_archive() as error:
         raise ModelError(f"{path}: damaged: {error}") from error
 
 
@@ -117,8 +111,18 @@ def _format_of(path: Path) -> ModelFormat | None:
     return ModelFormat.KERAS if _is_keras_archive(path) else None
 
 
+def damaged_archive() -> tuple[type[Exception], ...]:
+    """What zipfile raises on damage; RuntimeError stands for encrypted and oddly compressed members."""
+    import zipfile
+    import zlib
+
+    return zipfile.BadZipFile, zlib.error, EOFError, RuntimeError
+
+
 def _is_keras_archive(path: Path) -> bool:
     """Whether it is a zip archive, and none that is known to be something else."""
+    import zipfile
+
     if not zipfile.is_zipfile(path):
         return False
     with zipfile.ZipFile(path) as archive:
@@ -166,6 +170,8 @@ def _saved_model_parts(folder: Path) -> Iterator[tuple[str, int, Iterator[bytes]
 
 
 def _keras_archive_parts(path: Path) -> Iterator[tuple[str, int, Iterator[bytes]]]:
+    import zipfile
+
     with zipfile.ZipFile(path) as archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
         if sum(entry.file_size for entry in entries) > MAX_INFLATION * path.stat().st_size:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.inference.model_files import SIDECAR, ModelFiles
 
 MODEL_SUFFIXES = (".keras", ".h5", ".hdf5", ".tflite")
 
 
-@dataclass(frozen=True, slots=True)
-class Sidecars:
+class Sidecars(NamedTuple):
     """The `mlpredict.toml` that counts for a model, if there is one, and those that are in vain."""
 
     read: Path | None

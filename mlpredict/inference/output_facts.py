@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -28,8 +27,7 @@ SAMPLED = 1 << 18
 Meaning = tuple[Task, Activation]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFacts:
+class OutputFacts(NamedTuple):
     """What a few rows of an output have in common, by which its meaning is guessed.
 
     `shape` is that of one row; `within_unit` says that all numbers are within 0..1, `sums_to_one` that

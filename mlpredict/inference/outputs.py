@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -107,7 +107,7 @@ class OutputReader:
         if self.task is not Task.MULTI_LABEL:
             return found
         several = self._several(probabilities)
-        return [replace(one, labels=labels) for one, labels in zip(found, several, strict=True)]
+        return [one._replace(labels=labels) for one, labels in zip(found, several, strict=True)]
 
     def _classified(
         self, texts: Sequence[str], probabilities: NDArray[np.float32], likely: NDArray[np.intp]
@@ -144,7 +144,7 @@ class OutputReader:
         found = self._classified(rows_as_json(shares), shares, shares.argmax(axis=1))
         if not self.keep_map:
             return found
-        return [replace(one, map=map_as_png(of_one)) for one, of_one in zip(found, maps, strict=True)]
+        return [one._replace(map=map_as_png(of_one)) for one, of_one in zip(found, maps, strict=True)]
 
     def _label(self, likely: int, score: float) -> str:
         if self.unknown_below is not None and score < self.unknown_below:
@@ -177,7 +177,7 @@ def _with_others(predictions: list[Prediction], others: Outputs) -> list[Predict
         "{" + ",".join(f"{name}:{text}" for name, text in zip(names, texts, strict=True)) + "}"
         for texts in zip(*columns, strict=True)
     )
-    return [replace(one, outputs=text) for one, text in zip(predictions, objects, strict=True)]
+    return [one._replace(outputs=text) for one, text in zip(predictions, objects, strict=True)]
 
 
 def rows_as_json(outputs: NDArray[Any]) -> list[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,8 +32,7 @@ UNIT_INTERVAL = Scaling(255.0)
 AS_THEY_ARE = Scaling(1.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Quantisation:
+class Quantisation(NamedTuple):
     """What an integer stands for: `(value - zero_point) * scale`."""
 
     scale: float
@@ -46,8 +44,7 @@ class Quantisation:
         return math.isclose(self.scale, 1 / 255, rel_tol=1e-4) and self.zero_point in (0, -128)
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(NamedTuple):
     """A tensor: its name, its shape with None for what varies, and its dtype by numpy's name."""
 
     name: str
@@ -58,7 +55,12 @@ class TensorSpec:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> TensorSpec:
+        """What `to_json` made of one; of integers it is not known any more what they stand for."""
         return cls(str(value["name"]), tuple(value["shape"]), str(value["dtype"]))
+
+    def to_json(self) -> dict[str, Any]:
+        """The tensor as JSON takes it."""
+        return {"name": self.name, "shape": self.shape, "dtype": self.dtype}
 
     @property
     def takes_pixels(self) -> bool:
@@ -74,8 +76,7 @@ class TensorSpec:
         return f"{self.name} ({shape}) {self.dtype}"
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(NamedTuple):
     """A model's inputs and outputs, in the model's own order."""
 
     inputs: tuple[TensorSpec, ...]
@@ -83,10 +84,18 @@ class Signature:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Signature:
+        """What `to_json` made of one."""
         inputs, outputs = (
             tuple(TensorSpec.from_json(tensor) for tensor in value[kind]) for kind in ("inputs", "outputs")
         )
         return cls(inputs, outputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """The signature as JSON takes it."""
+        return {
+            "inputs": [tensor.to_json() for tensor in self.inputs],
+            "outputs": [tensor.to_json() for tensor in self.outputs],
+        }
 
 
 class Layout(Enum):

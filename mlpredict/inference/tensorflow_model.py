@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,7 +169,7 @@ def _load_keras(path: Path, where: str, danger: str | None) -> TensorFlowModel:
         return target, SIGNATURE_KEYS[0]
 
     evidence = function_evidence(serve.get_concrete_function(), [spec.name for spec in outputs])
-    evidence = replace(evidence, output_names=_output_names(model))
+    evidence = evidence._replace(output_names=_output_names(model))
     return TensorFlowModel(where, Signature(inputs, outputs), danger, call, export, evidence)
 
 

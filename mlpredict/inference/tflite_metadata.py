@@ -18,7 +18,7 @@ from mlpredict.domain import Scaling
 from mlpredict.inference import tflite_graph
 from mlpredict.inference.flatbuffer import Damaged, Table
 from mlpredict.inference.labels import MAX_BYTES, lines_of
-from mlpredict.inference.model_files import DAMAGED_ARCHIVE
+from mlpredict.inference.model_files import damaged_archive
 
 METADATA = "TFLITE_METADATA"
 IDENTIFIER = b"M001"
@@ -36,6 +36,15 @@ TENSOR_AXIS_LABELS = 2
 
 MOST = 100
 """Of tensors, of what is done to one, and of its files."""
+
+UNREADABLE: tuple[type[Exception], ...] = (
+    ValueError,
+    OSError,
+    OverflowError,
+    struct.error,
+    *damaged_archive(),
+)
+"""What comes of an archive that is none, or damaged."""
 
 NAMES_OF_TOOLS = frozenset({"ImageClassifier", "ImageSegmenter", "ObjectDetector", "Unknown"})
 """What the writers of metadata call every model, where its author has not said more."""
@@ -127,5 +136,5 @@ def _packed(name: str, content: bytes) -> Iterator[tuple[str, ...]]:
             yield lines_of(archive.read(name).decode("utf-8-sig"))
     except KeyError:
         raise Damaged(f"{name} is named in them, and is not packed with the model") from None
-    except (ValueError, OSError, OverflowError, struct.error, *DAMAGED_ARCHIVE) as error:
+    except UNREADABLE as error:
         raise Damaged(f"{name} in them cannot be read: {error}") from error

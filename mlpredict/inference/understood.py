@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +51,14 @@ class Understood:
         names = [*always, *(name for name in OPTIONAL if getattr(preprocessing, name) is not None)]
         usual = [Choice(name, _word(getattr(preprocessing, name)), Reason.DEFAULT) for name in names]
         reasons = [chosen.get(one.what, one) for one in usual]
-        found = [replace(one, value=known.value) for one, known in zip(reasons, usual, strict=True)]
+        found = [one._replace(value=known.value) for one, known in zip(reasons, usual, strict=True)]
         return chosen["scale"], *found
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The outputs, by the names that `output = …` chooses one by."""
         own = self.model.engine.signature.outputs
-        return tuple(replace(one, name=name) for one, name in zip(own, self.model.output_names, strict=True))
+        return tuple(one._replace(name=name) for one, name in zip(own, self.model.output_names, strict=True))
 
     @property
     def meaning(self) -> tuple[Choice, ...]:
@@ -81,11 +81,11 @@ class Understood:
             "not_on_litert": self.not_on_litert,
             "input": _tensor(engine.signature.inputs[0]),
             "outputs": [_tensor(output) for output in self.outputs],
-            "preprocessing": [asdict(one) for one in self.steps],
+            "preprocessing": [one._asdict() for one in self.steps],
             "task": identity.task,
             "activation": self.model.reader.activation,
             "labels": identity.labels,
-            "meaning": [asdict(one) for one in self.meaning],
+            "meaning": [one._asdict() for one in self.meaning],
         }
 
     def toml(self) -> str:

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
+from mlpredict.inputs.decoding import Asked, Item
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.support.scratch import scratch_file
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 # Files that are to be decoded, with their positions, among what needs no decoding any more.
-Chunk = Sequence["tuple[int, Source] | Sample | Rejected"]
+Chunk = Sequence[Item]
 # The name of a file, or the bytes of what has none, and which page of it, if one is asked for.
 File = tuple[str | bytes, int | None]
 # Files, how they are to be decoded, and at what cost.
@@ -93,7 +94,7 @@ class Decoders:
             heavy = _is_heavy(chunk)
             while heavy and asked:
                 yield from _results_of(*asked.popleft())
-            process.ask(([_file(item[1]) for item in chunk if isinstance(item, tuple)], spec, limits))
+            process.ask(([_file(item.source) for item in chunk if isinstance(item, Asked)], spec, limits))
             asked.append((process, chunk))
             if heavy or len(asked) >= CHUNKS_EACH * len(self._processes):
                 yield from _results_of(*asked.popleft())
@@ -104,16 +105,16 @@ class Decoders:
         """Decode a source, with content or without, while nothing else is asked for."""
         (process, *_) = self._processes
         process.ask(([_file(source)], spec, limits))
-        ((item,),) = _results_of(process, [(position, source)])
+        ((item,),) = _results_of(process, [Asked(position, source)])
         return item
 
 
 def _is_heavy(chunk: Chunk) -> bool:
     """Whether a chunk is one large file, of which no two should be there at once."""
-    if len(chunk) != 1 or not isinstance(chunk[0], tuple):
+    if len(chunk) != 1 or not isinstance(chunk[0], Asked):
         return False
     try:
-        return os.path.getsize(chunk[0][1].path) >= HEAVY_BYTES
+        return os.path.getsize(chunk[0].source.path) >= HEAVY_BYTES
     except (OSError, ValueError):
         return False
 
@@ -130,18 +131,16 @@ def _results_of(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejec
         del part
         yield items
         del items
-    if rest := [item for item in waiting if not isinstance(item, tuple)]:
+    if rest := [item for item in waiting if not isinstance(item, Asked)]:
         yield rest
 
 
-def _with_pixels(
-    part: list[Decoded | str], waiting: Iterator[tuple[int, Source] | Sample | Rejected]
-) -> list[Sample | Rejected]:
+def _with_pixels(part: list[Decoded | str], waiting: Iterator[Item]) -> list[Sample | Rejected]:
     from mlpredict.inputs.image import as_sample
 
     items: list[Sample | Rejected] = []
     for decoded in part:
-        while not isinstance(item := next(waiting), tuple):
+        while not isinstance(item := next(waiting), Asked):
             items.append(item)
         items.append(as_sample(*item, decoded))
     return items

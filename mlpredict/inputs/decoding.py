@@ -6,10 +6,9 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
 from itertools import chain, islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
@@ -35,7 +34,15 @@ CHUNK_NAMES = 2048
 # No file system has a longer path.
 LONGEST_NAME = 4096
 
-Item = tuple[int, Source] | Sample | Rejected
+
+class Asked(NamedTuple):
+    """A file that a process is asked to decode."""
+
+    position: int
+    source: Source
+
+
+Item = Asked | Sample | Rejected
 
 
 def decode_all(
@@ -129,7 +136,7 @@ def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: SafeDecoder)
         if isinstance(item, Rejected):
             yield item
         elif item.content is None and len(item.path) < LONGEST_NAME:
-            yield position, item
+            yield Asked(position, item)
         else:
             yield here.decode(position, item)
 
@@ -146,7 +153,7 @@ class _Chunks:
         names = 0
         for item in self._items:
             chunk.append(item)
-            names += len(item[1].path) if isinstance(item, tuple) else 0
+            names += len(item.source.path) if isinstance(item, Asked) else 0
             if len(chunk) >= self._size or names >= CHUNK_NAMES:
                 yield chunk
                 chunk, names = [], 0
@@ -205,5 +212,5 @@ class SafeDecoder:
             decoded = self._decoders.decode_one(position, source, self._spec, self._limits)
         if isinstance(decoded, Sample) and source.content is not None:
             # The process has sent its copy back: one is enough.
-            return replace(decoded, content=source.content)
+            return decoded._replace(content=source.content)
         return decoded

@@ -6,8 +6,8 @@ import base64
 import binascii
 import hashlib
 import io
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImage
@@ -29,9 +29,8 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
     contenttype = sample.contenttype
     match keep:
         case Keep.ORIGINAL:
-            uri = DataUri(contenttype, sample.content)
-            if len(sample.content) < LARGE_BYTES:
-                uri = str(uri)
+            large = len(sample.content) >= LARGE_BYTES
+            uri = (DataUri if large else data_uri)(contenttype, sample.content)
         case Keep.REFERENCE:
             uri = Path(sample.source.path).absolute().as_uri()
         case Keep.MODEL_INPUT:
@@ -61,8 +60,7 @@ class ImageUnavailable(ImageError):
     """The stored image cannot be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageFile:
+class ImageFile(NamedTuple):
     """An image's bytes and their declared content type, which whoever wrote the row may have made up."""
 
     content: bytes

@@ -52,6 +52,16 @@ HEIC = "HEIC"
 TIFF = "TIFF"
 JPEG_XL = "JPEG XL"
 
+BY_FIRST_BYTE: dict[bytes, list[tuple[bytes, str]]] = {}
+"""What a file may be that begins with a byte: signatures and kinds, those that leave no doubt first."""
+
+for _signature, _kind in [
+    *((signature, f"{RAW} ({name})") for signature, name in RAW_SIGNATURES.items()),
+    *SIGNATURES.items(),
+    *WEAK_SIGNATURES.items(),
+]:
+    BY_FIRST_BYTE.setdefault(_signature[:1], []).append((_signature, _kind))
+
 RAW_SUFFIXES = frozenset(
     [
         ".3fr",
@@ -135,9 +145,10 @@ IMAGE_SUFFIXES = frozenset(
 
 def begun_as(content: bytes) -> str | None:
     """The format that the first bytes promise, also where two of them may be chance."""
-    found = (name for signature, name in SIGNATURES.items() if content.startswith(signature))
-    weak = (name for signature, name in WEAK_SIGNATURES.items() if content.startswith(signature))
-    return _raw(content) or next(found, None) or next(weak, None) or _inner(content)
+    for signature, name in BY_FIRST_BYTE.get(content[:1], ()):
+        if content.startswith(signature):
+            return f"{RAW} (CR2)" if signature == CR2_MARK[0] and content[8:10] == CR2_MARK[1] else name
+    return _inner(content)
 
 
 def certain_kind(head: bytes) -> str | None:
@@ -149,7 +160,12 @@ def certain_kind(head: bytes) -> str | None:
 def unreadable_kind(content: bytes) -> str | None:
     """`DICOM`, or `camera RAW (CR2)` with the maker's name for it; None for anything else."""
     kind = begun_as(content)
-    return kind if kind == DICOM or (kind or "").startswith(RAW) else None
+    return kind if is_unreadable(kind) else None
+
+
+def is_unreadable(kind: str | None) -> bool:
+    """Whether a kind that `begun_as` tells is no picture yet."""
+    return kind is not None and (kind == DICOM or kind.startswith(RAW))
 
 
 def how_to_convert(kind: str) -> str:
@@ -168,14 +184,6 @@ def suffix_says_something(suffix: str) -> bool:
 
     kind = mimetypes.types_map.get(suffix) if suffix else None
     return kind is not None and kind != "application/octet-stream"
-
-
-def _raw(content: bytes) -> str | None:
-    if content.startswith(CR2_MARK[0]) and content[8:10] == CR2_MARK[1]:
-        return f"{RAW} (CR2)"
-    found = (name for signature, name in RAW_SIGNATURES.items() if content.startswith(signature))
-    name = next(found, None)
-    return f"{RAW} ({name})" if name else None
 
 
 def _inner(content: bytes) -> str | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlpredict.inputs.reading import Unusable
 from mlpredict.support.units import in_bytes, in_pixels
@@ -32,8 +31,7 @@ JPEG_FORMATS = ("JPEG", "MPO")
 START_OF_SCAN = b"\xff\xda"
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one image file may cost: pixels by its header, bytes of the file, processor time in seconds."""
 
     max_pixels: int = 100_000_000

@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple
 
 from PIL import Image
-from PIL.MpoImagePlugin import MpoImageFile
-from PIL.TiffImagePlugin import TiffImageFile
 
 from mlpredict.inputs.image_file import open_image
-from mlpredict.inputs.kinds import HEIC, JPEG_XL, TIFF, begun_as, how_to_convert, unreadable_kind
+from mlpredict.inputs.kinds import HEIC, JPEG_XL, TIFF, begun_as, how_to_convert, is_unreadable
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.reading import Unusable
 
@@ -59,8 +57,8 @@ def opened(content: bytes, limits: Limits, wanted: Wanted, note: Callable[[str],
         Exception: whatever the decoders raise on what they do not know.
     """
     kind = begun_as(content)
-    if unreadable := unreadable_kind(content):
-        raise Unusable(f"a {unreadable} file; {how_to_convert(unreadable)}")
+    if kind is not None and is_unreadable(kind):
+        raise Unusable(f"a {kind} file; {how_to_convert(kind)}")
     if kind == HEIC:
         from mlpredict.inputs import heic
 
@@ -93,7 +91,7 @@ def _checked(page: int, pages: int) -> int:
 
 def _frames(image: Image.Image) -> Sequence[int]:
     count = min(getattr(image, "n_frames", 1), MOST_PAGES)
-    if not isinstance(image, MpoImageFile):
+    if image.format != "MPO":
         return range(count)
     # Beside a photo phones keep what a bright screen adds to it: that is no picture of its own.
     alike = [0]
@@ -107,6 +105,8 @@ def _frames(image: Image.Image) -> Sequence[int]:
 
 
 def _tiff(content: bytes, limits: Limits, wanted: Wanted, note: Callable[[str], None]) -> Opened:
+    from PIL.TiffImagePlugin import TiffImageFile
+
     from mlpredict.inputs import tiff
 
     with suppress(Exception):

@@ -43,12 +43,12 @@ def with_all_pages(
     positions = count()
     for item in items:
         if isinstance(item, Rejected) or item.pages == 1:
-            yield replace(item, position=next(positions))
+            yield item._replace(position=next(positions))
             continue
         for page in range(1, item.pages + 1):
             name, position = page_name(item.source.filename, page), next(positions)
             source = Source(name, item.source.content, page, item.source.path)
             if page == 1:
-                yield replace(item, position=position, source=source)
+                yield item._replace(position=position, source=source)
             else:
                 yield decode(position, source)

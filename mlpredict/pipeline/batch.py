@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.errors import ModelError
@@ -25,8 +24,7 @@ class Predictor(Protocol):
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """A source whose image this model has predicted already."""
 
     source: Source
@@ -35,8 +33,7 @@ class Skipped:
 Outcome = PredictionRecord | Rejected | Skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """A batch on its way through the model; what is skipped stays out of it."""
 
     fresh: list[Sample]

@@ -119,7 +119,9 @@ PREDICTED_NAMES = SQL("""
 
 
 _values = attrgetter(*STORED_FIELDS)
-_stored_as = [column.stored for column in STORED_FIELDS.values()]
+_converted = [
+    (place, column.stored) for place, column in enumerate(STORED_FIELDS.values()) if column.stored is not None
+]
 
 
 def _of_sequence(connection: Connection, statement: SQL, table: str) -> Composed:
@@ -256,10 +258,10 @@ def new_record(
 
 def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
     """The columns of `COPY_PREDICTIONS`."""
-    values = (
-        stored(value) if stored is not None and value is not None else value
-        for stored, value in zip(_stored_as, _values(record), strict=True)
-    )
+    values = list(_values(record))
+    for place, stored in _converted:
+        if values[place] is not None:
+            values[place] = stored(values[place])
     return (run.model_id, new.position, *encode_filename(new.filename), new.prediction.map, *values)
 
 

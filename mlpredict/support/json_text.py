@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -13,11 +11,8 @@ from mlpredict.domain import FIELD_TYPES, FIELDS, PredictionRecord
 
 JSON_FIELDS = [field for field, written in FIELD_TYPES.items() if written.startswith("Json")]
 
-_values = attrgetter(*FIELDS)
 
-
-@dataclass(frozen=True, slots=True)
-class JsonText:
+class JsonText(NamedTuple):
     """Text that is JSON already."""
 
     text: str
@@ -25,7 +20,7 @@ class JsonText:
 
 def prediction_fields(record: PredictionRecord) -> dict[str, Any]:
     """A record by its public field names; what is JSON already is not parsed again."""
-    named = dict(zip(FIELDS, _values(record), strict=True))
+    named: dict[str, Any] = dict(zip(FIELDS, record, strict=True))
     for field in JSON_FIELDS:
         if (text := named[field]) is not None:
             named[field] = JsonText(text)

@@ -26,7 +26,7 @@ class _Redirection:
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.kept = scratch_file()  # the last user closes it
+                self.kept = scratch_file()
                 self.terminal = os.dup(2)
                 os.dup2(self.kept.fileno(), 2)
             self.users += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -22,6 +21,8 @@ def scratch_folder() -> Path | None:
 
     The current folder is none, though Python would take it in the end.
     """
+    import tempfile
+
     try:
         usual = Path(tempfile.gettempdir())
     except FileNotFoundError:
@@ -32,15 +33,16 @@ def scratch_folder() -> Path | None:
 
 
 def scratch_file() -> IO[bytes]:
-    """A file without a name, in memory where no folder can be written.
+    """A file without a name: in memory where the system has such files, which need no folder.
 
     Raises:
         OSError: there is no room for it.
     """
-    folder = scratch_folder()
-    if folder is None and hasattr(os, "memfd_create"):
-        return open(os.memfd_create("mlpredict"), "w+b")
-    file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - who asks for it closes it
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("mlpredict"), "w+b")
+    import tempfile
+
+    file: IO[bytes] = tempfile.TemporaryFile(dir=scratch_folder())  # noqa: SIM115 - who asks for it closes it
     return file
 
 

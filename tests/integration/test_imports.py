@@ -13,6 +13,8 @@ from tests.conftest import Command
 HEAVY = (
     *("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert"),
     *("fastapi", "starlette", "uvicorn", "pydantic", "psycopg_pool", "prometheus_client"),
+    # Its fractions and decimals take as long as all of PIL beside it.
+    "PIL.TiffImagePlugin",
 )
 REPORT = f"""
 import atexit, sys

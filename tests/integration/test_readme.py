@@ -1,4 +1,4 @@
-"""The README tells the truth about the command line and about SQL."""
+"""The README and the manual tell the truth about the command line and about SQL."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from mlpredict.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
+MANUAL = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "mlpredict/manual").glob("*.md"))}
+EVERYTHING = "\n".join([README, *MANUAL.values()])
+
+
+SET_UP = "python3 -m venv .venv && .venv/bin/pip install uv && .venv/bin/uv run"
+"""Python alone is needed, and it may be one whose own packages the system manages."""
 
 
 def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
@@ -28,8 +34,8 @@ def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
 
 
 COMMANDS = commands_of(typer.main.get_command(app))
-CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", README, flags=re.DOTALL)))
-QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", EVERYTHING, flags=re.DOTALL)))
+QUERIES = re.findall(r"```sql\n(.*?)```", EVERYTHING, re.DOTALL)
 
 
 def is_documented(option: str) -> bool:
@@ -44,7 +50,8 @@ def test_every_command_and_option_is_documented(name: str) -> None:
 
 
 def test_every_documented_option_exists() -> None:
-    table = README[README.index("| option of |") : README.index("Data goes to stdout")]
+    page = MANUAL["scripting"]
+    table = page[page.index("| option of |") : page.index("Data goes to stdout")]
     known = {
         option for command in COMMANDS.values() for parameter in command.params for option in parameter.opts
     }
@@ -54,8 +61,8 @@ def test_every_documented_option_exists() -> None:
 def test_the_two_commands_come_first() -> None:
     commands = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)[:2]
     assert commands == [
-        "python3 -m pip install uv && python3 -m uv run mlpredict predict tests/digits/*.png",
-        "python3 -m pip install uv && python3 -m uv run pytest",
+        f"{SET_UP} --no-dev mlpredict predict tests/digits/*.png",
+        f"{SET_UP} pytest",
     ]
 
 
@@ -64,8 +71,8 @@ def test_the_queries_run(connection: psycopg.Connection[Any], query: str) -> Non
     assert connection.execute(query.encode()).fetchall() == []
 
 
-def test_the_tables_have_the_columns_the_readme_names(connection: psycopg.Connection[Any]) -> None:
-    section = README[README.index("## The tables") : README.index("Where two models disagree")]
+def test_the_tables_have_the_columns_the_manual_names(connection: psycopg.Connection[Any]) -> None:
+    section, _, _ = MANUAL["tables"].partition("Where two models disagree")
     for table, columns in re.findall(r"^\| `(\w+)` \|[^|]*\|([^|]*)\|$", section, re.MULTILINE):
         rows = connection.execute(
             "SELECT column_name FROM information_schema.columns"
@@ -73,6 +80,18 @@ def test_the_tables_have_the_columns_the_readme_names(connection: psycopg.Connec
             (table,),
         )
         assert re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", columns)) == [name for (name,) in rows], table
+
+
+@pytest.mark.parametrize("page", ["README.md", ".github/CONTRIBUTING.md", *MANUAL])
+def test_links_lead_somewhere(page: str) -> None:
+    file = ROOT / (page if page.endswith(".md") else f"mlpredict/manual/{page}.md")
+    text = re.sub(r"```.*?```", "", file.read_text("utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s]+)\)", text)
+    assert [link for link in links if ":" not in link and not (file.parent / link).exists()] == []
+
+
+def test_the_readme_names_every_page_of_the_manual() -> None:
+    assert [page for page in MANUAL if f"(mlpredict/manual/{page}.md)" not in README] == []
 
 
 def test_the_layout_names_what_is_there() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from psycopg import IsolationLevel
 
@@ -36,8 +36,7 @@ BEGINNING_BYTES = 4096
 """In which it is set, before any of the data."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A dump to be read."""
 
     descriptor: int

@@ -80,7 +80,7 @@ def test_large_images_and_small_ones_come_back_as_they_were(repository: Reposito
     records = repository.add(run, batch, [])
     images = [repository.detail(record.prediction_id or 0).image for record in records]
     assert [image.uri for image in images] == uris
-    again = repository.add(run, [replace(one, position=one.position + 100) for one in batch[::-1]], [])
+    again = repository.add(run, [one._replace(position=one.position + 100) for one in batch[::-1]], [])
     assert [record.input_id for record in again] == [record.input_id for record in records][::-1]
 
 

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +115,7 @@ def test_what_another_compiler_made_is_made_again(workshop: Workshop, tmp_path: 
 def test_what_was_compiled_in_trust_is_not_used_without(
     workshop: Workshop, tmp_path: Path, compiled: Compiled
 ) -> None:
-    workshop.outcome = replace(compiled, danger="has a Lambda layer")
+    workshop.outcome = compiled._replace(danger="has a Lambda layer")
     assert workshop.get(tmp_path, trusted=True) == workshop.outcome
     with pytest.raises(ModelError, match=r"^/models/cats: has a Lambda layer$") as raised:
         workshop.get(tmp_path)

@@ -24,7 +24,7 @@ from mlpredict.inference.model_files import ModelFiles, ModelFormat
 from mlpredict.inference.preprocessing_entries import preprocessing_of
 from mlpredict.inference.sidecar import KNOWN_KEYS, Sidecar, read_sidecar
 
-README = Path(__file__).parents[3] / "README.md"
+MANUAL = Path(__file__).parents[3] / "mlpredict/manual/models.md"
 WHOLE = """
 name = "mnist-convnet"
 labels = ["zero", "one"]
@@ -174,15 +174,15 @@ def test_a_scale_says_what_becomes_of_a_pixel(
     assert (pixel / scaling.divisor - scaling.mean[0]) / scaling.std[0] == expected
 
 
-def test_the_readme_tells_of_every_entry_and_is_understood(files: ModelFiles) -> None:
-    (block,) = re.findall(r"```toml\n(.*?)```", README.read_text("utf-8"), re.S)
+def test_the_manual_tells_of_every_entry_and_is_understood(files: ModelFiles) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", MANUAL.read_text("utf-8"), re.S)
     assert read(files, block).preprocessing.resize_to == 256
     told = set(re.findall(r"^(?:# )?(\w+) = ", block, re.M))
     assert told == KNOWN_KEYS
 
 
-def test_what_the_readme_says_of_other_libraries_is_understood(files: ModelFiles) -> None:
-    table = README.read_text("utf-8").partition("| code | file |")[2].partition("\n\n")[0]
+def test_what_the_manual_says_of_other_libraries_is_understood(files: ModelFiles) -> None:
+    table = MANUAL.read_text("utf-8").partition("| code | file |")[2].partition("\n\n")[0]
     rows = [row.split(" | ")[1] for row in table.splitlines()[2:]]
     stated = ["\n".join(re.findall(r"`(\w+ = [^`]+)`", row)) for row in rows]
     assert len(stated) > 8

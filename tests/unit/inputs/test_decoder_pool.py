@@ -16,7 +16,7 @@ import pytest
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decoder_pool import COMMAND, Chunk, Decoders
-from mlpredict.inputs.decoding import decode_all, start_decoders
+from mlpredict.inputs.decoding import Asked, Item, decode_all, start_decoders
 from mlpredict.inputs.sources import discover
 from tests.processes import started
 from tests.unit.images import decode, file_of, picture, png, spec
@@ -43,8 +43,8 @@ def decoders(working_directory: object) -> Iterator[Decoders]:
         yield processes
 
 
-def chunk(*names: str, start: int = 10) -> list[tuple[int, Source] | Sample | Rejected]:
-    return [(start + n, Source(name)) for n, name in enumerate(names)]
+def chunk(*names: str, start: int = 10) -> list[Item]:
+    return [Asked(start + n, Source(name)) for n, name in enumerate(names)]
 
 
 def same(one: Sample | Rejected, other: Sample | Rejected) -> bool:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +90,7 @@ def test_a_file_that_is_gone_is_refused(sample_of_a_file: Sample) -> None:
 def test_a_reference_without_a_hash_is_not_read(sample_of_a_file: Sample) -> None:
     new = new_input(sample_of_a_file, Keep.REFERENCE, "ab12cd34")
     with pytest.raises(ImageUnavailable, match=r"(?s)^input 12: .*no hash is stored"):
-        load_stored(replace(stored(new), sha256=None))
+        load_stored(stored(new)._replace(sha256=None))
 
 
 @pytest.mark.parametrize("uri", ["file:///etc/passwd", "FILE:/etc/passwd", "file:etc/passwd"])
@@ -99,14 +98,14 @@ def test_no_row_gets_at_a_file_by_its_name_alone(uri: str) -> None:
     with pytest.raises(ImageUnavailable):
         load_stored(of_uri(uri))
     with pytest.raises(ImageUnavailable):
-        load_stored(replace(of_uri(uri), sha256=bytes(32)))
+        load_stored(of_uri(uri)._replace(sha256=bytes(32)))
 
 
 def test_a_file_of_this_machine_may_be_said_to_be_so(sample_of_a_file: Sample) -> None:
     new = new_input(sample_of_a_file, Keep.REFERENCE, "ab12cd34")
-    local = replace(stored(new), uri=str(new.uri).replace("file://", "file://localhost"))
+    local = stored(new)._replace(uri=str(new.uri).replace("file://", "file://localhost"))
     assert load_stored(local).content == png()
-    elsewhere = replace(stored(new), uri=str(new.uri).replace("file://", "file://fileserver"))
+    elsewhere = stored(new)._replace(uri=str(new.uri).replace("file://", "file://fileserver"))
     with pytest.raises(ImageUnavailable, match="on another machine: fileserver"):
         load_stored(elsewhere)
 
@@ -114,7 +113,7 @@ def test_a_file_of_this_machine_may_be_said_to_be_so(sample_of_a_file: Sample) -
 @pytest.mark.parametrize("uri", ["file:///dev/zero", "file:///dev/tty", "file:///proc/kcore"])
 def test_what_is_no_file_or_has_no_end_is_refused(uri: str) -> None:
     with pytest.raises(ImageUnavailable, match=r"^input 12: "):
-        load_stored(replace(of_uri(uri), sha256=bytes(32)))
+        load_stored(of_uri(uri)._replace(sha256=bytes(32)))
 
 
 @given(st.binary())

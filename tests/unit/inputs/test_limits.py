@@ -13,7 +13,7 @@ from PIL import Image
 from mlpredict.domain import Decode, Preprocessing, Rejected, Sample, Source
 from mlpredict.inputs import decoding
 from mlpredict.inputs.decoder_pool import Decoders
-from mlpredict.inputs.decoding import decode_all
+from mlpredict.inputs.decoding import Asked, decode_all
 from mlpredict.inputs.image import decode_if_harmless
 from mlpredict.inputs.limits import Limits
 from tests import hostile
@@ -110,7 +110,7 @@ def test_an_image_that_takes_too_long_is_given_up_and_the_others_are_decoded() -
     Path("slow.jpg").write_bytes(hostile.jpeg_with_many_scans(1000, 30_000))
     Path("good.png").write_bytes(png())
     names = ["good.png", "slow.jpg", "good.png"]
-    chunk = [(n, Source(name)) for n, name in enumerate(names)]
+    chunk = [Asked(n, Source(name)) for n, name in enumerate(names)]
     with Decoders(1) as decoders:
         (first, slow, last) = (
             item for items in decoders.decode(iter([chunk]), MODEL, Limits(seconds=0.2)) for item in items
@@ -270,7 +270,7 @@ def test_large_images_are_decoded_one_at_a_time() -> None:
     Path("large.png").write_bytes(hostile.black_png(8500, 8500))
     peaks: list[int] = []
     with Decoders(2) as decoders:
-        chunks = iter([[(n, Source("large.png"))] for n in range(4)])
+        chunks = iter([[Asked(n, Source("large.png"))] for n in range(4)])
         for items in decoders.decode(chunks, MODEL):
             assert isinstance(items[0], Sample)
             peaks.append(sum(map(resident, numbers_of(decoders))))
