@@ -102,6 +102,9 @@ def _place(variable: str, directory: str) -> Path | None:
         return expanded(Path(chosen), variable).absolute()
     import platformdirs
 
-    place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
-    # So it begins where the system has no home directory for the user.
+    try:
+        place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
+    except RuntimeError:  # there is no home directory
+        return None
+    # What older versions say instead.
     return None if place.parts[0] == "~" else place.absolute()

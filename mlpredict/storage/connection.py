@@ -40,6 +40,8 @@ KEEPALIVE = {
     "tcp_user_timeout": "14000",
 }
 
+SHOWN = ("host", "port", "dbname", "user")
+
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
@@ -66,9 +68,13 @@ def open_connection(dsn: str | None) -> Connection:
 
 def describe(connection: Connection) -> str:
     """Where a connection leads, as a DSN without its password."""
-    parameters = connection.info.get_parameters()
-    shown = {key: parameters[key] for key in ("host", "port", "dbname", "user") if key in parameters}
-    return conninfo.make_conninfo(**shown)
+    # Not its `get_parameters`, which looks for the user's home directory.
+    given = {
+        option.keyword.decode(): option.val.decode(errors="replace")
+        for option in connection.pgconn.info
+        if option.val and option.val != option.compiled
+    }
+    return conninfo.make_conninfo(**{key: given[key] for key in SHOWN if key in given})
 
 
 def place_of(connection: Connection) -> Path | None:

@@ -16,7 +16,15 @@ import psycopg
 import pytest
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import ending, lifecycle, local_server, postmaster, server_processes, waiting
+from mlpredict.storage.server import (
+    ending,
+    lifecycle,
+    local_server,
+    postmaster,
+    server_processes,
+    starting,
+    waiting,
+)
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.server.server_processes import ServerProcess
 from tests.conftest import COMMAND, Command
@@ -35,7 +43,8 @@ ROWS = 400_000
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server counts as stuck sooner."""
-    monkeypatch.setattr(waiting, "STUCK_SECONDS", 3.0)
+    monkeypatch.setattr(waiting, "STUCK_SECONDS", 4.0)
+    monkeypatch.setattr(starting, "SOON_SECONDS", 2)
     monkeypatch.setattr(waiting, "NOTICE_SECONDS", 0.5)
     monkeypatch.setattr(waiting, "ORPHAN_SECONDS", 1.0)
     monkeypatch.setattr(ending, "IDLE_SECONDS", 2.0)

@@ -182,12 +182,15 @@ def test_what_cannot_be_kept_costs_a_notice_and_no_answer(
 def test_a_read_only_cache_has_another_in_its_place(
     workshop: Workshop,
     working_directory: Path,
+    public_directory: Path,
     unprivileged: Callable[[], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (working_directory / "cache").mkdir(0o555)
-    working_directory.chmod(0o777)
-    monkeypatch.setattr(scratch, "scratch_folder", lambda: Path("."))
+    temporary = public_directory / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    monkeypatch.setattr(scratch, "scratch_folder", lambda: temporary)
     with unprivileged():
         assert workshop.get(Path("cache/models")) == FLATBUFFER
         assert "cache/models cannot be written (Permission denied)" in workshop.notices[-1]
