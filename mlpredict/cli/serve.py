@@ -21,7 +21,7 @@ HOST = "127.0.0.1"
 PORT = 8000
 MAX_UPLOAD = "64MB"
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
-EXTRA = ("fastapi", "httptools", "jinja2", "prometheus_client", "psycopg_pool", "python_multipart", "uvicorn")
+PACKAGES = ("fastapi", "httptools", "jinja2", "prometheus_client", "psycopg_pool", "python_multipart", "uvicorn")
 
 Host = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
 Port = Annotated[
@@ -75,7 +75,7 @@ def serve(
     Ends on Ctrl-C and SIGTERM, with everything answered that was accepted.
     """
     most = parse_size(max_upload, "--max-upload")
-    _require_extra()
+    _require_packages()
     from mlpredict.storage.server.place import require_place
 
     require_place(dsn)
@@ -141,7 +141,7 @@ def _quiet_libraries() -> Iterator[None]:
             os.close(kept)
 
 
-def _require_extra() -> None:
+def _require_packages() -> None:
     """Look for the web server's packages before anything is started.
 
     Raises:
@@ -149,5 +149,7 @@ def _require_extra() -> None:
     """
     from importlib.util import find_spec
 
-    if any(find_spec(name) is None for name in EXTRA):
-        raise UsageError("serve needs more packages", hint="pip install 'mlpredict[serve]'")
+    if any(find_spec(name) is None for name in PACKAGES):
+        raise UsageError(
+            "packages that serve needs are missing", hint="install mlpredict again, with what it depends on"
+        )

@@ -24,6 +24,7 @@ import numpy as np
 from mlpredict import settings
 from mlpredict.errors import ModelError
 from mlpredict.inference.compile_cache import CacheEntry, Compiled, Failure
+from mlpredict.inference.engines import require_tensorflow
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
@@ -79,6 +80,7 @@ def compiled_model(
             return known
         case Failure() as failure if failure.trusted == trusted:
             _raise_again(failure, where, examples)
+    require_tensorflow(where)
     logger.info(f"preparing {name} for LiteRT, once; this takes a few seconds")
     try:
         compiled = _compile_in_process(files, examples, trusted=trusted)

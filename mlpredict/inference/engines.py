@@ -57,6 +57,20 @@ def litert_is_installed() -> bool:
     return importlib.util.find_spec("ai_edge_litert") is not None
 
 
+def require_tensorflow(where: str) -> None:
+    """Make sure that TensorFlow is there for the model at a place.
+
+    Raises:
+        ModelError: it is not installed; models that are prepared already do without it.
+    """
+    if importlib.util.find_spec("tensorflow") is None:
+        raise ModelError(
+            f"{where}: only TensorFlow can load it or prepare it for LiteRT, and it is not installed",
+            hint="install tensorflow; prepare the model elsewhere and copy the folder of prepared models;"
+            " or convert it to a .tflite file",
+        )
+
+
 class LiteRtEngine:
     """A flatbuffer on LiteRT with XNNPACK: an interpreter of one thread for every thread that calls.
 

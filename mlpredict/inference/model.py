@@ -15,7 +15,13 @@ from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Choice, assumptions
 from mlpredict.inference.compilation import compiled_model
 from mlpredict.inference.described import Described, describe
-from mlpredict.inference.engines import Engine, LiteRtEngine, TensorFlowEngine, litert_is_installed
+from mlpredict.inference.engines import (
+    Engine,
+    LiteRtEngine,
+    TensorFlowEngine,
+    litert_is_installed,
+    require_tensorflow,
+)
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.first_use import Uses
 from mlpredict.inference.fixed_batch import fixed_batch
@@ -228,6 +234,7 @@ def _evidence(content: bytes, where: str) -> Evidence:
 
 
 def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> tuple[Engine, Evidence]:
+    require_tensorflow(where)
     engine = TensorFlowEngine(files.path, where, trusted=trusted)
     _warn(engine.danger, where)
     return engine, engine.evidence

@@ -299,13 +299,15 @@ def test_a_port_that_is_taken_is_said(mlpredict: Command, served: Served) -> Non
     )
 
 
-def test_without_the_extra_it_is_said_how_to_install_it(environment: dict[str, str]) -> None:
+def test_it_is_said_where_packages_are_missing(environment: dict[str, str]) -> None:
     code = "import sys; sys.modules['fastapi'] = None\n" + COMMAND[2]
     done = subprocess.run(
         [sys.executable, "-c", code, "serve"], env=environment, capture_output=True, text=True
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "mlpredict: serve needs more packages; pip install 'mlpredict[serve]'\n"
+    assert done.stderr == (
+        "mlpredict: packages that serve needs are missing; install mlpredict again, with what it depends on\n"
+    )
 
 
 def test_the_token_and_file_names_stay_out_of_what_is_said(environment: dict[str, Any], dsn: str) -> None:
