@@ -20,6 +20,9 @@ VERSION_BYTES = 16
 RECOVERING = ("not yet accepting", "recovery mode")
 PASSING = ("starting up", "shutting down", *RECOVERING, "terminating connection due to")
 
+DISTURBANCES = ("still in use", "was terminated by signal 9")
+"""Children of a killed server soon go, and whoever kills those of one that starts has had his way."""
+
 
 def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str], str]]:
     """The commands, each with its standard input, that fill a data directory.
@@ -155,9 +158,18 @@ def complaint(text: str) -> str:
 
 def blame_log(log: Path, start: int) -> str:
     """The same for what a log holds from byte `start` on."""
+    return blame(_written(log, start))
+
+
+def was_disturbed(log: Path, start: int) -> bool:
+    """Whether a server that did not start was kept from it, by others or by what a killed one has left."""
+    return any(words in _written(log, start) for words in DISTURBANCES)
+
+
+def _written(log: Path, start: int) -> str:
     with log.open("rb") as file:
         file.seek(start)
-        return blame(file.read(untrusted.MOST_BYTES).decode(errors="replace"))
+        return file.read(untrusted.MOST_BYTES).decode(errors="replace")
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -126,8 +126,8 @@ def connect(
     """Connect to a server that runs; raises psycopg.OperationalError where none answers in time."""
     if not server.account.is_named:
         own_files.require_private(server.socket_dir)
-    own = {**parameters(server, dbname), "connect_timeout": str(timeout)}
     with without_service():
+        own = {**parameters(server, dbname), "connect_timeout": str(timeout)}
         connection = LocalConnection.connect(make_conninfo(**own), autocommit=autocommit)
     settle(connection)
     connection.root = server.root

@@ -129,9 +129,8 @@ def _connect_or_start(server: LocalServer, autocommit: bool) -> LocalConnection:
                 process.returncode = 0  # it outlives us: no warning that nobody waited for it
             return answer
         if process is not None and process.poll() is not None:
-            said = data_directory.blame_log(server.log, log_start)
-            # Children of a killed server soon go, and whoever kills one that starts has had his way.
-            if process.returncode >= 0 and "still in use" not in said:
+            if process.returncode >= 0 and not data_directory.was_disturbed(server.log, log_start):
+                said = data_directory.blame_log(server.log, log_start)
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
         if process is None:

@@ -32,6 +32,9 @@ FIRST_POLL_SECONDS = 0.005
 LONGEST_POLL_SECONDS = 0.2
 """Each question that a server refuses is a line in its log."""
 
+FULL_QUEUE = "Resource temporarily unavailable"
+"""What a client is told where as many others wait already as the system lets wait."""
+
 WAYS_OUT = "Ctrl-C ends the waiting, and mlpredict db stop --force ends the server"
 
 
@@ -59,27 +62,27 @@ class Wait:
             DatabaseError: it was started again and is stuck again, or cannot be ended.
         """
         reason = str(error).partition("\n")[0]
-        pid = postmaster.owner_pid(self.server.data)
         passing = data_directory.is_passing(reason)
+        silent = isinstance(error, psycopg.errors.ConnectionTimeout) or FULL_QUEUE in reason
+        pid = postmaster.owner_pid(self.server.data)
         if pid is None:
             self._end_orphans()
-        elif (idle := self._watch.idle(pid, alone=not passing)) > STUCK_SECONDS:
-            self._end(pid, idle)
-        elif self._is_worth_a_notice(passing or isinstance(error, psycopg.errors.ConnectionTimeout)):
-            logger.warning(f"waiting for {self._described(pid, idle, passing=passing)}; {WAYS_OUT}")
+        elif passing or silent:
+            self._look_after(pid, passing=passing)
         time.sleep(min(LONGEST_POLL_SECONDS, max(FIRST_POLL_SECONDS, self._waited / 20)))
-        return self._waited < (RECOVERY_SECONDS if passing or pid is not None else START_SECONDS)
+        return self._waited < (RECOVERY_SECONDS if passing or silent else START_SECONDS)
+
+    def _look_after(self, pid: int, *, passing: bool) -> None:
+        idle = self._watch.idle(pid, alone=not passing)
+        if idle > STUCK_SECONDS:
+            self._end(pid, idle)
+        elif time.monotonic() > self._next_notice:
+            self._next_notice = time.monotonic() + REPEAT_SECONDS
+            logger.warning(f"waiting for {self._described(pid, idle, passing=passing)}; {WAYS_OUT}")
 
     @property
     def _waited(self) -> float:
         return time.monotonic() - self._began
-
-    def _is_worth_a_notice(self, unusual: bool) -> bool:
-        now = time.monotonic()
-        if now < self._next_notice or not (unusual or self._waited > START_SECONDS / 2):
-            return False
-        self._next_notice = now + REPEAT_SECONDS
-        return True
 
     def _described(self, pid: int, idle: float, *, passing: bool) -> str:
         name = f"the local PostgreSQL (process {pid})"
