@@ -8,12 +8,17 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from mlpredict.errors import UsageError
+from mlpredict.errors import DatabaseError, UsageError
 
 APP_NAME = "mlpredict"
 PACKAGE = Path(__file__).parent
 LINGER_SECONDS = 300
 CGROUPS = Path("/sys/fs/cgroup")
+HOME, CACHE = "MLPREDICT_HOME", "MLPREDICT_CACHE"
+"""The variables that name the folders which are written to."""
+
+NO_PLACE = Path(os.devnull, APP_NAME)
+"""Where nothing can be read or written, whoever tries."""
 
 
 def bundled(name: str) -> Path:
@@ -23,13 +28,25 @@ def bundled(name: str) -> Path:
 
 
 def data_home() -> Path:
-    """Where the local PostgreSQL lives: `MLPREDICT_HOME`, else the user's data directory."""
-    return _place("MLPREDICT_HOME", "user_data_path")
+    """Where the local PostgreSQL lives: `MLPREDICT_HOME`, else the user's data directory.
+
+    Raises:
+        DatabaseError: neither the variable nor the system says where.
+    """
+    if (place := _place(HOME, "user_data_path")) is None:
+        raise DatabaseError(
+            "the local PostgreSQL has no place: this user has no home directory",
+            hint=f"set {HOME} to a folder for it, or name another PostgreSQL with --dsn",
+        )
+    return place
 
 
 def cache_home() -> Path:
-    """Where compiled models live: `MLPREDICT_CACHE`, else the user's cache directory."""
-    return _place("MLPREDICT_CACHE", "user_cache_path")
+    """Where compiled models live: `MLPREDICT_CACHE`, else the user's cache directory.
+
+    A user without a home directory has `NO_PLACE`.
+    """
+    return _place(CACHE, "user_cache_path") or NO_PLACE
 
 
 def dsn() -> str | None:
@@ -110,10 +127,26 @@ def _memory_of_groups() -> Iterator[int]:
                     yield int((folder / name).read_text())
 
 
-def _place(variable: str, directory: str) -> Path:
+def expanded(path: Path, variable: str) -> Path:
+    """A path that a variable names, with a `~` at its beginning replaced.
+
+    Raises:
+        UsageError: there is no such home directory.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageError(f"{variable}={path}: there is no such home directory") from None
+
+
+def _place(variable: str, directory: str) -> Path | None:
     if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser().absolute()
+        return expanded(Path(chosen), variable).absolute()
     import platformdirs
 
-    place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
-    return place.absolute()
+    try:
+        place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
+    except RuntimeError:  # there is no home directory
+        return None
+    # What older versions say instead.
+    return None if place.parts[0] == "~" else place.absolute()

@@ -157,6 +157,10 @@ def predict(
     chosen_columns(columns, COLUMNS)
     limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
 
+    if not no_store:
+        from mlpredict.storage.server.place import require_place
+
+        require_place(dsn)
     from mlpredict.inputs.decoding import start_decoders
 
     with start_decoders(named) as decoders:

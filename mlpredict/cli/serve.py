@@ -84,6 +84,9 @@ def serve(
     """
     most = parse_size(max_upload, "--max-upload")
     _require_packages()
+    from mlpredict.storage.server.place import require_place
+
+    require_place(dsn)
     from mlpredict.web.server.options import Options
     from mlpredict.web.server.serve import serve as run
 

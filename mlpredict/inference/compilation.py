@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlpredict import settings
 from mlpredict.errors import ModelError
 from mlpredict.inference.compile_cache import CacheEntry, Compiled, Failure
 from mlpredict.inference.engines import require_tensorflow
@@ -28,6 +29,7 @@ from mlpredict.inference.signature import Signature
 from mlpredict.settings import memory_of_a_model
 from mlpredict.support.bounded import Bounds, Exceeded, Watched
 from mlpredict.support.logs import get_logger
+from mlpredict.support.scratch import scratch_file, scratch_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +43,9 @@ COMPILER_SECONDS = 900
 TOLERANCE = 1e-4
 """Largest difference from TensorFlow, in the output's own units up to 1, relative above it."""
 
+
+NO_KERAS_HOME = {"KERAS_HOME": os.devnull}
+"""Keras writes its settings into the user's home, and what it finds there may change a model's answers."""
 
 Examples = Callable[[Signature, Evidence], "NDArray[Any]"]
 """The tensor that both engines must agree on, once it is known what the model takes."""
@@ -100,7 +105,10 @@ def _keep(entry: CacheEntry, outcome: Compiled | Failure) -> None:
     try:
         entry.write(outcome)
     except OSError as error:
-        logger.warning(f"the prepared model cannot be kept in {entry.folder}: {error.strerror}")
+        logger.warning(
+            f"the prepared model cannot be kept in {entry.folder} ({error.strerror}), and each"
+            f" command prepares it again; set {settings.CACHE} to a folder that can be written"
+        )
 
 
 class LastingError(ModelError):
@@ -117,15 +125,20 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
     """Talk with the compiler process: it tells the signature, gets the examples, tells the outcome."""
     import tempfile
 
+    if (scratch := scratch_folder()) is None:
+        raise ModelError(
+            f"{files.path}: cannot be prepared, as there is no folder for temporary files",
+            hint="set TMPDIR to one that can be written",
+        )
     with (
-        tempfile.TemporaryDirectory(prefix="mlpredict-compile-") as folder,
-        tempfile.TemporaryFile() as log,
+        tempfile.TemporaryDirectory(prefix="mlpredict-compile-", dir=scratch) as folder,
+        scratch_file() as log,
     ):
         # The module is found through the installation alone: the working folder may hold anything.
         program = [sys.executable, "-P", "-m", "mlpredict.inference.compiler_process"]
         command = [*program, str(files.path), folder, *(["trusted"] if trusted else [])]
         # TensorFlow leaves temporary files behind; in the folder they go with it.
-        env = {**os.environ, "TMPDIR": folder}
+        env = {**NO_KERAS_HOME, **os.environ, "TMPDIR": folder}
         pipe = subprocess.PIPE
         with (
             subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process,

@@ -51,6 +51,8 @@ KEEPALIVE = {
     "tcp_user_timeout": "14000",
 }
 
+SHOWN = ("host", "port", "dbname", "user")
+
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
@@ -77,9 +79,13 @@ def open_connection(dsn: str | None) -> Connection:
 
 def describe(connection: Connection) -> str:
     """Where a connection leads, as a DSN without its password."""
-    parameters = connection.info.get_parameters()
-    shown = {key: parameters[key] for key in ("host", "port", "dbname", "user") if key in parameters}
-    return conninfo.make_conninfo(**shown)
+    # Not its `get_parameters`, which looks for the user's home directory.
+    given = {
+        option.keyword.decode(): option.val.decode(errors="replace")
+        for option in connection.pgconn.info
+        if option.val and option.val != option.compiled
+    }
+    return conninfo.make_conninfo(**{key: given[key] for key in SHOWN if key in given})
 
 
 def place_of(connection: Connection) -> Path | None:
@@ -167,8 +173,29 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
+    _require_user(parameters)
     # A pooler may have another session for each transaction, and that one not know what this one prepared.
     return {**KEEPALIVE, **parameters, "prepare_threshold": None}
+
+
+def _require_user(parameters: dict[str, Any]) -> None:
+    """Where nothing names a user libpq asks the system for who this is; an account may have no name.
+
+    Raises:
+        DatabaseError: nobody is named.
+    """
+    said = parameters.get("user") or parameters.get("service")
+    if said or os.environ.get("PGUSER") or os.environ.get("PGSERVICE") or os.name != "posix":
+        return
+    import pwd
+
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise DatabaseError(
+            f"the DSN names no user, and user {os.geteuid()} has no name on this system",
+            hint="postgresql://USER@HOST/DATABASE, user=USER, or PGUSER",
+        ) from None
 
 
 def _connect(dsn: str) -> Connection:

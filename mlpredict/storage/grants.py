@@ -34,7 +34,7 @@ CHANGED: Mapping[str, Sequence[str]] = {
 """The columns that are changed after they were stored, by table."""
 
 PASSING = frozenset({"idempotency_keys"})
-"""Tables whose rows writers remove in passing, and which are nobody else's business."""
+"""Tables whose rows writers remove in passing."""
 
 ROLES = SQL("""
     SELECT rolname FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY (%s::name[])
@@ -152,8 +152,6 @@ class _Giving(NamedTuple):
 
     def give_rights_on(self, table: str, *, stores: bool) -> None:
         """To read a table, and to store in it."""
-        if table in PASSING and not stores:
-            return
         named = Identifier(self.schema, table)
         name = named.as_string(self.connection)
         self._give(GRANT_READING, MAY_ON_TABLE, name, "SELECT", table=named)

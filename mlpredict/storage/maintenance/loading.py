@@ -10,7 +10,6 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from tempfile import TemporaryFile
 from typing import IO
 
 from psycopg.sql import SQL, Identifier
@@ -20,6 +19,7 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.creation import as_maker, creation_schema
 from mlpredict.storage.maintenance.clients import Target, failure, find, plain
 from mlpredict.storage.maintenance.script import Rows, Torn, choose, pieces, renaming, schemas_of
+from mlpredict.support.scratch import scratch_file
 from mlpredict.support.signals import interrupted_by_termination
 
 MOST_DEFINITIONS = 64 << 20
@@ -58,7 +58,7 @@ def load(dump: int, target: Target, connection: Connection, arguments: Sequence[
         DatabaseError: the dump is torn or not ours, or the server refuses it.
     """
     command = [find("pg_restore", target.bindir), "--file=-", "--single-transaction", *arguments]
-    with as_maker(), interrupted_by_termination(), TemporaryFile() as complaints:
+    with as_maker(), interrupted_by_termination(), scratch_file() as complaints:
         schema = creation_schema(connection)
         with _process(command, plain(target.environment), dump, complaints) as printing:
             assert printing.stdout is not None

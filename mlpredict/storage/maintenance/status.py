@@ -27,6 +27,8 @@ class State(StrEnum):
 
     RUNNING = "running"
     STARTING = "starting or stopping"
+    RECOVERING = "recovering, as it was not stopped in order"
+    SILENT = "not answering"
     STOPPED = "stopped"
     ABSENT = "not made yet"
 
@@ -79,12 +81,10 @@ def _local(server: LocalServer) -> DatabaseStatus:
         data_directory.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = lifecycle.owner_pid(server)
-    contents = _local_facts(server) if pid else None
     there = (server.data / "PG_VERSION").exists()
-    if pid is None:
-        state = State.STOPPED if there else State.ABSENT
-    else:
-        state = State.RUNNING if contents else State.STARTING
+    contents, state = None, State.STOPPED if there else State.ABSENT
+    if pid is not None:
+        contents, state = _local_facts(server)
     return DatabaseStatus(
         where=str(server.root),
         state=state,
@@ -100,12 +100,16 @@ def _local(server: LocalServer) -> DatabaseStatus:
     )
 
 
-def _local_facts(server: LocalServer) -> LiveFacts | None:
+def _local_facts(server: LocalServer) -> tuple[LiveFacts | None, State]:
+    """What a server tells, or else what it does instead."""
     try:
-        with local_server.connect(server, autocommit=True) as client:
-            return _live_facts(client)
-    except psycopg.OperationalError:
-        return None  # it comes up, or goes down
+        with local_server.connect(server, autocommit=True, timeout=lifecycle.SOON_SECONDS) as client:
+            return _live_facts(client), State.RUNNING
+    except psycopg.errors.ConnectionTimeout:
+        return None, State.SILENT
+    except psycopg.OperationalError as error:
+        recovers = any(words in str(error) for words in data_directory.RECOVERING)
+        return None, State.RECOVERING if recovers else State.STARTING
 
 
 def _live_facts(client: Connection) -> LiveFacts:
