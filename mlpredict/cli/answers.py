@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -17,10 +17,6 @@ from mlpredict.pipeline.tally import Tally
 from mlpredict.records import encoder
 from mlpredict.support.json_text import prediction_fields
 
-if TYPE_CHECKING:
-    pass
-
-
 TABLE_ROWS = 50
 
 
@@ -32,10 +28,12 @@ class Answers(Protocol):
     def finish(self, tally: Tally) -> None: ...
 
 
-def answers(chosen: Format, columns: Sequence[str], top_k: int | None, model: Model) -> Answers:
-    """What prints in the chosen format."""
+def answers(
+    chosen: Format, columns: Sequence[str], top_k: int | None, model: Model, *, asked: bool = False
+) -> Answers:
+    """What prints in the chosen format; `asked` says that somebody has named the columns."""
     if chosen is Format.TABLE:
-        return _TableAnswers(columns)
+        return _TableAnswers(columns, asked=asked)
     return _StreamedAnswers(chosen, columns, top_k, model)
 
 
@@ -71,8 +69,9 @@ class _StreamedAnswers:
 class _TableAnswers:
     """A table for a person, or a summary where it would be too long to read."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], *, asked: bool) -> None:
         self._columns = columns
+        self._asked = asked
         self._records: list[PredictionRecord] = []
 
     def show(self, records: Sequence[PredictionRecord]) -> None:
@@ -86,7 +85,8 @@ class _TableAnswers:
             print_summary(tally)
             return
         if self._records:
-            print_table([prediction_fields(record) for record in self._records], self._columns)
+            rows = [prediction_fields(record) for record in self._records]
+            print_table(rows, self._columns, asked=self._asked)
         _tell_summary(tally)
 
 

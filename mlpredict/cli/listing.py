@@ -134,7 +134,11 @@ def list_predictions(
             return
         with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
             written = write_records(
-                map(prediction_fields, found), chosen, shown, rare=RARE if columns is None else ()
+                map(prediction_fields, found),
+                chosen,
+                shown,
+                rare=RARE if columns is None else (),
+                asked=columns is not None,
             )
     _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
 

@@ -14,11 +14,17 @@ RECORDS_AT_ONCE = 1000
 
 
 def write_records(
-    records: Iterable[Record], chosen: Format, columns: Sequence[str], rare: Sequence[str] = ()
+    records: Iterable[Record],
+    chosen: Format,
+    columns: Sequence[str],
+    rare: Sequence[str] = (),
+    *,
+    asked: bool = False,
 ) -> int:
     """Print all records; how many there were.
 
-    A table leaves out the `rare` columns that no record fills.
+    A table leaves out the `rare` columns that no record fills, and is not printed without records. Columns
+    that somebody has `asked` for are there whatever the terminal's width.
 
     Raises:
         OutputError: standard output cannot be written.
@@ -27,9 +33,9 @@ def write_records(
         from mlpredict.cli.tables import print_table
 
         rows = list(records)
-        print_table(
-            rows, [one for one in columns if one not in rare or any(row[one] is not None for row in rows)]
-        )
+        if rows:
+            filled = [one for one in columns if one not in rare or any(row[one] is not None for row in rows)]
+            print_table(rows, filled, asked=asked)
         return len(rows)
     encode = encoder(chosen, columns, on_terminal=stdout_is_terminal())
     written = 0

@@ -180,7 +180,8 @@ def predict(
             passed_over=PassedOver(),
             arguments=context.obj,
         )
-        printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
+        shown = chosen_columns(columns, usual)
+        printer = answers(chosen, shown, top_k, loaded, asked=columns is not None)
         batches = decoding(
             discover(job.names(), limits, job.passed_over),
             loaded.spec,
