@@ -41,7 +41,10 @@ SHORT_HEADINGS = {
     "created_at": "time",
 }
 
-CUTS: Mapping[str, Callable[[str, int], str]] = {FILENAME: cut_path, MODEL: cut_middle}
+CUTS: Mapping[str, Callable[[str, int], str]] = {
+    **dict.fromkeys((FILENAME, "path", "model_path", "directory"), cut_path),
+    MODEL: cut_middle,
+}
 """How cells are cut that say most at their ends."""
 
 LEFT_OUT_FIRST = ("unit", MODEL, "created_at", "labels", "prediction", "score")

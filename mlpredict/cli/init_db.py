@@ -16,9 +16,10 @@ def init_db(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Create the tables, upgrade them, or adopt those of the 2020 program; rows are kept.
+    """Create or upgrade the tables; rows are kept.
 
-    Safe to repeat: what is there already is left alone.
+    Those of the 2020 program are adopted. Safe to repeat: what is there already is left alone. The local
+    PostgreSQL needs no such step.
     """
     from mlpredict.cli.output import write_records
     from mlpredict.storage.connection import describe, open_connection

@@ -29,19 +29,41 @@ from mlpredict.support.units import point_in_time
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
 DEFAULT_LIMIT = 20
+WHICH = "Which predictions"
+ROWS = "How many, in which order"
 
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", "-n", min=1, help="How many; 20 without it.", show_default=False),
+    typer.Option(
+        "--limit",
+        "-n",
+        min=1,
+        metavar="N",
+        help="How many; 20 without it.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
 ]
-All = Annotated[bool, typer.Option("--all", help="All there are.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All there are.", show_default=False, rich_help_panel=ROWS)]
 Before = Annotated[
     int | None,
-    typer.Option("--before", metavar="ID", help="Only those older than this one.", show_default=False),
+    typer.Option(
+        "--before",
+        metavar="ID",
+        help="Only those older than this one.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
 ]
 Label = Annotated[
     list[str] | None,
-    typer.Option("--label", help="Only this label; may be repeated.", show_default=False),
+    typer.Option(
+        "--label",
+        metavar="LABEL",
+        help="Only this label; may be repeated.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 ModelName = Annotated[
     str | None,
@@ -50,14 +72,32 @@ ModelName = Annotated[
         metavar="NAME",
         help="Only this model: name, name@digits or digits.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
-RunId = Annotated[int | None, typer.Option("--run", metavar="N", help="Only this run.", show_default=False)]
+RunId = Annotated[
+    int | None,
+    typer.Option("--run", metavar="N", help="Only this run.", show_default=False, rich_help_panel=WHICH),
+]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", help="Only scores from here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--min-score",
+        metavar="SCORE",
+        help="Only scores from here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 MaxScore = Annotated[
-    float | None, typer.Option("--max-score", help="Only scores up to here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--max-score",
+        metavar="SCORE",
+        help="Only scores up to here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Since = Annotated[
     str | None,
@@ -66,11 +106,18 @@ Since = Annotated[
         metavar="TIME",
         help="Only from this time: 2026-11-23, 2h, yesterday.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Only before this time.", show_default=False),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        help="Only before this time.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 FileName = Annotated[
     str | None,
@@ -79,6 +126,7 @@ FileName = Annotated[
         metavar="GLOB",
         help="Only names that match, as '*.png' or 'scans/*'.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 
@@ -102,7 +150,10 @@ def list_predictions(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List stored predictions, newest first."""
+    """List stored predictions, newest first.
+
+    The filters that are given all hold. A table fits the terminal; into a pipe go lines of fields, uncut.
+    """
     if all_ and limit is not None:
         raise UsageError("--all and --limit exclude each other")
     for option, score in (("--min-score", min_score), ("--max-score", max_score)):

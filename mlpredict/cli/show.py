@@ -24,9 +24,17 @@ from mlpredict.errors import NotFound, UsageError
 
 STDOUT = "-"
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID...", help="Predictions, by the ids that list shows.")]
+EXPORT = "Export"
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="Predictions, by the ids that list shows.")]
 ExportImage = Annotated[
-    bool, typer.Option("--export-image", help="Write the stored image instead.", show_default=False)
+    bool,
+    typer.Option(
+        "--export-image",
+        help="Write the stored image instead.",
+        show_default=False,
+        rich_help_panel=EXPORT,
+    ),
 ]
 ExportMap = Annotated[
     bool,
@@ -34,6 +42,7 @@ ExportMap = Annotated[
         "--export-map",
         help="Write the class of each pixel instead, as a PNG, where the model keeps it (keep_map = true).",
         show_default=False,
+        rich_help_panel=EXPORT,
     ),
 ]
 Output = Annotated[
@@ -44,9 +53,13 @@ Output = Annotated[
         metavar="PATH",
         help="File or folder for what is exported, - for stdout; else the image's own name, in this folder.",
         show_default=False,
+        rich_help_panel=EXPORT,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Overwrite files.", show_default=False)]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Overwrite files.", show_default=False, rich_help_panel=EXPORT),
+]
 
 
 def show(
@@ -62,9 +75,10 @@ def show(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Show predictions whole: model, file, time, all probabilities, and the picture.
+    """Show predictions whole, with their pictures.
 
-    What is wrong with one of them is said, and the others are shown.
+    That is the file, the label, the model, the time, and the probability of each class. What is wrong
+    with one of them is said, and the others are shown.
     """
     _check_usage(ids, output, force=force, image=export_image, map_=export_map)
     chosen = chosen_format(format_, as_json)

@@ -114,7 +114,8 @@ def talk_console() -> Console:
 
 def report(error: MlpredictError) -> int:
     """Say what went wrong, with what can be done about it; the exit status."""
-    talk.error(f"{error.message}; {error.hint}" if error.hint else error.message)
+    between = " " if error.message.endswith("?") else "; "
+    talk.error(f"{error.message}{between}{error.hint}" if error.hint else error.message)
     if talk.verbose:
         import traceback
 
