@@ -23,6 +23,7 @@ IMAGES = "Images and models"
 ANSWERS = "What is stored"
 DATABASE = "The database"
 HELP = "Help"
+SHELL = "Your shell"
 
 app = App(
     name=PROGRAM,
@@ -61,6 +62,22 @@ app.command("help", rich_help_panel=HELP, epilog="mlpredict help list\nmlpredict
 app.command("version", rich_help_panel=HELP)(version)
 
 
+def _install_completion(shell: str | None) -> None:
+    if shell is not None:
+        from mlpredict.cli.shells import install
+
+        install(shell)
+        raise typer.Exit
+
+
+def _show_completion(shell: str | None) -> None:
+    if shell is not None:
+        from mlpredict.cli.shells import show
+
+        show(shell)
+        raise typer.Exit
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print_version()
@@ -82,6 +99,30 @@ def _without_command(
             rich_help_panel=GENERAL,
         ),
     ] = False,
+    install_completion: Annotated[
+        str | None,
+        typer.Option(
+            "--install-completion",
+            metavar="SHELL",
+            help="Have a shell complete commands and values: bash, zsh, fish, powershell or pwsh.",
+            callback=_install_completion,
+            is_eager=True,
+            show_default=False,
+            rich_help_panel=SHELL,
+        ),
+    ] = None,
+    show_completion: Annotated[
+        str | None,
+        typer.Option(
+            "--show-completion",
+            metavar="SHELL",
+            help="Print the script that does so.",
+            callback=_show_completion,
+            is_eager=True,
+            show_default=False,
+            rich_help_panel=SHELL,
+        ),
+    ] = None,
 ) -> None:
     if context.invoked_subcommand is None:
         talk.text(context.get_help())

@@ -7,13 +7,19 @@ from typing import Annotated, Any
 import typer
 
 from mlpredict import __version__
+from mlpredict.cli import completion
 from mlpredict.cli.stdout import stdout_is_terminal, terminal_width, write_data
 from mlpredict.cli.talk import PROGRAM
 from mlpredict.errors import UsageError
 
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[COMMAND|TOPIC]", help="A command, or a page of the manual.", show_default=False),
+    typer.Argument(
+        metavar="[COMMAND|TOPIC]",
+        help="A command, or a page of the manual.",
+        show_default=False,
+        autocompletion=completion.topic,
+    ),
 ]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli import garbage
+from mlpredict.cli import completion, garbage
 from mlpredict.cli.options import (
     RARE,
     AsJson,
@@ -60,6 +60,7 @@ Label = Annotated[
     typer.Option(
         "--label",
         metavar="LABEL",
+        autocompletion=completion.label,
         help="Only this label; may be repeated.",
         show_default=False,
         rich_help_panel=WHICH,
@@ -70,6 +71,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
+        autocompletion=completion.model,
         help="Only this model: name, name@digits or digits.",
         show_default=False,
         rich_help_panel=WHICH,
@@ -77,7 +79,14 @@ ModelName = Annotated[
 ]
 RunId = Annotated[
     int | None,
-    typer.Option("--run", metavar="N", help="Only this run.", show_default=False, rich_help_panel=WHICH),
+    typer.Option(
+        "--run",
+        metavar="N",
+        help="Only this run.",
+        show_default=False,
+        autocompletion=completion.run,
+        rich_help_panel=WHICH,
+    ),
 ]
 MinScore = Annotated[
     float | None,
@@ -104,6 +113,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="TIME",
+        autocompletion=completion.time,
         help="Only from this time: 2026-11-23, 2h, yesterday.",
         show_default=False,
         rich_help_panel=WHICH,
@@ -114,6 +124,7 @@ Until = Annotated[
     typer.Option(
         "--until",
         metavar="TIME",
+        autocompletion=completion.time,
         help="Only before this time.",
         show_default=False,
         rich_help_panel=WHICH,

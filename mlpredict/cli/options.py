@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlpredict.cli import completion
 from mlpredict.cli.layout import GENERAL, OUTPUT
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import talk
@@ -68,6 +69,7 @@ ModelPath = Annotated[
     typer.Option(
         "--model",
         metavar="PATH|NAME",
+        autocompletion=completion.model_or_path,
         help="SavedModel folder, .keras, .h5 or .tflite, or the name of a model that was used; else"
         " $MLPREDICT_MODEL, else the digit model.",
         show_default=False,
@@ -119,6 +121,7 @@ Columns = Annotated[
     typer.Option(
         "--columns",
         metavar="A,B",
+        autocompletion=completion.columns,
         help=f"Columns of table, tsv and csv, in this order, of {', '.join(FIELDS)}.",
         show_default=False,
         rich_help_panel=OUTPUT,

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import completion
 from mlpredict.cli.options import (
     AsJson,
     Columns,
@@ -26,7 +27,14 @@ STDOUT = "-"
 
 EXPORT = "Export"
 
-Ids = Annotated[list[int], typer.Argument(metavar="ID…", help="Predictions, by the ids that list shows.")]
+Ids = Annotated[
+    list[int],
+    typer.Argument(
+        metavar="ID…",
+        help="Predictions, by the ids that list shows.",
+        autocompletion=completion.prediction,
+    ),
+]
 ExportImage = Annotated[
     bool,
     typer.Option(
