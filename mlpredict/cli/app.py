@@ -8,6 +8,7 @@ import typer
 
 from mlpredict.cli import db
 from mlpredict.cli.help import help_, print_version, version
+from mlpredict.cli.ids import CommandOfIds
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.layout import GENERAL, App
 from mlpredict.cli.listing import list_predictions
@@ -50,7 +51,10 @@ app.command("list", rich_help_panel=ANSWERS, epilog="mlpredict list --label cat 
     list_predictions
 )
 app.command(
-    "show", rich_help_panel=ANSWERS, epilog="mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg"
+    "show",
+    cls=CommandOfIds,
+    rich_help_panel=ANSWERS,
+    epilog="mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg",
 )(show)
 app.command(
     "init-db",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 if TYPE_CHECKING:
-    from mlpredict.storage.glimpse import Glimpse
+    from mlpredict.storage.known_values import KnownValues
 
 PATIENCE_SECONDS = 1.0
 """Whatever is waited for, a name server or a locked table: after this the TAB has nothing to offer."""
@@ -79,6 +79,13 @@ def time(incomplete: str) -> Offers:
     return list(TIMES.items())
 
 
+def order(incomplete: str) -> Offers:
+    """By what predictions are sorted."""
+    from mlpredict.domain import Order
+
+    return bare(Order)
+
+
 def topic(context: typer.Context, incomplete: str) -> Offers:
     """Commands, and pages of the manual."""
     from mlpredict.cli.manual import topics
@@ -93,7 +100,7 @@ def bare(offers: Iterable[str]) -> Offers:
     return [(one, "") for one in offers]
 
 
-def _asked(context: typer.Context, question: Callable[[Glimpse], list[Found]]) -> list[Found]:
+def _asked(context: typer.Context, question: Callable[[KnownValues], list[Found]]) -> list[Found]:
     """What the database answers that the command line names; nothing where it does not."""
     from mlpredict import settings
     from mlpredict.errors import MlpredictError

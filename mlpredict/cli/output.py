@@ -46,16 +46,19 @@ def write_records(
     return written
 
 
-def write_objects(objects: Iterable[bytes], chosen: Format) -> None:
-    """Print what is JSON already, in one of the two formats of it.
+def write_objects(objects: Iterable[bytes], chosen: Format) -> bool:
+    """Print what is JSON already, in one of the two formats of it; whether there was any.
 
     Raises:
         OutputError: standard output cannot be written.
     """
     encode = object_encoder(chosen, on_terminal=stdout_is_terminal())
+    written = False
     for some in objects:
         write_data(encode.encode_objects([some]))
+        written = True
     write_data(encode.finish())
+    return written
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:
