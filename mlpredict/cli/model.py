@@ -86,9 +86,11 @@ def model(
         )
 
     from mlpredict.api.named import load_path_or_name
+    from mlpredict.cli.waiting import waiting
     from mlpredict.inference.understood import understood
 
-    used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
+    with waiting():
+        used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
     if try_ and folder is None:
         _try_images(used, images, as_json=as_json)
         return

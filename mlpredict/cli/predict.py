@@ -204,12 +204,14 @@ def predict(
     with start_decoders(named) as decoders:
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.cli.waiting import waiting
         from mlpredict.inputs.passed_over import PassedOver
         from mlpredict.inputs.sources import discover
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
-        used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
+        with waiting():
+            used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
         usual = _usual_columns(loaded.reader)
         job = Job(
