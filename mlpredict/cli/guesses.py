@@ -13,12 +13,12 @@ GUESSES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("stats", "stat", "summary", "summarize", "count"), ("report", "list")),
     **dict.fromkeys(("eval", "evaluate", "metrics", "accuracy", "confusion", "score"), ("report", "model")),
     **dict.fromkeys(("test", "validate", "try", "check"), ("model", "report")),
-    **dict.fromkeys(("diff", "cmp", "versus"), ("compare",)),
+    **dict.fromkeys(("diff", "cmp", "versus"), ("compare", "list")),
     **dict.fromkeys(
         ("run", "classify", "infer", "inference", "detect", "recognise", "recognize"), ("predict",)
     ),
-    **dict.fromkeys(("tag", "annotate", "correct", "truth", "mark"), ("label",)),
-    **dict.fromkeys(("errors", "failed", "error"), ("failures",)),
+    **dict.fromkeys(("tag", "annotate", "correct", "truth", "mark"), ("label", "list")),
+    **dict.fromkeys(("errors", "failed", "error"), ("failures", "list")),
     **dict.fromkeys(("save", "csv", "download", "write"), ("export", "list", "db dump")),
     **dict.fromkeys(("server", "http", "web", "ui", "api", "start-server", "daemon"), ("serve",)),
     **dict.fromkeys(("info", "describe", "summary-model", "explain"), ("model",)),

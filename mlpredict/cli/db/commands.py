@@ -14,9 +14,7 @@ app.command("status", epilog="mlpredict db status --json")(status)
 app.command("start", epilog="mlpredict db start")(start)
 app.command("stop", epilog="mlpredict db stop --force")(stop)
 app.command("url", epilog='psql "$(mlpredict db url)"')(url)
-app.command(
-    "psql", epilog="mlpredict db psql -- -c 'SELECT label, count(*) FROM predictions GROUP BY label'"
-)(psql)
+app.command("psql", epilog="mlpredict db psql -- -c 'SELECT count(*) FROM predictions'")(psql)
 app.command("dump", epilog="mlpredict db dump predictions.dump")(dump)
 app.command("restore", epilog="mlpredict db restore predictions.dump")(restore)
 app.command("upgrade", epilog="mlpredict db upgrade")(upgrade)

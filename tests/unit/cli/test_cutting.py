@@ -41,7 +41,7 @@ def test_nothing_is_wider_than_it_may_be_and_what_fits_is_whole(
         (33, "…/triangle/IMG_1999.jpg"),
         (22, "…/IMG_1999.jpg"),
         (13, "IMG_1999.jpg"),
-        (11, "IMG_1….jpg"),
+        (9, "IMG_….jpg"),
     ],
 )
 def test_the_last_part_of_a_path_stays_longest(width: int, shown: str) -> None:

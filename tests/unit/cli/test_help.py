@@ -149,4 +149,4 @@ def test_an_option_that_is_close_is_named_and_no_question_ends_oddly(
     assert status == 2
     assert err.endswith("--label?\n")
     assert "?;" not in err
-    assert said(capfd, "list", "--frobnicate")[2].endswith("; see mlpredict list --help\n")
+    assert said(capfd, "list", "--xyzzy")[2].endswith("; see mlpredict list --help\n")
