@@ -160,7 +160,7 @@ def offered(mlpredict: Command, filled: str) -> Any:
         ("mlpredict list --run ", ["last", "1"]),
         ("mlpredict show 4", [*map(str, range(49, 39, -1)), "4"]),
         ("mlpredict list --columns label,sc", ["label,score"]),
-        ("mlpredict list --sort -s", ["-score"]),
+        ("mlpredict list --sort sc", ["score"]),
         ("mlpredict predict --model pe", ["pets"]),
         ("mlpredict help ver", ["version"]),
     ],
