@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from rich.cells import cell_len, split_graphemes
@@ -11,12 +12,22 @@ LEAST_NAME = 8
 """Columns for the last part of a path from which on it is worth more than the folder before it."""
 
 
-def width_of(text: str) -> int:
-    """How many columns a text takes, of one line and printable.
+UNCERTAIN = re.compile("[\u200d\ufe0f\U0001f3fb-\U0001f3ff\U0001f1e6-\U0001f1ff]")
+"""What joins, colours or enlarges emoji: where one terminal draws one, another draws several."""
 
-    Some terminals draw an emoji of several in one place, others beside one another: the wider counts.
-    """
-    return cell_len(text.replace("\N{ZERO WIDTH JOINER}", ""))
+SKIN_TONES = re.compile("[\U0001f3fb-\U0001f3ff]")
+
+
+def width_of(text: str) -> int:
+    """How many columns a text takes, of one line and printable; at most, where terminals differ."""
+    if text.isascii():
+        return len(text)
+    return cell_len(text.replace("\N{ZERO WIDTH JOINER}", "")) + 2 * len(SKIN_TONES.findall(text))
+
+
+def is_uncertain(text: str) -> bool:
+    """Whether some terminals need fewer columns for it than others."""
+    return not text.isascii() and UNCERTAIN.search(text) is not None
 
 
 def cut_end(text: str, width: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ from rich.text import Text
 
 from mlpredict.cli.cells import NUMBERS as NUMBERS
 from mlpredict.cli.cells import cell as cell
-from mlpredict.cli.cutting import cut_end, width_of
-from mlpredict.cli.fitting import Column, fitted
+from mlpredict.cli.cutting import cut_end, is_uncertain, width_of
+from mlpredict.cli.fitting import GAP, Column, fitted
 from mlpredict.cli.stdout import data_console, output_errors, terminal_width
 from mlpredict.support.printable import printable
 
@@ -39,32 +40,52 @@ def print_renderable(renderable: RenderableType) -> None:
 def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, asked: bool = False) -> None:
     """A table with one row a record, that fits the terminal; elsewhere it is as wide as it gets.
 
-    Where columns that somebody has `asked` for do not fit beside one another, they stand below one another.
+    Columns that no record fills are left out. Where columns that somebody has `asked` for do not fit beside one another, they stand below one another.
     """
+    if not asked:
+        columns = [one for one in columns if any(record[one] is not None for record in records)]
     fit = fitted(records, columns, terminal_width(), asked=asked)
     if not fit.columns:
         for record in records:
             print_pairs({name: cell(name, record[name]).plain for name in columns})
             print_renderable(Text())
         return
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
-    for column in fit.columns:
-        _add_column(table, column)
-    for cells in zip(*(column.cells for column in fit.columns), strict=True):
-        table.add_row(*cells)
-    print_renderable(table)
-    if fit.notes:
-        print_renderable(Text("\n".join(f" {note}" for note in fit.notes) + "\n", style="dim"))
-
-
-def _add_column(table: Table, column: Column) -> None:
-    table.add_column(
-        Text(column.heading),
-        justify="right" if column.name in NUMBERS else "left",
-        width=column.width,
-        no_wrap=True,
-        overflow="crop",
+    print_lines(Text(), _line(fit.columns, [Text(one.heading, style="bold") for one in fit.columns]))
+    print_lines(Text(" " + "─" * (sum(one.width + GAP for one in fit.columns) - GAP)))
+    print_lines(
+        *(_line(fit.columns, cells) for cells in zip(*(one.cells for one in fit.columns), strict=True))
     )
+    print_lines(
+        Text(), *(Text(f" {note}", style="dim") for note in fit.notes), *([Text()] if fit.notes else [])
+    )
+
+
+def print_lines(*lines: Text) -> None:
+    """Print lines as they are, however long.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    console = data_console()
+    with output_errors():
+        for line in lines:
+            console.print(line, soft_wrap=True)
+
+
+def _line(columns: Sequence[Column], cells: Sequence[Text]) -> Text:
+    """A row, each cell at its place even where the terminal needs fewer columns for one than others do."""
+    line, place = Text(" "), 1
+    jumps = terminal_width() is not None and os.environ.get("TERM", "dumb") != "dumb"
+    for column, one in zip(columns, cells, strict=True):
+        spaces = " " * (column.width - width_of(one.plain))
+        line.append_text(Text(spaces) + one if column.name in NUMBERS else one + Text(spaces))
+        place += column.width + GAP
+        if column is not columns[-1]:
+            line.append(" " * GAP)
+            if jumps and is_uncertain(one.plain):
+                line.append(f"\x1b[{place + 1}G")
+    line.rstrip()
+    return line
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from mlpredict.cli.cutting import width_of
 from mlpredict.cli.fitting import Fitted, fitted
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
+JUMP = re.compile(r"\x1b\[\d+G")
 WIDTHS = (40, 60, 72, 80, 100, 200)
 NOW = datetime.now(UTC)
 NAMES = (
@@ -49,7 +51,7 @@ def printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         for module in (tables, stdout):
             monkeypatch.setattr(module, "terminal_width", lambda: width)
         tables.print_table(records, options.pop("columns", COLUMNS), **options)
-        return capsys.readouterr().out.splitlines()
+        return JUMP.sub("", capsys.readouterr().out).splitlines()
 
     return at
 
@@ -88,6 +90,11 @@ def test_models_are_told_apart_by_as_few_digits_as_do() -> None:
     fit = fitted(records, COLUMNS, 80)
     shown = [cell.plain for cell in fit.columns[names(fit).index("model")].cells]
     assert shown == ["mnist-convnet", "shapes@111", "shapes@113"]
+
+
+def test_what_no_row_has_is_no_column(printed: Any) -> None:
+    lines = printed(80, [{**one, "prediction_id": None, "created_at": None} for one in RECORDS])
+    assert lines[1].split() == ["filename", "label", "score"]
 
 
 def test_what_has_no_room_is_named() -> None:
