@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mlpredict.cli.cutting import cut_path
 from mlpredict.cli.stdout import terminal_width
 from mlpredict.cli.tables import cell, print_pairs, print_renderable
 from mlpredict.domain import Prediction
@@ -38,6 +39,7 @@ LEAST_FOR_THREE = 56
 NUMBERS_SHOWN = 50
 """Characters of an output that has neither a label nor a value."""
 
+SHORTEST_HEADING = 10
 IMAGES_ABREAST = 3
 """Answers that stand side by side on 80 columns; one on less than 56."""
 
@@ -85,7 +87,10 @@ def print_tried(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> None:
         table = _table()
         table.add_column("preprocessing", no_wrap=True)
         for name in abreast:
-            table.add_column(Text(printable(name)), overflow="fold", ratio=1)
+            heading = (
+                printable(name) if width is None else cut_path(printable(name), _room(width, shown, at_once))
+            )
+            table.add_column(Text(heading), overflow="fold", ratio=1)
         for one in shown:
             table.add_row(_name(one), *(_answer(by_image[name].get(one.name)) for name in abreast))
         print_renderable(table)
@@ -209,7 +214,7 @@ def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
     narrow = width is not None and width < LEAST_FOR_THREE
     print_renderable(Text(f" {heading}", style="bold"))
     table.add_column("", no_wrap=True)
-    table.add_column("because of" if narrow else "", overflow="fold")
+    table.add_column("", overflow="fold")
     if not narrow:
         table.add_column("because of", overflow="fold", ratio=1)
     for one in choices:
@@ -220,6 +225,12 @@ def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
         else:
             table.add_row(one.what, value, Text(because, style="dim" if one.reason is Reason.DEFAULT else ""))
     print_renderable(table)
+
+
+def _room(width: int, shown: Sequence[Candidate], abreast: int) -> int:
+    """How wide the heading of each of so many answers may be, beside the names of candidates."""
+    names = max(len(one.name) for one in shown)
+    return max(SHORTEST_HEADING, (width - names - 2 * (abreast + 2)) // abreast)
 
 
 def _table() -> Table:

@@ -40,7 +40,8 @@ def print_renderable(renderable: RenderableType) -> None:
 def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, asked: bool = False) -> None:
     """A table with one row a record, that fits the terminal; elsewhere it is as wide as it gets.
 
-    Columns that no record fills are left out. Where columns that somebody has `asked` for do not fit beside one another, they stand below one another.
+    Columns that no record fills are left out. Where columns that somebody has `asked` for do not fit
+    beside one another, they stand below one another.
     """
     if not asked:
         columns = [one for one in columns if any(record[one] is not None for record in records)]

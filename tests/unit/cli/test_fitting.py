@@ -94,7 +94,7 @@ def test_models_are_told_apart_by_as_few_digits_as_do() -> None:
 
 def test_what_no_row_has_is_no_column(printed: Any) -> None:
     lines = printed(80, [{**one, "prediction_id": None, "created_at": None} for one in RECORDS])
-    assert lines[1].split() == ["filename", "label", "score"]
+    assert lines[1].split() == ["filename", "label", "score", "model"]
 
 
 def test_what_has_no_room_is_named() -> None:
