@@ -21,7 +21,8 @@ class MlpredictError(Exception):
     @property
     def in_full(self) -> str:
         """The message and what to do about it, on one line."""
-        return f"{self.message}; {self.hint}" if self.hint else self.message
+        between = " " if self.message.endswith("?") else "; "
+        return f"{self.message}{between}{self.hint}" if self.hint else self.message
 
 
 class OutputError(MlpredictError):

@@ -31,10 +31,11 @@ def init_db(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Create the tables, upgrade them, or adopt those of the 2020 program; rows are kept.
+    """Create or upgrade the tables; rows are kept.
 
-    Safe to repeat: what is there already is left alone. Roles that were given rights by --grant-to are
-    given them again after an upgrade, as new tables are nobody's but the owner's.
+    Those of the 2020 program are adopted. Safe to repeat: what is there already is left alone. Give roles
+    their rights by --grant-to again after an upgrade, as new tables are nobody's but the owner's. The local
+    PostgreSQL needs no such step.
     """
     from mlpredict.cli.output import write_records
     from mlpredict.storage.connection import describe, open_connection

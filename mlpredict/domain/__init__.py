@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         Keep as Keep,
     )
     from mlpredict.domain.predictions import (
+        Order as Order,
+    )
+    from mlpredict.domain.predictions import (
         PredictionDetail as PredictionDetail,
     )
     from mlpredict.domain.predictions import (
@@ -120,6 +123,7 @@ _FILES = {
         "FIELD_TYPES",
         "Format",
         "Keep",
+        "Order",
         "PredictionDetail",
         "PredictionFilter",
         "PredictionRecord",

@@ -34,6 +34,7 @@ from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.preparation import prepared
 from mlpredict.inference.probe import PROBE_IMAGES, facts_of_output, facts_of_outputs, rows_for
 from mlpredict.inference.signature import Signature, image_spec, random_pixels, to_tensor
+from mlpredict.support import steps
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ def _evidence(content: bytes, where: str) -> Evidence:
 
 def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> tuple[Engine, Evidence]:
     require_tensorflow(where)
+    steps.tell("loading the model with TensorFlow")
     engine = TensorFlowEngine(files.path, where, trusted=trusted)
     _warn(engine.danger, where)
     return engine, engine.evidence

@@ -18,6 +18,7 @@ from mlpredict.domain import (
     KnownReply,
     ModelIdentity,
     NewPrediction,
+    Order,
     PredictionDetail,
     PredictionFilter,
     PredictionRecord,
@@ -27,7 +28,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, idempotency, migrations, writing
+from mlpredict.storage import detail, idempotency, migrations, picking, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -37,10 +38,12 @@ from mlpredict.storage.connection import (
     translated,
 )
 from mlpredict.storage.known_models import KnownModel, known_models
-from mlpredict.storage.listing import in_blocks, prediction_rows, values_of
+from mlpredict.storage.known_values import KnownValues
+from mlpredict.storage.listing import count_predictions, in_blocks, prediction_rows, values_of
 from mlpredict.storage.names import catalog_only, named
-from mlpredict.storage.reading import as_objects, as_record
+from mlpredict.storage.reading import Row, as_objects, as_record
 from mlpredict.storage.server import disk
+from mlpredict.storage.sorting import sorting
 from mlpredict.storage.values import storable
 from mlpredict.support.logs import get_logger
 
@@ -200,21 +203,60 @@ class Repository:
             return {(bytes(digest), name) for digest, name in rows}
 
     def predictions(
-        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+        self,
+        wanted: PredictionFilter,
+        *,
+        limit: int | None,
+        before: int | None = None,
+        order: Order = Order.NEWEST,
     ) -> Generator[PredictionRecord, None, None]:
-        """Predictions, newest first, from below the id `before`, while the database reads them.
+        """Predictions in order, from behind that of the id `before`, while the database reads them.
 
         The repository does nothing else until the generator has ended or is closed.
+
+        Raises:
+            NotFound: they are sorted by something else than ids, and there is no such prediction.
         """
-        values = values_of(self._connection, wanted, before)
-        yield from map(as_record, prediction_rows(self._connection, values, limit))
+        yield from map(as_record, self._rows(wanted, limit, before, order))
 
     def predictions_as_json(
-        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+        self,
+        wanted: PredictionFilter,
+        *,
+        limit: int | None,
+        before: int | None = None,
+        order: Order = Order.NEWEST,
     ) -> Generator[bytes, None, None]:
         """The same predictions as JSON objects, many at once: a line each, and no newline behind the last."""
-        values = values_of(self._connection, wanted, before)
-        yield from map(as_objects, in_blocks(prediction_rows(self._connection, values, limit)))
+        yield from map(as_objects, in_blocks(self._rows(wanted, limit, before, order)))
+
+    def count(self, wanted: PredictionFilter, *, before: int | None = None) -> int:
+        """How many predictions there are, older than the one of the id `before`."""
+        return count_predictions(self._connection, values_of(self._connection, wanted, before))
+
+    def unknown(self, wanted: PredictionFilter) -> list[tuple[str, str, list[str]]]:
+        """What a filter names that there is not: the kind of thing, its name, and those that there are."""
+        with translated(), catalog_only(self._connection):
+            return KnownValues(self._connection).unknown(wanted)
+
+    def newest_id(self, place: int) -> int | None:
+        """The id of the newest prediction, of the second newest with a `place` of 2; None without one."""
+        with translated(), catalog_only(self._connection):
+            return picking.newest_id(self._connection, place)
+
+    def ids_between(self, first: int, last: int) -> list[int]:
+        """The ids of the predictions from one to another, both included."""
+        with translated(), catalog_only(self._connection):
+            return picking.ids_between(self._connection, first, last)
+
+    def _rows(
+        self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order
+    ) -> Generator[Row, None, None]:
+        if order is Order.NEWEST:
+            return prediction_rows(self._connection, values_of(self._connection, wanted, before), limit)
+        with translated():
+            by = sorting(self._connection, order, before)
+        return prediction_rows(self._connection, values_of(self._connection, wanted, None), limit, by)
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.
