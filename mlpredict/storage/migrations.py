@@ -16,6 +16,7 @@ from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
 from mlpredict.storage.names import home_of, named, schema_of
 from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
+from mlpredict.storage.transactions import writing
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
     from mlpredict.storage.grants import grant, require_roles
     from mlpredict.storage.shape import relations_of, require_ours
 
-    with translated(), connection.transaction():
+    with translated(), writing(connection):
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
         require_roles(connection, grants)
         home = home_of(connection)

@@ -26,6 +26,7 @@ from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.refusals import POLICY_HINT
+from mlpredict.storage.transactions import write_alone
 from mlpredict.storage.values import encode_filename, storable
 
 INSERT_BYTES = 256 << 10
@@ -53,7 +54,7 @@ INSERT_RUN = SQL("""
 """)
 
 FINISH_RUN = SQL("""
-    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) %s
+    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) {run}
 """)
 
 INSERT_INPUTS = SQL("""
@@ -133,9 +134,13 @@ def _of_sequence(connection: Connection, statement: SQL, table: str) -> Composed
 
 def reserve_run(connection: Connection) -> int:
     """A number for a run that is yet to start, and for no other."""
-    row = connection.execute(_of_sequence(connection, RUN_ID, "runs")).fetchone()
-    assert row is not None
-    return int(row[0])
+    ((number,),) = write_alone(connection, _of_sequence(connection, RUN_ID, "runs"))
+    return int(number)
+
+
+def finish_run(connection: Connection, run_id: int) -> None:
+    """Record that a run came to its end."""
+    write_alone(connection, named(connection, FINISH_RUN, run=Literal(run_id)))
 
 
 def add_model(connection: Connection, model: ModelIdentity, name: str, path: str) -> tuple[int, str]:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from psycopg import IsolationLevel
 from psycopg.sql import Identifier
 
 from mlpredict.errors import DatabaseError
@@ -24,6 +23,7 @@ from mlpredict.storage.maintenance.status import Contents, contents_of, tables_o
 from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
 from mlpredict.storage.names import home_of, schema_of
 from mlpredict.storage.shape import relations_of
+from mlpredict.storage.transactions import reading, writing
 
 DEFAULT_SCHEMA = "public"
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
@@ -60,9 +60,7 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         BrokenPipeError: whoever reads the descriptor's other end has gone.
     """
     with open_connection(dsn) as connection, clients.reached(dsn) as target:
-        connection.read_only = True
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        with translated(), connection.transaction():
+        with translated(), reading(connection, isolation="REPEATABLE READ"):
             _require_tables(connection)
             # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
             ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
@@ -120,7 +118,7 @@ def restore_whole(source: Source, target: Target, connection: Connection) -> Res
     Raises:
         DatabaseError: the dump cannot be restored. Then nothing has changed, whoever was killed meanwhile.
     """
-    with translated(), connection.transaction():
+    with translated(), writing(connection):
         load(source, target, connection)
         return accept(source, connection)
 
