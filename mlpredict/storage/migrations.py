@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.names import home_of, named, schema_of
+from mlpredict.storage.names import found_home, home_of, named, schema_of
 from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
 from mlpredict.storage.transactions import writing
 from mlpredict.support.logs import get_logger
@@ -108,7 +108,7 @@ def applied_version(connection: Connection) -> int:
     from mlpredict.storage.shape import relations_of
 
     with translated():
-        schema = home_of(connection)
+        schema = found_home(connection)
         return 0 if schema is None else _recorded(connection, schema, relations_of(connection, schema))
 
 
@@ -148,6 +148,7 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
     """
     # None of this is needed by a command that finds the schema as it should be.
     from mlpredict.storage.creation import as_maker, creation_schema, put_first, require_visible
+    from mlpredict.storage.encodings import require_every_name, warn_of_encoding
     from mlpredict.storage.grants import grant, require_roles
     from mlpredict.storage.shape import relations_of, require_ours
 
@@ -163,6 +164,9 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         if version == 0:
             require_visible(connection)
         require_ours(connection, schema, found, version)
+        if not found.keys() >= set(PUBLISHED):
+            require_every_name(connection)
+        warn_of_encoding(connection)
         adopted = _count_published_rows(connection, found) if version == 0 else (0, 0)
         missing = tuple(m for m in migrations() if m.version > version)
         with put_first(connection, schema), as_maker(OWNER_HINT if home else CREATE_HINT):

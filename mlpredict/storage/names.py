@@ -56,7 +56,8 @@ USUAL_HOME = SQL(
     HOME
     + """
       AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY[current_user, 'public'::pg_catalog.name])
-      AND NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE')
+      AND (NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE')
+           OR pg_catalog.pg_has_role(c.relowner, 'MEMBER'))
     ORDER BY n.nspname OPERATOR(pg_catalog.=) 'public'
     LIMIT 1
 """
@@ -78,6 +79,17 @@ def home_of(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
+def found_home(connection: Connection) -> str | None:
+    """The same, or the usual schema where the search path does not lead to it: somebody has set that since."""
+    if (schema := home_of(connection)) is not None:
+        return schema
+    row = connection.execute(USUAL_HOME).fetchone()
+    if row is None:
+        return None
+    _tell_once(schema := str(row[0]))
+    return schema
+
+
 def schema_of(connection: Connection) -> str:
     """The schema of our tables, looked up once a connection.
 
@@ -86,19 +98,10 @@ def schema_of(connection: Connection) -> str:
     """
     schema = _schemas.get(connection)
     if schema is None:
-        schema = home_of(connection) or _usual_home(connection)
+        schema = found_home(connection)
         if schema is None:
             raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
         _schemas[connection] = schema
-    return schema
-
-
-def _usual_home(connection: Connection) -> str | None:
-    """Where the tables are that the search path, which somebody has set since, does not lead to."""
-    row = connection.execute(USUAL_HOME).fetchone()
-    if row is None:
-        return None
-    _tell_once(schema := str(row[0]))
     return schema
 
 

@@ -156,10 +156,12 @@ class Repository:
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
             disk.require(place, maps + sum(len(new.input.uri) for new in predictions))
+        with translated():
+            unheld = writing.unheld_names(self._connection, predictions, failures)
         with translated(), transactions.writing(self._connection):
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
-            stored = writing.add_predictions(self._connection, run, predictions, inputs)
-            writing.add_failures(self._connection, run, failures)
+            stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
+            writing.add_failures(self._connection, run, failures, unheld)
             if requests:
                 outcomes = idempotency.by_position(predictions, stored, failures)
                 idempotency.add_replies(self._connection, requests, outcomes)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.sql import Composable
+from psycopg.sql import Composed
 
 from mlpredict.storage.connection import Connection
 
@@ -73,7 +73,7 @@ def reading(
         yield
 
 
-def write_alone(connection: Connection, statement: Composable) -> list[tuple[Any, ...]]:
+def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, ...]]:
     """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
     if connection.info.transaction_status != TransactionStatus.IDLE:
         return _rows(connection.execute(statement))

@@ -59,21 +59,25 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         DatabaseError: the database holds nothing of ours, or pg_dump gives up.
         BrokenPipeError: whoever reads the descriptor's other end has gone.
     """
-    with open_connection(dsn) as connection, clients.reached(dsn) as target:
-        with translated(), reading(connection, isolation="REPEATABLE READ"):
-            _require_tables(connection)
-            # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
-            ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
-            counted = contents_of(connection)
-            arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
-            if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
-                arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
-            if isinstance(output, Path):
-                # By its name: pg_dump only appends to its standard output, and cannot complete its index.
-                command = target.command("pg_dump", *arguments, f"--file={output}")
-                clients.run(command, target.environment)
-            else:
-                clients.run(target.command("pg_dump", *arguments), target.environment, stdout=output)
+    with (
+        open_connection(dsn) as connection,
+        clients.reached(dsn) as target,
+        translated(),
+        reading(connection, isolation="REPEATABLE READ"),
+    ):
+        _require_tables(connection)
+        # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
+        ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
+        counted = contents_of(connection)
+        arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
+        if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
+            arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
+        if isinstance(output, Path):
+            # By its name: pg_dump only appends to its standard output, and cannot complete its index.
+            command = target.command("pg_dump", *arguments, f"--file={output}")
+            clients.run(command, target.environment)
+        else:
+            clients.run(target.command("pg_dump", *arguments), target.environment, stdout=output)
     return counted
 
 

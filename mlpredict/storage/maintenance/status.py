@@ -14,7 +14,7 @@ from psycopg import sql
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.migrations import COUNTED
-from mlpredict.storage.names import home_of, named
+from mlpredict.storage.names import found_home, named
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.shape import relations_of
@@ -165,7 +165,7 @@ class Contents:
 def tables_of(connection: Connection, schema: str | None = None) -> set[str]:
     """Which of our tables, or others of their names, there are in a schema, or in ours."""
     with translated():
-        schema = schema or home_of(connection)
+        schema = schema or found_home(connection)
         return set() if schema is None else set(relations_of(connection, schema))
 
 

@@ -1,0 +1,25 @@
+"""Passwords of PostgreSQL's DSNs, kept out of what is said of arguments in which they should not be."""
+
+from __future__ import annotations
+
+import re
+
+URL = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)(?!\d+(?:[/?,\s]|$))(?:.*@|\S*)")
+"""What is behind the user of a URL, up to the last `@`; a port behind a host is none."""
+
+KEYWORD = re.compile(r"(?i)(\bpassword\s*=).*")
+"""To the end of the line: where an unquoted password ends, nobody knows."""
+
+
+def without_passwords(text: str) -> str:
+    """The text with `…` in the place of what a DSN in it has for a password.
+
+    Example:
+        >>> without_passwords("postgresql://me:secret@db/x: no such file")
+        'postgresql://me:…@db/x: no such file'
+    """
+    if "postgres" in text:
+        text = URL.sub(lambda found: f"{found[1]}…{'@' if found[0].endswith('@') else ''}", text)
+    if "assword" in text:
+        text = KEYWORD.sub(r"\1…", text)
+    return text
