@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.names import found_home, home_of, named, schema_of
+from mlpredict.storage.names import chooses_schema, found_home, home_of, named, schema_of
 from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
 from mlpredict.storage.transactions import writing
 from mlpredict.support.logs import get_logger
@@ -155,7 +155,7 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
     with translated(), writing(connection):
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
         require_roles(connection, grants)
-        home = home_of(connection)
+        home = _home(connection)
         with as_maker():
             schema = home or creation_schema(connection)
         found = relations_of(connection, schema)
@@ -175,6 +175,11 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         _warn_if_open(connection)
     present = tuple(m for m in migrations() if m.version <= version)
     return SchemaReport(missing, present, schema, *adopted)
+
+
+def _home(connection: Connection) -> str | None:
+    """Where our tables are; a search path that is set for this connection alone asks for new ones."""
+    return home_of(connection) if chooses_schema(connection) else found_home(connection)
 
 
 def _apply(connection: Connection, missing: Sequence[Migration]) -> None:

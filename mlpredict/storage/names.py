@@ -65,6 +65,10 @@ USUAL_HOME = SQL(
 """The same for the search path that PostgreSQL has where nobody sets another; not where anybody may have
 made the table."""
 
+PATH_SOURCE = SQL("""
+    SELECT source FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path'
+""")
+
 CATALOG = "pg_catalog, pg_temp"
 """Without its name, pg_temp would come first."""
 
@@ -80,14 +84,22 @@ def home_of(connection: Connection) -> str | None:
 
 
 def found_home(connection: Connection) -> str | None:
-    """The same, or the usual schema where the search path does not lead to it: somebody has set that since."""
-    if (schema := home_of(connection)) is not None:
-        return schema
+    """The same, or the usual schema where the search path does not lead to it; somebody may have set that."""
+    return home_of(connection) or usual_home(connection)
+
+
+def usual_home(connection: Connection) -> str | None:
+    """The schema that has our tables on the search path of who sets none; it is said that it is used."""
     row = connection.execute(USUAL_HOME).fetchone()
     if row is None:
         return None
     _tell_once(schema := str(row[0]))
     return schema
+
+
+def chooses_schema(connection: Connection) -> bool:
+    """Whether the search path is this connection's own, by its DSN or PGOPTIONS."""
+    return connection.execute(PATH_SOURCE).fetchone() in (("client",), ("session",))
 
 
 def schema_of(connection: Connection) -> str:
