@@ -71,7 +71,8 @@ def put_first(connection: Connection, schema: str) -> Iterator[None]:
     if first_schema(connection) == schema:
         yield
         return
-    connection.execute(SET_PATH, (f"{Identifier(schema).as_string(connection)}, {before}",))
+    path = [Identifier(schema).as_string(connection), before]
+    connection.execute(SET_PATH, (", ".join(filter(None, path)),))
     yield
     connection.execute(SET_PATH, (before,))
 

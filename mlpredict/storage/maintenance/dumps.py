@@ -17,6 +17,7 @@ from psycopg.sql import Identifier
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
 from mlpredict.storage.creation import first_schema
+from mlpredict.storage.encodings import require_every_name
 from mlpredict.storage.maintenance import clients, loading
 from mlpredict.storage.maintenance.clients import Target
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
@@ -113,6 +114,8 @@ def restore_into(dsn: str, source: Source) -> Restored:
         check(source, target)
         with open_connection(dsn) as connection:
             _require_room(connection)
+            with translated():
+                require_every_name(connection)
             return restore_whole(source, target, connection)
 
 

@@ -27,7 +27,7 @@ Make = Callable[[str], str]
 @pytest.fixture
 def make(tcp_server: TcpServer) -> Iterator[Make]:
     """Makes an empty database in an encoding; the DSN."""
-    made = []
+    made: list[str] = []
 
     def make(encoding: str) -> str:
         name = f"in_{encoding.lower()}_{os.getpid()}_{len(made)}"
