@@ -58,7 +58,7 @@ SHOWN = ("host", "port", "dbname", "user")
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
 ENCODING_HINT = "mlpredict init-db with the same --dsn says how to make a database that has every character"
-BYTES = re.compile(r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*")
+BYTES = r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*"
 """A character in messages of PostgreSQL about encodings."""
 
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
@@ -146,7 +146,7 @@ def translated() -> Iterator[None]:
 
 def _unheld(error: psycopg.Error) -> str | None:
     """Which character the database cannot hold, from a message in whatever language."""
-    found = BYTES.search(str(error))
+    found = re.search(BYTES, str(error))
     try:
         return (
             f"the database's encoding has no {bytes.fromhex(found[0].replace('0x', '')).decode()}"

@@ -22,12 +22,12 @@ SECRETS = frozenset(
 )
 """The connection parameters that nobody is shown."""
 
-SCHEME = re.compile(r"postgres(?:ql)?://")
-HOST = re.compile(r"[\w.:%-]*")
+SCHEMES = ("postgresql://", "postgres://")
+HOST = r"[\w.:%-]*"
 """A name, in whatever script, or an address; `%` is before the zone of an IPv6 address."""
 
-PORT = re.compile(r"\s*\d*\s*")
-HIDDEN_PASSWORD = re.compile(r"(?i)pass\w*\s*[=:]|pwd\s*[=:]|://")
+PORT = r"\s*\d*\s*"
+TORN = r"(?i)pass\w*\s*[=:]|pwd\s*[=:]|://"
 """What has come into another parameter, as from `host=h;password=…`, or is a DSN itself."""
 
 FORMS = "postgresql://USER@HOST:PORT/DATABASE, or host=… dbname=…"
@@ -52,7 +52,7 @@ def parse(dsn: str) -> dict[str, Any]:
         >>> parse("postgresql://me@db.example.org/predictions")["dbname"]
         'predictions'
     """
-    is_url = SCHEME.match(dsn) is not None
+    is_url = dsn.startswith(SCHEMES)
     if is_url and not _is_unambiguous(dsn):
         raise DatabaseError("the DSN's password or user has a character that ends it", hint=ENCODING_HINT)
     hint = ENCODING_HINT if is_url else QUOTING_HINT
@@ -90,7 +90,7 @@ def without_secrets(error: psycopg.Error, parameters: Mapping[str, Any]) -> str:
 
 def _is_unambiguous(url: str) -> bool:
     """Whether only one `@` is in a URL, which ends the user and the password."""
-    rest = SCHEME.sub("", url, count=1)
+    rest = url.partition("://")[2]
     end = re.search(r"[@/]", rest)
     if end is not None and end[0] == "@":
         rest = rest[end.end() :]
@@ -99,13 +99,13 @@ def _is_unambiguous(url: str) -> bool:
 
 def _is_plausible(name: str, value: str) -> bool:
     """Whether a parameter may be what it is called; else it may be a piece of a password."""
-    if HIDDEN_PASSWORD.search(value):
+    if re.search(TORN, value):
         return False
     if name in ("host", "hostaddr"):
         return all(map(_is_host, value.split(",")))
-    return name != "port" or all(map(PORT.fullmatch, value.split(",")))
+    return name != "port" or all(re.fullmatch(PORT, one) for one in value.split(","))
 
 
 def _is_host(text: str) -> bool:
     """Whether it is a name, an address, or the directory or name of a socket."""
-    return text[:1] in ("/", "@") or text[1:2] == ":" or HOST.fullmatch(text) is not None
+    return text[:1] in ("/", "@") or text[1:2] == ":" or re.fullmatch(HOST, text) is not None

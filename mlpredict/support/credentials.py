@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-URL = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)(?!\d+(?:[/?,\s]|$))(?:.*@|\S*)")
+# Compiled when they are needed, which is hardly ever.
+URL = r"(postgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)(?!\d+(?:[/?,\s]|$))(?:.*@|\S*)"
 """What is behind the user of a URL, up to the last `@`; a port behind a host is none."""
 
-KEYWORD = re.compile(r"(?i)(\bpassword\s*=).*")
+KEYWORD = r"(?i)(\bpassword\s*=).*"
 """To the end of the line: where an unquoted password ends, nobody knows."""
 
 
@@ -19,7 +20,7 @@ def without_passwords(text: str) -> str:
         'postgresql://me:…@db/x: no such file'
     """
     if "postgres" in text:
-        text = URL.sub(lambda found: f"{found[1]}…{'@' if found[0].endswith('@') else ''}", text)
+        text = re.sub(URL, lambda found: f"{found[1]}…{'@' if found[0].endswith('@') else ''}", text)
     if "assword" in text:
-        text = KEYWORD.sub(r"\1…", text)
+        text = re.sub(KEYWORD, r"\1…", text)
     return text
