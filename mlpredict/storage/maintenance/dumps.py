@@ -17,7 +17,7 @@ from psycopg.sql import Identifier
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
 from mlpredict.storage.creation import first_schema
-from mlpredict.storage.encodings import require_every_name
+from mlpredict.storage.encodings import encoding_of, require_every_name
 from mlpredict.storage.maintenance import clients, loading
 from mlpredict.storage.maintenance.clients import Target
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
@@ -70,7 +70,9 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
         ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
         counted = contents_of(connection)
-        arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
+        # Not in what the role or the database sets for clients, which may not hold every name.
+        own = (f"--encoding={encoding_of(connection)}", f"--snapshot={snapshot}")
+        arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", *own]
         if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
             arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
         if isinstance(output, Path):

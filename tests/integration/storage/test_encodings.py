@@ -116,6 +116,25 @@ def test_tables_that_are_there_take_every_name(
         assert served.ask("/v1/predictions").json["predictions"][0]["filename"] == "日本.png"
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_dump_carries_every_name_into_utf8(
+    encoding: str, make: Make, mlpredict: Command, named: list[Path], tmp_path: Path
+) -> None:
+    old, right, wrong = adopted(make(encoding)), make("UTF8"), make("LATIN2")
+    assert mlpredict("init-db", "--dsn", old).returncode == 0
+    assert mlpredict("predict", *named, "--dsn", old).returncode == 0
+    with psycopg.connect(old, autocommit=True) as connection:
+        database = Identifier(connection.info.dbname)
+        connection.execute(SQL("ALTER DATABASE {} SET client_encoding = 'LATIN2'").format(database))
+    assert mlpredict("db", "dump", tmp_path / "dump", "--dsn", old).returncode == 0
+    assert mlpredict("db", "restore", tmp_path / "dump", "--dsn", right).returncode == 0
+    before, after = (mlpredict("list", "--dsn", dsn, "--json").stdout for dsn in (old, right))
+    assert before == after
+    assert len(json.loads(after)) == 1 + len(NAMES)
+    refused = mlpredict("db", "restore", tmp_path / "dump", "--dsn", wrong)
+    assert (refused.returncode, "ENCODING 'UTF8'" in refused.stderr.decode()) == (3, True)
+
+
 def test_what_cannot_be_looked_for_or_stored_is_said(
     make: Make, mlpredict: Command, named: list[Path]
 ) -> None:
