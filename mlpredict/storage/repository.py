@@ -124,8 +124,10 @@ class Repository:
         """
         run_id = self.reserve_run() if run_id is None else run_id
         named = (storable(model.name), storable(model.path))
+        with translated():
+            description = writing.description_of(self._connection, model)
         with translated(), transactions.writing(self._connection):
-            model_id, known_as = writing.add_model(self._connection, model, *named)
+            model_id, known_as = writing.add_model(self._connection, model, *named, description)
             values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__)
             self._connection.execute(self._named(writing.INSERT_RUN), values)
         run = Run(run_id, model_id, model_label(known_as, model.fingerprint))

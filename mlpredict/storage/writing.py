@@ -145,10 +145,18 @@ def finish_run(connection: Connection, run_id: int) -> None:
     write_alone(connection, named(connection, FINISH_RUN, run=Literal(run_id)))
 
 
-def add_model(connection: Connection, model: ModelIdentity, name: str, path: str) -> tuple[int, str]:
+def description_of(connection: Connection, model: ModelIdentity) -> str | None:
+    """What is told of a model, as JSON that the database can hold; its words are ours, mostly."""
+    text = as_json_text(model.description)
+    return in_ascii(text) if text and encodings.unheld(connection, [text]) else text
+
+
+def add_model(
+    connection: Connection, model: ModelIdentity, name: str, path: str, description: str | None
+) -> tuple[int, str]:
     """The id of a model, new or not, and what it was called first."""
     columns = (model.fingerprint, name, model.format, path, model.task)
-    documents = (as_json_text(model.labels), as_json_text(model.description))
+    documents = (as_json_text(model.labels), description)
     connection.execute(named(connection, INSERT_MODEL), (*columns, *documents))
     row = connection.execute(named(connection, MODEL), (model.fingerprint,)).fetchone()
     assert row is not None
