@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Compiled when they are needed, which is hardly ever.
-URL = r"(postgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)(?!\d+(?:[/?,\s]|$))(?:.*@|\S*)"
+URL = r"(postgres(?:ql)?(?:\+\w+)?:/{1,2}[^\s:/@]*:)(?!\d+(?:[/?,\s]|$))(?:.*@|\S*)"
 """What is behind the user of a URL, up to the last `@`; a port behind a host is none."""
 
 KEYWORD = r"(?i)(\bpassword\s*=).*"
