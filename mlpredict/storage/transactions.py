@@ -42,7 +42,8 @@ SINCE = 170000
 """The first `server_version` that knows it."""
 
 Access = Literal["READ ONLY", "READ WRITE"]
-Isolation = Literal["READ COMMITTED", "REPEATABLE READ"]
+# In small letters: who looks for a COMMIT in what is sent finds no other.
+Isolation = Literal["read committed", "repeatable read"]
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def writing(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def reading(
-    connection: Connection, *, isolation: Isolation = "READ COMMITTED", **settings: str
+    connection: Connection, *, isolation: Isolation = "read committed", **settings: str
 ) -> Iterator[None]:
     """A transaction that may not write, with settings of its own, or the rest of the one there is.
 
@@ -77,7 +78,7 @@ def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, 
     """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
     if connection.info.transaction_status != TransactionStatus.IDLE:
         return _rows(connection.execute(statement))
-    begin = _begin("READ WRITE", "READ COMMITTED", (), _newer(connection))
+    begin = _begin("READ WRITE", "read committed", (), _newer(connection))
     try:
         return _rows(connection.execute(b"; ".join([begin, statement.as_bytes(connection), b"COMMIT"])))
     except BaseException:
@@ -96,7 +97,7 @@ def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def _transaction(
-    connection: Connection, access: Access, isolation: Isolation = "READ COMMITTED", own: Settings = ()
+    connection: Connection, access: Access, isolation: Isolation = "read committed", own: Settings = ()
 ) -> Iterator[None]:
     if connection.info.transaction_status != TransactionStatus.IDLE:
         yield

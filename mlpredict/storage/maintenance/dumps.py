@@ -64,7 +64,7 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         open_connection(dsn) as connection,
         clients.reached(dsn) as target,
         translated(),
-        reading(connection, isolation="REPEATABLE READ"),
+        reading(connection, isolation="repeatable read"),
     ):
         _require_tables(connection)
         # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
