@@ -56,6 +56,7 @@ USUAL_HOME = SQL(
     HOME
     + """
       AND n.nspname OPERATOR(pg_catalog.=) ANY (ARRAY[current_user, 'public'::pg_catalog.name])
+      AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
       AND (NOT pg_catalog.has_schema_privilege('public', n.oid, 'CREATE')
            OR pg_catalog.pg_has_role(c.relowner, 'MEMBER'))
     ORDER BY n.nspname OPERATOR(pg_catalog.=) 'public'

@@ -50,11 +50,13 @@ Isolation = Literal["read committed", "repeatable read"]
 def writing(connection: Connection) -> Iterator[None]:
     """A transaction that may write, or the rest of the one there is.
 
+    On a standby it may not, and what would write is refused by its own name.
+
     Example:
         >>> with writing(connection):
         ...     connection.execute("INSERT INTO …")
     """
-    with _transaction(connection, "READ WRITE"):
+    with _transaction(connection, _access(connection)):
         yield
 
 
@@ -78,7 +80,7 @@ def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, 
     """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
     if connection.info.transaction_status != TransactionStatus.IDLE:
         return _rows(connection.execute(statement))
-    begin = _begin("READ WRITE", "read committed", (), _newer(connection))
+    begin = _begin(_access(connection), "read committed", (), _newer(connection))
     try:
         return _rows(connection.execute(b"; ".join([begin, statement.as_bytes(connection), b"COMMIT"])))
     except BaseException:
@@ -115,6 +117,12 @@ def _roll_back(connection: Connection) -> None:
     # A connection that is lost has rolled back; who waits is told of the first error.
     with suppress(psycopg.Error):
         connection.rollback()
+
+
+def _access(connection: Connection) -> Access:
+    """What a transaction that is to write may do here."""
+    standby = connection.info.parameter_status("in_hot_standby") == "on"
+    return "READ ONLY" if standby else "READ WRITE"
 
 
 def _newer(connection: Connection) -> bool:
