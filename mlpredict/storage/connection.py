@@ -20,7 +20,6 @@ from mlpredict.errors import (
     TransientDatabaseError,
     UsageError,
 )
-from mlpredict.storage.dsn import parse, without_secrets
 from mlpredict.storage.refusals import READ_ONLY_HINT, hint_for, is_lasting
 from mlpredict.storage.server.local_server import LocalConnection
 
@@ -175,6 +174,9 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     Raises:
         DatabaseError: it is no DSN.
     """
+    # The local PostgreSQL has none.
+    from mlpredict.storage.dsn import parse
+
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
@@ -209,6 +211,8 @@ def _connect(dsn: str) -> Connection:
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:
+        from mlpredict.storage.dsn import without_secrets
+
         said = without_secrets(error, parameters)
         # Nor is a secret in the traceback.
         cause = error if said == str(error) else None
