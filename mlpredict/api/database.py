@@ -55,7 +55,7 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
 class Database:
     """Where predictions are kept; make one with `connect`."""
 
-    dsn: str | None
+    dsn: str | None = field(repr=False)
     retry: float
     _idle: list[PersistentStore] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)
