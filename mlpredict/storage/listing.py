@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from psycopg import capabilities, sql
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 from psycopg.types.string import TextLoader
 
-from mlpredict.domain import PredictionFilter
+from mlpredict.storage import truth
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
-from mlpredict.storage.values import bigint, glob_to_regex, real, storable
-
-Values = Mapping[str, Any]
+from mlpredict.storage.values import bigint
 
 BLOCK_ROWS = 300
 """What fits into a socket's buffer: PostgreSQL goes on while a block is printed. It waits with 1,000, which
 take a quarter longer."""
 
-IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
-"""Conditions with an index that has the rows in the order of their ids."""
-
-MODEL_IDS = SQL("""
-    SELECT id FROM {s}.models
-    WHERE name = %(model)s
-       OR name || '@' || left(fingerprint, 8) = %(model)s
-       OR starts_with(fingerprint, lower(%(model)s))
-""")
-
-SEVERAL_LABELS = SQL("""
-    SELECT FROM {s}.models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
-""")
-"""A model that was recorded before it was known to have several labels has the activation of those that do.
-"""
+FIRST_CANDIDATES = 2000
+MORE_CANDIDATES = 16
+"""How many predictions are looked at for those of a certain truth: so many, and then so many times more."""
 
 PREDICTIONS = SQL("""
     SELECT {fields}
@@ -47,6 +33,7 @@ PREDICTIONS = SQL("""
         SELECT id, to_json(name || '@' || left(fingerprint, 8)) AS label FROM {s}.models
         OFFSET 0  -- so that it is made once a model, and not once a prediction
     ) AS m ON m.id = p.model_id
+    {truth}
     WHERE {where}
     ORDER BY p.id DESC
     LIMIT {limit}
@@ -57,25 +44,18 @@ AS_TEXT = ("int4", "int8", "float4", "json")
 
 WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
 
-CONDITIONS = {
-    "id": SQL("p.id = %(id)s"),
-    "before": SQL("p.id < %(before)s::bigint"),
-    "label": SQL("p.label = %(label)s"),
-    "labels": SQL("p.label = ANY(%(labels)s::text[])"),
-    "one_of_several": SQL("(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"),
-    "some_of_several": SQL(
-        "(p.label = ANY(%(some_of_several)s::text[]) OR p.labels && %(some_of_several)s::text[])"
-    ),
-    "model": SQL("p.model_id = %(model)s"),
-    "models": SQL("p.model_id = ANY(%(models)s::bigint[])"),
-    "run": SQL("p.run_id = %(run)s"),
-    "min_score": SQL("p.score >= %(min_score)s::real"),
-    "max_score": SQL("p.score <= %(max_score)s::real"),
-    "since": SQL("p.created_at >= %(since)s"),
-    "until": SQL("p.created_at < %(until)s"),
-    "filename": SQL("p.filename ~ %(filename)s"),
-}
-"""One label or model is compared with `=`: an index on it and the id then has the rows in order."""
+CANDIDATES_END = SQL("""
+    SELECT p.id FROM {s}.predictions AS p WHERE {where} ORDER BY p.id DESC LIMIT 1 OFFSET {size}
+""")
+
+OF_CERTAIN_TRUTH = SQL("""
+    SELECT id FROM (
+        SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where}
+        OFFSET 0  -- else the truth of one after the other is looked up, a million times where few are found
+    ) AS found
+    ORDER BY id DESC
+    LIMIT {limit}
+""")
 
 
 def prediction_rows(
@@ -86,10 +66,13 @@ def prediction_rows(
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
     """
-    conditions = [CONDITIONS[name] for name in values] or [sql.SQL("true")]
+    if limit is not None and values.keys() & OF_TRUTH:
+        ids = _ids_of_certain_truth(connection, values, limit)
+        yield from prediction_rows(connection, {"ids": ids}) if ids else ()
+        return
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
-        where=sql.SQL(" AND ").join(conditions),
+        where=where(values),
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
     # Older client libraries give one row at a time.
@@ -99,6 +82,7 @@ def prediction_rows(
         catalog_only(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
+        parts["truth"] = named(connection, truth.JOIN if _are_labels(connection) else truth.NO_JOIN)
         _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
@@ -114,43 +98,41 @@ def _avoid_sorting(connection: Connection, values: Values, limit: int | None) ->
         connection.execute(WITHOUT_SORTING)
 
 
+def _are_labels(connection: Connection) -> bool:
+    return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
+
+
+def _ids_of_certain_truth(connection: Connection, values: Values, limit: int) -> list[int]:
+    """The newest predictions that meet conditions of their truth, found among ever more candidates."""
+    plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
+    found: list[int] = []
+    size = FIRST_CANDIDATES
+    with translated(), catalog_only(connection):
+        while True:
+            end = _candidates_end(connection, plain, size)
+            ends = {} if end is None else {"from": end}
+            parts = {
+                "truth": joined(connection, values),
+                "where": where({**values, **plain, **ends}),
+                "limit": sql.Literal(bigint(limit - len(found))),
+            }
+            query = named(connection, OF_CERTAIN_TRUTH, **parts)
+            found += [one for (one,) in connection.execute(query, {**values, **plain, **ends})]
+            if end is None or len(found) >= limit:
+                return found
+            plain["before"] = end
+            size *= MORE_CANDIDATES
+
+
+def _candidates_end(connection: Connection, plain: Values, size: int) -> int | None:
+    """The last of so many candidates; None where there are not as many."""
+    query = named(connection, CANDIDATES_END, where=where(plain), size=sql.Literal(size))
+    row = connection.execute(query, plain).fetchone()
+    return None if row is None else int(row[0])
+
+
 def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """The rows, as many at once as make no delay that anybody would notice."""
     iterator = iter(rows)
     while block := list(islice(iterator, BLOCK_ROWS)):
         yield block
-
-
-def values_of(connection: Connection, wanted: PredictionFilter, before: int | None) -> Values:
-    """What the conditions of a filter compare with, by their names; none for what it leaves open."""
-    values = {
-        "before": None if before is None else bigint(before),
-        "run": None if wanted.run_id is None else bigint(wanted.run_id),
-        "min_score": None if wanted.min_score is None else real(wanted.min_score),
-        "max_score": None if wanted.max_score is None else real(wanted.max_score),
-        "since": wanted.since,
-        "until": wanted.until,
-        "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
-        **_labels(connection, [storable(label) for label in wanted.labels]),
-        **({} if wanted.model is None else _models(connection, wanted.model)),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
-    """One label or more, compared with all that a prediction may have only where there are such models."""
-    if not wanted:
-        return {}
-    with translated(), catalog_only(connection):
-        several = connection.execute(named(connection, SEVERAL_LABELS)).fetchone() is not None
-    if len(wanted) == 1:
-        return {"one_of_several" if several else "label": wanted[0]}
-    return {"some_of_several" if several else "labels": list(wanted)}
-
-
-def _models(connection: Connection, wanted: str) -> Values:
-    with translated(), catalog_only(connection):
-        rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
-    ids = [model_id for (model_id,) in rows]
-    # A model that nobody knows has no predictions, rather than all of them.
-    return {"model": ids[0]} if len(ids) == 1 else {"models": ids}

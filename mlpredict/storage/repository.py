@@ -14,7 +14,9 @@ from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
     Keep,
+    Labelled,
     ModelIdentity,
+    NewLabel,
     NewPrediction,
     PredictionDetail,
     PredictionFilter,
@@ -25,7 +27,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, migrations, writing
+from mlpredict.storage import detail, labels, migrations, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -33,8 +35,9 @@ from mlpredict.storage.connection import (
     raise_if_full,
     translated,
 )
+from mlpredict.storage.filters import values_of
 from mlpredict.storage.known_models import KnownModel, known_models
-from mlpredict.storage.listing import in_blocks, prediction_rows, values_of
+from mlpredict.storage.listing import in_blocks, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_objects, as_record
 from mlpredict.storage.server import disk
@@ -223,6 +226,16 @@ class Repository:
         """
         with translated(), catalog_only(self._connection):
             return detail.stored_map(self._connection, prediction_id)
+
+    def label(self, new: Sequence[NewLabel], *, source: str, labelled_by: str | None = None) -> Labelled:
+        """Store the truth of images in one transaction: all of it, or nothing."""
+        with translated(), self._connection.transaction(), catalog_only(self._connection):
+            return labels.add_labels(self._connection, new, source=source, labelled_by=labelled_by)
+
+    def unlabel(self, images: Sequence[NewLabel], *, removed_by: str | None = None) -> Labelled:
+        """Take the truth of images away, in one transaction."""
+        with translated(), self._connection.transaction(), catalog_only(self._connection):
+            return labels.remove_labels(self._connection, images, removed_by=removed_by)
 
     def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
         """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""
