@@ -152,10 +152,15 @@ class Database:
         since: str | datetime | None = None,
         until: str | datetime | None = None,
         filename: str | None = None,
+        true_label: str | Iterable[str] = (),
+        labelled: bool | None = None,
+        right: bool | None = None,
         limit: int | None = None,
         before: int | None = None,
     ) -> Predictions:
         """Stored predictions, newest first; `since` and `until` are times, or ages such as "7d".
+
+        `labelled` and `right` restrict them to those that are, or, where they are False, that are not.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -163,7 +168,7 @@ class Database:
             True
         """
         wanted = PredictionFilter(
-            labels=(label,) if isinstance(label, str) else tuple(label),
+            labels=_texts(label),
             model=model,
             run_id=run,
             min_score=min_score,
@@ -171,6 +176,9 @@ class Database:
             since=_time(since, "since"),
             until=_time(until, "until"),
             filename=filename,
+            true_labels=_texts(true_label),
+            labelled=labelled,
+            right=right,
         )
         from mlpredict.api.stored import Predictions
 
@@ -211,6 +219,10 @@ class Database:
             raise
         with self._turn:
             self._idle.append(store)
+
+
+def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _time(given: str | datetime | None, name: str) -> datetime | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import closing
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
+from mlpredict.cli.filters import filtered
 from mlpredict.cli.options import (
     RARE,
     AsJson,
@@ -24,11 +24,11 @@ from mlpredict.cli.options import (
 from mlpredict.cli.talk import stderr_is_terminal, talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
-from mlpredict.support.units import point_in_time
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
 DEFAULT_LIMIT = 20
+EVERYTHING = PredictionFilter()
 
 Limit = Annotated[
     int | None,
@@ -39,62 +39,14 @@ Before = Annotated[
     int | None,
     typer.Option("--before", metavar="ID", help="Only those older than this one.", show_default=False),
 ]
-Label = Annotated[
-    list[str] | None,
-    typer.Option("--label", help="Only this label; may be repeated.", show_default=False),
-]
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        help="Only this model: name, name@digits or digits.",
-        show_default=False,
-    ),
-]
-RunId = Annotated[int | None, typer.Option("--run", metavar="N", help="Only this run.", show_default=False)]
-MinScore = Annotated[
-    float | None, typer.Option("--min-score", help="Only scores from here.", show_default=False)
-]
-MaxScore = Annotated[
-    float | None, typer.Option("--max-score", help="Only scores up to here.", show_default=False)
-]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="TIME",
-        help="Only from this time: 2026-11-23, 2h, yesterday.",
-        show_default=False,
-    ),
-]
-Until = Annotated[
-    str | None,
-    typer.Option("--until", metavar="TIME", help="Only before this time.", show_default=False),
-]
-FileName = Annotated[
-    str | None,
-    typer.Option(
-        "--filename",
-        metavar="GLOB",
-        help="Only names that match, as '*.png' or 'scans/*'.",
-        show_default=False,
-    ),
-]
 
 
+@filtered
 def list_predictions(
     limit: Limit = None,
     all_: All = False,
     before: Before = None,
-    label: Label = None,
-    model: ModelName = None,
-    run: RunId = None,
-    min_score: MinScore = None,
-    max_score: MaxScore = None,
-    since: Since = None,
-    until: Until = None,
-    filename: FileName = None,
+    wanted: PredictionFilter = EVERYTHING,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -105,21 +57,8 @@ def list_predictions(
     """List stored predictions, newest first."""
     if all_ and limit is not None:
         raise UsageError("--all and --limit exclude each other")
-    for option, score in (("--min-score", min_score), ("--max-score", max_score)):
-        if score is not None and math.isnan(score):
-            raise UsageError(f"{option} {score}: not a number")
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, TABLE_COLUMNS if chosen is Format.TABLE else COLUMNS)
-    wanted = PredictionFilter(
-        labels=tuple(label or ()),
-        model=model,
-        run_id=run,
-        min_score=min_score,
-        max_score=max_score,
-        since=None if since is None else point_in_time(since, "--since"),
-        until=None if until is None else point_in_time(until, "--until"),
-        filename=filename,
-    )
     from mlpredict.cli.output import write_objects, write_records
     from mlpredict.storage.repository import open_repository
     from mlpredict.support.json_text import prediction_fields
@@ -136,7 +75,7 @@ def list_predictions(
             written = write_records(
                 map(prediction_fields, found), chosen, shown, rare=RARE if columns is None else ()
             )
-    _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
+    _tell(written, rows, chosen, filtered=wanted != EVERYTHING or before is not None)
 
 
 def _tell(written: int, rows: int | None, chosen: Format, *, filtered: bool) -> None:

@@ -62,9 +62,12 @@ BY_NAME = SQL("""
 
 SAME_NAMES = (
     SQL("p.filename = w.filename"),
-    SQL("position('/' in w.filename) = 0 AND substring(p.filename from '[^/]*$') = w.filename"),
+    SQL("""
+        substring(p.filename FROM '[^/]*$') = substring(w.filename FROM '[^/]*$')
+        AND right(p.filename, length(w.filename) + 1) = '/' || w.filename
+    """),
 )
-"""The whole name; else the last part of it, where nothing more is said."""
+"""The whole name; else its last parts, as far as they are said."""
 
 PAGES = SQL("""
     SELECT w.place
