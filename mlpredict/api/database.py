@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,11 +16,14 @@ from mlpredict.api.images import several, sources_of
 from mlpredict.api.run import Run
 from mlpredict.domain import (
     Keep,
+    Labelled,
+    LabelSource,
     Pages,
     PredictionFilter,
     Rejected,
     Sample,
 )
+from mlpredict.errors import UsageError
 from mlpredict.support.ahead import never
 from mlpredict.support.units import point_in_time
 
@@ -27,8 +31,10 @@ RETRY_SECONDS = 30.0
 """For so long a batch is tried again when the connection to the database is lost."""
 if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
+    from mlpredict.api.labelling import Image, Images
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions, StoredPrediction
+    from mlpredict.pipeline.labelling import FolderLabels
     from mlpredict.storage.repository import Repository
     from mlpredict.storage.retrying import PersistentStore
 
@@ -101,15 +107,17 @@ class Database:
         keep: Keep | str = Keep.ORIGINAL,
         pages: Pages | str = Pages.FIRST,
         batch_size: int | None = None,
+        label_from: str | None = None,
     ) -> Run:
         """Predict images and store them with their predictions, while the run is iterated.
 
         Images are files, folders (recursive), and whatever `Model.predict` takes. With
         `skip_existing` those are passed over that the model has predicted already. `pages` are "all" of
-        a file or frames of an animation, as "scan.tif#2", or the "first".
+        a file or frames of an animation, as "scan.tif#2", or the "first". With `label_from="folders"` the
+        folders that images lie in are their true labels.
 
         Raises:
-            UsageError: `keep` is "reference", and an image is not a file.
+            UsageError: `keep` is "reference", and an image is not a file; or labels come from elsewhere.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -120,13 +128,15 @@ class Database:
         from mlpredict.pipeline.predicting import decoding
 
         wanted = Keep(keep)
-        sources = sources_of(several(images), only_files=wanted is Keep.REFERENCE)
+        named = list(several(images)) if label_from is not None else several(images)
+        sources = sources_of(named, only_files=wanted is Keep.REFERENCE)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
         return self.run(
             model,
             decoding(sources, spec, batch_size=size, pages=Pages(pages)),
             keep=wanted,
             skip_existing=skip_existing,
+            labels=None if label_from is None else _folder_labels(label_from, named),
         )
 
     def run(
@@ -137,9 +147,10 @@ class Database:
         keep: Keep = Keep.ORIGINAL,
         skip_existing: bool = False,
         enough: Callable[[], bool] = never,
+        labels: FolderLabels | None = None,
     ) -> Run:
         """The same of images that are being decoded; it ends early when `enough` comes true."""
-        return Run(self, model, decoded, keep, skip_existing, enough)
+        return Run(self, model, decoded, keep, skip_existing, enough, labels)
 
     def predictions(
         self,
@@ -184,6 +195,11 @@ class Database:
 
         return Predictions(self, wanted, limit, before)
 
+    def ids(self, wanted: PredictionFilter) -> list[int]:
+        """The predictions that a filter finds, the newest first."""
+        with self.reading() as repository:
+            return repository.ids(wanted)
+
     def prediction(self, prediction_id: int) -> StoredPrediction:
         """Everything about one prediction.
 
@@ -195,6 +211,55 @@ class Database:
         with self.reading() as repository:
             detail = repository.detail(prediction_id)
             return StoredPrediction(detail, repository.map(prediction_id) if detail.has_map else None)
+
+    def label(
+        self,
+        images: Images | Mapping[Image, str],
+        label: str | None = None,
+        *,
+        by: str | None = None,
+        source: LabelSource | str = LabelSource.API,
+    ) -> Labelled:
+        """Say what images are: all of them `label`, or each what a mapping says.
+
+        An image is a file, a folder of files, the bytes of a file, or the id of a prediction of it. The truth
+        holds for every prediction of the image, whichever model made it; what was said before is kept.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     _ = list(db.predict(mlpredict.load_model(), "tests/digits/7-marker.png"))
+            ...     db.label("tests/digits/7-marker.png", "7").not_stored
+            0
+        """
+        from mlpredict.api.labelling import label_images
+
+        return label_images(self, images, label, by, str(source))
+
+    def label_folders(self, folder: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
+        """Say that the images below a folder are what the folders in it are called.
+
+        Raises:
+            UsageError: there are no images in folders of it.
+        """
+        from mlpredict.api.labelling import label_folders
+
+        return label_folders(self, os.fspath(folder), by)
+
+    def label_csv(self, file: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
+        """Say what images are by a CSV file with a name, a SHA-256 or a prediction's id, and a label.
+
+        Raises:
+            UsageError: it cannot be read, or is no such list.
+        """
+        from mlpredict.api.labelling import label_csv
+
+        return label_csv(self, os.fspath(file), by)
+
+    def unlabel(self, images: Images, *, by: str | None = None) -> Labelled:
+        """Take back what was said of images."""
+        from mlpredict.api.labelling import unlabel_images
+
+        return unlabel_images(self, images, by)
 
     @contextmanager
     def reading(self) -> Iterator[Repository]:
@@ -219,6 +284,14 @@ class Database:
             raise
         with self._turn:
             self._idle.append(store)
+
+
+def _folder_labels(label_from: str, images: Iterable[ImageLike]) -> FolderLabels:
+    from mlpredict.pipeline.labelling import FolderLabels
+
+    if label_from != "folders":
+        raise UsageError(f'label_from="{label_from}": labels come from "folders"')
+    return FolderLabels(os.fspath(one) for one in images if isinstance(one, (str, os.PathLike)))
 
 
 def _texts(given: str | Iterable[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import typer
 from mlpredict import __version__
 from mlpredict.cli import db
 from mlpredict.cli.init_db import init_db
+from mlpredict.cli.label import label
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.model import model
 from mlpredict.cli.predict import predict
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command("predict")(predict)
 app.command("list")(list_predictions)
 app.command("show")(show)
+app.command("label")(label)
 app.command("model")(model)
 app.command("serve")(serve)
 app.command("init-db")(init_db)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,6 +46,13 @@ COLUMNS_OF_LABELS = ("prediction_id", "filename", "labels", "score", "created_at
 COLUMNS_OF_VALUES = ("prediction_id", "filename", "value", "unit", "created_at")
 SOME_FAILED = 1
 RETRY_SECONDS = 30.0
+
+
+class FromFolders(StrEnum):
+    """Where labels come from."""
+
+    FOLDERS = "folders"
+
 
 Paths = Annotated[
     list[str] | None,
@@ -102,6 +110,14 @@ Retry = Annotated[
         help="How long to try again when the connection to the database is lost.",
     ),
 ]
+LabelFrom = Annotated[
+    FromFolders | None,
+    typer.Option(
+        "--label-from",
+        help="Label what is predicted: by the folders that images lie in.",
+        show_default=False,
+    ),
+]
 PagesChoice = Annotated[
     Pages,
     typer.Option("--pages", help="Which pages of a file, or frames: the first, or all as FILE#1, FILE#2."),
@@ -133,6 +149,7 @@ def predict(
     top_k: TopK = None,
     no_store: NoStore = False,
     skip_existing: SkipExisting = False,
+    label_from: LabelFrom = None,
     pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL,
     retry: Retry = RETRY_SECONDS,
@@ -151,6 +168,8 @@ def predict(
     """
     named = paths or []
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
+    if label_from is not None and no_store:
+        raise UsageError("--label-from labels what is stored: not with --no-store")
     if math.isnan(retry):
         raise UsageError("--retry nan: not a number of seconds")
     chosen = chosen_format(format_, as_json)
@@ -176,6 +195,7 @@ def predict(
             countable=STDIN not in named and files_from is None,
             keep=keep,
             skip_existing=skip_existing,
+            labels_below=None if label_from is None else named,
             streams=chosen is not Format.TABLE,
             passed_over=PassedOver(),
             arguments=context.obj,

@@ -31,7 +31,7 @@ class NewLabel:
     """A label on its way to an image, which is named in one of these ways.
 
     `sha256` is the digest of the image file (32 bytes), `filename` what the file was called when it was
-    predicted, and `text` the label as somebody wrote it. `name` is what the image is called in messages.
+    predicted, and `text` the label as somebody wrote it. `called` is what the user calls the image.
     """
 
     text: str
@@ -39,10 +39,13 @@ class NewLabel:
     input_id: int | None = None
     sha256: bytes | None = None
     filename: str | None = None
+    called: str | None = None
 
     @property
     def name(self) -> str:
         """What the image is called in messages."""
+        if self.called is not None:
+            return self.called
         if self.filename is not None:
             return self.filename
         if self.sha256 is not None:

@@ -89,6 +89,14 @@ def prediction_rows(
         yield from cursor.stream(named(connection, PREDICTIONS, **parts), values, size=at_once)
 
 
+def prediction_ids(connection: Connection, values: Values) -> list[int]:
+    """The ids of all predictions that meet conditions, the newest first."""
+    parts = {"truth": joined(connection, values), "where": where(values), "limit": SQL("ALL")}
+    with translated(), catalog_only(connection):
+        query = named(connection, OF_CERTAIN_TRUTH, **parts)
+        return [one for (one,) in connection.execute(query, values)]
+
+
 def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:
     """Have all the predictions come in the order of an index, where there is one for the conditions.
 

@@ -37,7 +37,7 @@ from mlpredict.storage.connection import (
 )
 from mlpredict.storage.filters import values_of
 from mlpredict.storage.known_models import KnownModel, known_models
-from mlpredict.storage.listing import in_blocks, prediction_rows
+from mlpredict.storage.listing import in_blocks, prediction_ids, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_objects, as_record
 from mlpredict.storage.server import disk
@@ -200,6 +200,10 @@ class Repository:
         values = values_of(self._connection, wanted, before)
         yield from map(as_objects, in_blocks(prediction_rows(self._connection, values, limit)))
 
+    def ids(self, wanted: PredictionFilter) -> list[int]:
+        """The ids of predictions, the newest first."""
+        return prediction_ids(self._connection, values_of(self._connection, wanted))
+
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.
 
@@ -236,6 +240,11 @@ class Repository:
         """Take the truth of images away, in one transaction."""
         with translated(), self._connection.transaction(), catalog_only(self._connection):
             return labels.remove_labels(self._connection, images, removed_by=removed_by)
+
+    def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
+        """The truth of predictions that have one, and whether they are right."""
+        with translated(), catalog_only(self._connection):
+            return labels.truths_of(self._connection, ids)
 
     def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
         """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""

@@ -9,7 +9,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from mlpredict.domain import EngineName, Keep, ModelIdentity, NewPrediction, PredictionRecord, Rejected, Run
+from mlpredict.domain import (
+    EngineName,
+    Keep,
+    Labelled,
+    ModelIdentity,
+    NewLabel,
+    NewPrediction,
+    PredictionRecord,
+    Rejected,
+    Run,
+)
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
@@ -95,6 +105,20 @@ class PersistentStore:
             return repository.add(run, predictions, failures) if stored is None else stored
 
         return self._until_done(add_once)
+
+    def label(self, new: Sequence[NewLabel], *, source: str, labelled_by: str | None = None) -> Labelled:
+        """Store the truth of images in one transaction; done twice it changes nothing."""
+        return self._until_done(
+            lambda repository, _: repository.label(new, source=source, labelled_by=labelled_by)
+        )
+
+    def unlabel(self, images: Sequence[NewLabel], *, removed_by: str | None = None) -> Labelled:
+        """Take the truth of images away, in one transaction."""
+        return self._until_done(lambda repository, _: repository.unlabel(images, removed_by=removed_by))
+
+    def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
+        """The truth of predictions that have one, and whether they are right."""
+        return self._until_done(lambda repository, _: repository.truths(ids))
 
     def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:
         """What `work` gives, told whether it has been tried before."""
