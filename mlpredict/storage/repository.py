@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,6 +41,7 @@ from mlpredict.storage.known_models import KnownModel, known_models
 from mlpredict.storage.listing import in_blocks, prediction_ids, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_objects, as_record
+from mlpredict.storage.report_queries import Queries, queries
 from mlpredict.storage.server import disk
 from mlpredict.storage.values import storable
 from mlpredict.support.logs import get_logger
@@ -200,9 +202,17 @@ class Repository:
         values = values_of(self._connection, wanted, before)
         yield from map(as_objects, in_blocks(prediction_rows(self._connection, values, limit)))
 
+    def predictions_of(self, ids: Sequence[int]) -> list[PredictionRecord]:
+        """Predictions by their ids, the newest first; without those that there are not."""
+        return [*map(as_record, prediction_rows(self._connection, {"ids": list(ids)}))] if ids else []
+
     def ids(self, wanted: PredictionFilter) -> list[int]:
         """The ids of predictions, the newest first."""
         return prediction_ids(self._connection, values_of(self._connection, wanted))
+
+    def counting(self, wanted: PredictionFilter) -> AbstractContextManager[Queries]:
+        """What counts the predictions that a filter finds."""
+        return queries(self._connection, wanted)
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.
