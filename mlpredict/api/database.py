@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from mlpredict import settings
+from mlpredict.api.filters import Filters, filter_of
 from mlpredict.api.images import several, sources_of
+from mlpredict.api.labelling import Labelling
+from mlpredict.api.reporting import Reporting
 from mlpredict.api.run import Run
 from mlpredict.domain import (
     Keep,
-    Labelled,
-    LabelSource,
     Pages,
     PredictionFilter,
     Rejected,
@@ -25,18 +22,14 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import UsageError
 from mlpredict.support.ahead import never
-from mlpredict.support.units import point_in_time
 
 RETRY_SECONDS = 30.0
 """For so long a batch is tried again when the connection to the database is lost."""
 if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
-    from mlpredict.api.labelling import Image, Images
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions, StoredPrediction
     from mlpredict.pipeline.labelling import FolderLabels
-    from mlpredict.storage.repository import Repository
-    from mlpredict.storage.retrying import PersistentStore
 
 
 @contextmanager
@@ -57,30 +50,10 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
         yield database
 
 
-@dataclass(slots=True)
-class Database:
+class Database(Labelling, Reporting):
     """Where predictions are kept; make one with `connect`."""
 
-    dsn: str | None
-    retry: float
-    _idle: list[PersistentStore] = field(default_factory=list)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Have a connection at hand until the block ends."""
-        with self.store():
-            pass
-        try:
-            yield
-        finally:
-            while self._idle:
-                self._idle.pop().close()
-
-    @property
-    def place(self) -> Path | None:
-        """The directory of the local PostgreSQL; None where the database is another's."""
-        return self._idle[0].place if self._idle else None
+    __slots__ = ()
 
     def model(self, name: str, *, labels: str | None = None, unsafe: bool = False) -> Model:
         """The model that was used last under a name, or `name@digits` of its fingerprint; or that at a path.
@@ -153,47 +126,18 @@ class Database:
         return Run(self, model, decoded, keep, skip_existing, enough, labels)
 
     def predictions(
-        self,
-        *,
-        label: str | Iterable[str] = (),
-        model: str | None = None,
-        run: int | None = None,
-        min_score: float | None = None,
-        max_score: float | None = None,
-        since: str | datetime | None = None,
-        until: str | datetime | None = None,
-        filename: str | None = None,
-        true_label: str | Iterable[str] = (),
-        labelled: bool | None = None,
-        right: bool | None = None,
-        limit: int | None = None,
-        before: int | None = None,
+        self, *, limit: int | None = None, before: int | None = None, **filters: Unpack[Filters]
     ) -> Predictions:
-        """Stored predictions, newest first; `since` and `until` are times, or ages such as "7d".
-
-        `labelled` and `right` restrict them to those that are, or, where they are False, that are not.
+        """Stored predictions, newest first; by the filters of `mlpredict.api.filters.Filters`.
 
         Example:
             >>> with mlpredict.connect() as db:
             ...     {one.label for one in db.predictions(label="7", min_score=0.9)} <= {"7"}
             True
         """
-        wanted = PredictionFilter(
-            labels=_texts(label),
-            model=model,
-            run_id=run,
-            min_score=min_score,
-            max_score=max_score,
-            since=_time(since, "since"),
-            until=_time(until, "until"),
-            filename=filename,
-            true_labels=_texts(true_label),
-            labelled=labelled,
-            right=right,
-        )
         from mlpredict.api.stored import Predictions
 
-        return Predictions(self, wanted, limit, before)
+        return Predictions(self, filter_of(filters), limit, before)
 
     def ids(self, wanted: PredictionFilter) -> list[int]:
         """The predictions that a filter finds, the newest first."""
@@ -212,79 +156,6 @@ class Database:
             detail = repository.detail(prediction_id)
             return StoredPrediction(detail, repository.map(prediction_id) if detail.has_map else None)
 
-    def label(
-        self,
-        images: Images | Mapping[Image, str],
-        label: str | None = None,
-        *,
-        by: str | None = None,
-        source: LabelSource | str = LabelSource.API,
-    ) -> Labelled:
-        """Say what images are: all of them `label`, or each what a mapping says.
-
-        An image is a file, a folder of files, the bytes of a file, or the id of a prediction of it. The truth
-        holds for every prediction of the image, whichever model made it; what was said before is kept.
-
-        Example:
-            >>> with mlpredict.connect() as db:
-            ...     _ = list(db.predict(mlpredict.load_model(), "tests/digits/7-marker.png"))
-            ...     db.label("tests/digits/7-marker.png", "7").not_stored
-            0
-        """
-        from mlpredict.api.labelling import label_images
-
-        return label_images(self, images, label, by, str(source))
-
-    def label_folders(self, folder: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
-        """Say that the images below a folder are what the folders in it are called.
-
-        Raises:
-            UsageError: there are no images in folders of it.
-        """
-        from mlpredict.api.labelling import label_folders
-
-        return label_folders(self, os.fspath(folder), by)
-
-    def label_csv(self, file: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
-        """Say what images are by a CSV file with a name, a SHA-256 or a prediction's id, and a label.
-
-        Raises:
-            UsageError: it cannot be read, or is no such list.
-        """
-        from mlpredict.api.labelling import label_csv
-
-        return label_csv(self, os.fspath(file), by)
-
-    def unlabel(self, images: Images, *, by: str | None = None) -> Labelled:
-        """Take back what was said of images."""
-        from mlpredict.api.labelling import unlabel_images
-
-        return unlabel_images(self, images, by)
-
-    @contextmanager
-    def reading(self) -> Iterator[Repository]:
-        """A connection of its own to read from, until the block ends."""
-        from mlpredict.storage.repository import open_repository
-
-        with open_repository(self.dsn) as repository:
-            yield repository
-
-    @contextmanager
-    def store(self) -> Iterator[PersistentStore]:
-        """A connection to write to, which no other thread has meanwhile."""
-        from mlpredict.storage.retrying import open_store
-
-        with self._turn:
-            store = self._idle.pop() if self._idle else None
-        store = store or open_store(self.dsn, retry=self.retry)
-        try:
-            yield store
-        except BaseException:
-            store.close()
-            raise
-        with self._turn:
-            self._idle.append(store)
-
 
 def _folder_labels(label_from: str, images: Iterable[ImageLike]) -> FolderLabels:
     from mlpredict.pipeline.labelling import FolderLabels
@@ -292,11 +163,3 @@ def _folder_labels(label_from: str, images: Iterable[ImageLike]) -> FolderLabels
     if label_from != "folders":
         raise UsageError(f'label_from="{label_from}": labels come from "folders"')
     return FolderLabels(os.fspath(one) for one in images if isinstance(one, (str, os.PathLike)))
-
-
-def _texts(given: str | Iterable[str]) -> tuple[str, ...]:
-    return (given,) if isinstance(given, str) else tuple(given)
-
-
-def _time(given: str | datetime | None, name: str) -> datetime | None:
-    return point_in_time(given, name) if isinstance(given, str) else given

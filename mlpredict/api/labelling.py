@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from mlpredict.api.connections import Connections
 from mlpredict.domain import Labelled, LabelSource, NewLabel, PredictionRecord
 from mlpredict.errors import UsageError
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
-    from mlpredict.api.database import Database
     from mlpredict.pipeline.labelling import Named
 
     Image = int | str | os.PathLike[str] | bytes | PredictionRecord
@@ -20,8 +20,55 @@ if TYPE_CHECKING:
 logger = get_logger(__name__)
 
 
-def label_images(
-    database: Database,
+class Labelling(Connections):
+    """What a database does with the truth of images."""
+
+    __slots__ = ()
+
+    def label(
+        self,
+        images: Images | Mapping[Image, str],
+        label: str | None = None,
+        *,
+        by: str | None = None,
+        source: LabelSource | str = LabelSource.API,
+    ) -> Labelled:
+        """Say what images are: all of them `label`, or each what a mapping says.
+
+        An image is a file, a folder of files, the bytes of a file, or the id of a prediction of it. The truth
+        holds for every prediction of the image, whichever model made it; what was said before is kept.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     _ = list(db.predict(mlpredict.load_model(), "tests/digits/7-marker.png"))
+            ...     db.label("tests/digits/7-marker.png", "7").not_stored
+            0
+        """
+        return _label_images(self, images, label, by, str(source))
+
+    def label_folders(self, folder: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
+        """Say that the images below a folder are what the folders in it are called.
+
+        Raises:
+            UsageError: there are no images in folders of it.
+        """
+        return _label_folders(self, os.fspath(folder), by)
+
+    def label_csv(self, file: str | os.PathLike[str], *, by: str | None = None) -> Labelled:
+        """Say what images are by a CSV file with a name, a SHA-256 or a prediction's id, and a label.
+
+        Raises:
+            UsageError: it cannot be read, or is no such list.
+        """
+        return _label_csv(self, os.fspath(file), by)
+
+    def unlabel(self, images: Images, *, by: str | None = None) -> Labelled:
+        """Take back what was said of images."""
+        return _unlabel_images(self, images, by)
+
+
+def _label_images(
+    database: Connections,
     images: Images | Mapping[Image, str],
     label: str | None,
     by: str | None,
@@ -44,7 +91,7 @@ def label_images(
     return _stored(database, new, source, by)
 
 
-def unlabel_images(database: Database, images: Images, by: str | None) -> Labelled:
+def _unlabel_images(database: Connections, images: Images, by: str | None) -> Labelled:
     """Take back what was said of images."""
     from mlpredict.pipeline.labelling import named_images
 
@@ -52,14 +99,14 @@ def unlabel_images(database: Database, images: Images, by: str | None) -> Labell
         return store.unlabel(list(named_images(_named(_several(images)), "")), removed_by=by)
 
 
-def label_folders(database: Database, folder: str, by: str | None) -> Labelled:
+def _label_folders(database: Connections, folder: str, by: str | None) -> Labelled:
     """Store the labels that folders say."""
     from mlpredict.pipeline.labelling import foldered_images
 
     return _stored(database, foldered_images(folder), LabelSource.FOLDERS, by)
 
 
-def label_csv(database: Database, file: str, by: str | None) -> Labelled:
+def _label_csv(database: Connections, file: str, by: str | None) -> Labelled:
     """Store the labels of a list."""
     from mlpredict.pipeline.label_files import read_entries
     from mlpredict.pipeline.labelling import add_listed, listed_images
@@ -70,7 +117,7 @@ def label_csv(database: Database, file: str, by: str | None) -> Labelled:
     return _told(done)
 
 
-def _stored(database: Database, new: list[NewLabel], source: str, by: str | None) -> Labelled:
+def _stored(database: Connections, new: list[NewLabel], source: str, by: str | None) -> Labelled:
     with database.store() as store:
         return _told(store.label(new, source=source, labelled_by=by))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlpredict.domain import (
@@ -127,7 +126,7 @@ def _with(outcome: Outcome, truths: Mapping[int, tuple[str, bool | None]]) -> Ou
     if not isinstance(outcome, PredictionRecord) or outcome.prediction_id is None:
         return outcome
     true_label, right = truths.get(outcome.prediction_id, (None, None))
-    return replace(outcome, true_label=true_label, right=right)
+    return outcome._replace(true_label=true_label, right=right)
 
 
 def _until_something_is_there(batches: Iterator[Items]) -> tuple[list[Rejected], Iterator[Items] | None]:

@@ -8,11 +8,13 @@ import typer
 
 from mlpredict import __version__
 from mlpredict.cli import db
+from mlpredict.cli.compare import compare
 from mlpredict.cli.init_db import init_db
 from mlpredict.cli.label import label
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.model import model
 from mlpredict.cli.predict import predict
+from mlpredict.cli.report import report
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
 from mlpredict.cli.stdout import write_data
@@ -32,6 +34,8 @@ app.command("predict")(predict)
 app.command("list")(list_predictions)
 app.command("show")(show)
 app.command("label")(label)
+app.command("report")(report)
+app.command("compare")(compare)
 app.command("model")(model)
 app.command("serve")(serve)
 app.command("init-db")(init_db)

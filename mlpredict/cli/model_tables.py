@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
-from mlpredict.cli.tables import cell, print_pairs, print_renderable
+from mlpredict.cli.tables import cell, print_pairs, print_renderable, simple_table
 from mlpredict.domain import Prediction
 from mlpredict.inference.choices import REASONS, Choice, Reason
 from mlpredict.inference.toml_writing import as_lines, differing
@@ -76,7 +74,7 @@ def print_tried(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> None:
     shown = telling(wanted, answers)
     for start in range(0, len(names), IMAGES_ABREAST):
         abreast = names[start : start + IMAGES_ABREAST]
-        table = _table()
+        table = simple_table()
         table.add_column("preprocessing", no_wrap=True)
         for name in abreast:
             table.add_column(Text(printable(name)), overflow="fold", ratio=1)
@@ -171,7 +169,7 @@ def _conclusion(found: Measured) -> list[str]:
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
-    table = _table()
+    table = simple_table()
     table.add_column("preprocessing", overflow="fold")
     for heading in ("right", "accuracy", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -198,7 +196,7 @@ def _score(one: Score) -> dict[str, Any]:
 
 
 def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
-    table = _table()
+    table = simple_table()
     print_renderable(Text(f" {heading}", style="bold"))
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
@@ -208,10 +206,6 @@ def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
         because = REASONS[one.reason] + (f": {one.detail}" if one.detail else "")
         table.add_row(one.what, Text(printable(one.value)), Text(printable(because), style=style))
     print_renderable(table)
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
 
 
 def _name(one: Candidate) -> Text:

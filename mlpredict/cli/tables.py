@@ -39,7 +39,7 @@ def print_renderable(renderable: RenderableType) -> None:
 
 def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """A table with one row a record."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+    table = simple_table()
     for column in columns:
         table.add_column(
             column,
@@ -50,6 +50,11 @@ def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) ->
     for record in records:
         table.add_row(*(cell(column, record[column]) for column in columns))
     print_renderable(table)
+
+
+def simple_table() -> Table:
+    """An empty table as all of ours look."""
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:
@@ -64,7 +69,7 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
 def print_summary(tally: Tally) -> None:
     """What came of a run that is too long for a table."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+    table = simple_table()
     table.add_column("label")
     table.add_column("images", justify="right")
     table.add_column("")

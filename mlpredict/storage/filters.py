@@ -111,9 +111,14 @@ def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
     return {"some_of_several" if several else "labels": list(wanted)}
 
 
-def _models(connection: Connection, wanted: str) -> Values:
+def model_ids(connection: Connection, wanted: str) -> list[int]:
+    """The models of a name, `name@digits` or the first digits of a fingerprint."""
     with translated(), catalog_only(connection):
         rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
-    ids = [model_id for (model_id,) in rows]
+    return [model_id for (model_id,) in rows]
+
+
+def _models(connection: Connection, wanted: str) -> Values:
+    ids = model_ids(connection, wanted)
     # A model that nobody knows has no predictions, rather than all of them.
     return {"model": ids[0]} if len(ids) == 1 else {"models": ids}

@@ -40,6 +40,7 @@ from mlpredict.storage.filters import values_of
 from mlpredict.storage.known_models import KnownModel, known_models
 from mlpredict.storage.listing import in_blocks, prediction_ids, prediction_rows
 from mlpredict.storage.names import catalog_only, named
+from mlpredict.storage.pair_queries import PairQueries, pairs
 from mlpredict.storage.reading import as_objects, as_record
 from mlpredict.storage.report_queries import Queries, queries
 from mlpredict.storage.server import disk
@@ -213,6 +214,12 @@ class Repository:
     def counting(self, wanted: PredictionFilter) -> AbstractContextManager[Queries]:
         """What counts the predictions that a filter finds."""
         return queries(self._connection, wanted)
+
+    def pairing(
+        self, first: str, second: str, wanted: PredictionFilter
+    ) -> AbstractContextManager[PairQueries]:
+        """What counts the images that two models, or runs, have both predicted."""
+        return pairs(self._connection, first, second, wanted)
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.

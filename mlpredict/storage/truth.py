@@ -30,13 +30,21 @@ TRUE_LABEL: LiteralString = "coalesce(t.label, u.label)"
 TRUE_LABELS: LiteralString = "coalesce(t.labels, u.labels)"
 TRUE_VALUE: LiteralString = "coalesce(t.value, u.value)"
 
-IS_RIGHT: LiteralString = """
-    CASE WHEN t.id IS NULL AND u.id IS NULL THEN NULL
-         WHEN p.labels IS NULL
-         THEN p.label = coalesce(t.label, u.label)
-              OR coalesce(p.label = ANY (coalesce(t.labels, u.labels)), false)
-         ELSE p.labels @> coalesce(t.labels, u.labels, ARRAY[coalesce(t.label, u.label)])
-              AND p.labels <@ coalesce(t.labels, u.labels, ARRAY[coalesce(t.label, u.label)])
-    END
-"""
-"""Of several labels all must hold and no other; one label must be among those that hold."""
+
+def is_right(of: LiteralString) -> LiteralString:
+    """Whether a prediction by the name of its row is right; null where there is no truth, or no label.
+
+    Of several labels all must hold and no other; one label must be among those that hold.
+    """
+    return f"""
+        CASE WHEN t.id IS NULL AND u.id IS NULL THEN NULL
+             WHEN {of}.labels IS NULL
+             THEN {of}.label = coalesce(t.label, u.label)
+                  OR coalesce({of}.label = ANY (coalesce(t.labels, u.labels)), false)
+             ELSE {of}.labels @> coalesce(t.labels, u.labels, ARRAY[coalesce(t.label, u.label)])
+                  AND {of}.labels <@ coalesce(t.labels, u.labels, ARRAY[coalesce(t.label, u.label)])
+        END
+    """
+
+
+IS_RIGHT: LiteralString = is_right("p")
