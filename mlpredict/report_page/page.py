@@ -66,10 +66,6 @@ def pictures(items: Iterable[tuple[str | None, str]]) -> str:
     """Pictures as `data:` URIs, each with what is said of it, which is HTML."""
     parts = []
     for uri, said in items:
-        picture = (
-            '<div class="none">no picture</div>'
-            if uri is None
-            else f'<img src="{uri}" alt="" loading="lazy">'
-        )
+        picture = '<div class="none">no picture</div>' if uri is None else f'<img src="{uri}" alt="">'
         parts.append(f"<li>{picture}{said}</li>")
     return f'<ul class="pictures">{"".join(parts)}</ul>'

@@ -13,13 +13,15 @@ TICKS = 5
 
 CELL = 46
 SMALL_CELL = 22
-MATRIX_LEFT = 130
+LETTER = 7.5
+"""About the width of one, for what is written beside and above the cells."""
+
 COUNTED_CLASSES = 16
 """Of more, cells are too small for their numbers, which then are only in what is shown of a cell."""
 
 LABEL_CHARACTERS = 14
-STRONGEST = 0.5
-"""The opacity of a full cell: text upon it is still read well."""
+WEAKEST, STRONGEST = 0.12, 0.5
+"""The opacity of a cell with a single image, and of a full one: text upon it is still read well."""
 
 
 def plot(title: str, body: str, width: float = WIDTH, height: float = HEIGHT) -> str:
@@ -83,13 +85,14 @@ def over_time(keys: Sequence[str], series: Mapping[str, Sequence[float | None]])
 def confusion(matrix: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> str:
     """The truth beside its row, what was predicted above its column; the darker, the larger the share."""
     cell = CELL if len(labels) <= COUNTED_CLASSES else SMALL_CELL
-    left = top = MATRIX_LEFT
+    longest = min(max(map(len, labels), default=0), LABEL_CHARACTERS)
+    left = top = 24 + LETTER * longest
     side = cell * len(labels)
     parts = []
     for place, label in enumerate(labels):
         middle = place * cell + cell / 2
         parts.append(
-            f'<text class="label" x="{left - 8}" y="{top + middle + 4:g}" text-anchor="end">'
+            f'<text class="label" x="{left - 8:g}" y="{top + middle + 4:g}" text-anchor="end">'
             f"{_short(label)}</text>"
             f'<text class="label" transform="translate({left + middle + 4:g} {top - 8}) rotate(-60)">'
             f"{_short(label)}</text>"
@@ -101,11 +104,11 @@ def confusion(matrix: Mapping[str, Mapping[str, int]], labels: Sequence[str]) ->
             count = counts.get(said, 0)
             x, y = left + column * cell, top + row * cell
             kind = "right" if truth == said else "wrong"
-            opacity = STRONGEST * count / total if total else 0
+            opacity = WEAKEST + (STRONGEST - WEAKEST) * count / total if count else 0
             parts.append(
                 f"<g><title>{escape(truth)} taken for {escape(said)}: {count:,}</title>"
-                f'<rect class="cell" x="{x}" y="{y}" width="{cell}" height="{cell}"/>'
-                f'<rect class="{kind}" fill-opacity="{opacity:.3f}" x="{x}" y="{y}" width="{cell}"'
+                f'<rect class="cell" x="{x:g}" y="{y:g}" width="{cell}" height="{cell}"/>'
+                f'<rect class="{kind}" fill-opacity="{opacity:.3f}" x="{x:g}" y="{y:g}" width="{cell}"'
                 f' height="{cell}"/>'
             )
             if count and cell == CELL:
@@ -114,7 +117,7 @@ def confusion(matrix: Mapping[str, Mapping[str, int]], labels: Sequence[str]) ->
                     f' text-anchor="middle">{count:,}</text>'
                 )
             parts.append("</g>")
-    parts.append(f'<text class="axis" x="8" y="{top + side + 20}">truth ↓, predicted →</text>')
+    parts.append(f'<text class="axis" x="8" y="{top + side + 20:g}">truth ↓, predicted →</text>')
     return plot(
         "Confusion: truths and what they were taken for", "".join(parts), left + side + 60, top + side + 32
     )
