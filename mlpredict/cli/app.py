@@ -14,7 +14,7 @@ from mlpredict.cli.label import label
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.model import model
 from mlpredict.cli.predict import predict
-from mlpredict.cli.report import report
+from mlpredict.cli.reporting import report
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
 from mlpredict.cli.stdout import write_data
