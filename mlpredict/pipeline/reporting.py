@@ -70,9 +70,8 @@ def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report
     models = queries.rows(counted.MODELS)
     names = {str(model_id): name for model_id, name, *_ in models}
     predicted, scores, score_sum = _predicted(queries)
-    sources = queries.rows(counted.SOURCES) if queries.has_labels else []
-    labelled, right, judged = (sum(row[place] for row in sources) for place in (1, 2, 3))
-    judgement = Judgement(queries.rows(counted.CONFUSION) if labelled else [])
+    judgement = Judgement(queries.rows(counted.JUDGED) if queries.has_labels else [])
+    labelled, right, judged = judgement.labelled, judgement.right, judgement.judged
     classes = class_scores(judgement.pairs) + (_of_several(queries) if labelled else [])
     found = [] if by is None else groups(queries, by, names)
     return Report(
@@ -82,7 +81,7 @@ def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report
         right=right,
         judged=judged,
         interval=wilson(right, judged) if judged else None,
-        sources={source: count for source, count, *_ in sources},
+        sources=dict(judgement.sources.most_common()),
         models=list(names.values()),
         by_label=_labels(predicted, classes),
         averages=_averages(classes),
@@ -101,23 +100,29 @@ def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report
         by=by,
         against=reference(found, against),
         groups=compared(found, against),
-        remarks=_remarks(list(names.values()), [row[0] for row in sources], labelled, predictions),
+        remarks=_remarks(list(names.values()), list(judgement.sources), labelled, predictions),
     )
 
 
 class Judgement:
-    """Labelled predictions of one label each: which truth was taken for what, and with which scores."""
+    """Labelled predictions: how many are right, which truth was taken for what, and with which scores."""
 
     def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        self.sources: Counter[str] = Counter()
+        self.right = self.judged = 0
         self.pairs: Counter[tuple[str, str]] = Counter()
         counts, rights, sums = [0] * BINS, [0] * BINS, [0.0] * BINS
         self._sums = {True: 0.0, False: 0.0}
         self._counts = {True: 0, False: 0}
-        for truth, said, place, count, score_sum in rows:
+        for source, right, truth, said, place, count, score_sum in rows:
+            self.sources[source] += count
+            self.right += count if right else 0
+            self.judged += count if right is not None else 0
+            if truth is None:
+                continue
             self.pairs[truth, said] += count
             if score_sum is None:
                 continue
-            right = truth == said
             counts[place - 1] += count
             rights[place - 1] += count if right else 0
             sums[place - 1] += score_sum
@@ -127,6 +132,11 @@ class Judgement:
             Bin(number / BINS, (number + 1) / BINS, counts[number], rights[number], sums[number])
             for number in range(BINS)
         ]
+
+    @property
+    def labelled(self) -> int:
+        """How many are of labelled images."""
+        return self.sources.total()
 
     @property
     def confusion(self) -> dict[str, dict[str, int]]:

@@ -21,8 +21,8 @@ BINS = 15
 """Of scores, equally wide (Guo et al., 2017)."""
 
 ONE_SNAPSHOT = SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-FOR_LARGE_JOINS = SQL("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off")
-"""Half a million labels fit into that, and compiling takes longer than it saves."""
+FOR_LARGE_JOINS = SQL("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL enable_memoize = off")
+"""Half a million labels fit into that; compiling takes longer than it saves, and no two images are alike."""
 
 BIN: LiteralString = f"least(greatest(ceil(p.score::float8 * {BINS})::integer, 1), {BINS})"
 """Above the lower bound and not above the upper one; 0 is in the first."""
@@ -49,6 +49,23 @@ BY_LABEL = SQL("""
 """)
 
 OF_SEVERAL = SQL("""
+    SELECT said.label, count(*)
+    FROM {s}.predictions AS p {maybe} CROSS JOIN LATERAL unnest(p.labels) AS said (label)
+    WHERE {where}
+    GROUP BY 1
+""")
+
+JUDGED = SQL("""
+    SELECT coalesce(t.source, u.source) AS source, ({right}) AS is_right,
+           CASE WHEN p.labels IS NULL AND p.label IS NOT NULL THEN {truth_of_one} END AS true_label,
+           CASE WHEN p.labels IS NULL THEN p.label END, {bin} AS bin, count(*), sum(p.score::float8)
+    FROM {s}.predictions AS p {truth}
+    WHERE {where} AND {labelled}
+    GROUP BY 1, 2, 3, 4, 5
+""")
+"""The labelled ones; the truth only of those that have one label."""
+
+SEVERAL = SQL("""
     SELECT said.label, count(*)
     FROM {s}.predictions AS p {maybe} CROSS JOIN LATERAL unnest(p.labels) AS said (label)
     WHERE {where}
@@ -115,52 +132,60 @@ KEYS: dict[GroupBy | str, LiteralString] = {
 """What tells groups apart."""
 
 PROBABILITIES = SQL("""
-    SELECT count(*), sum(-ln(greatest(one.share, 2.220446049250313e-16))),
-           sum((one.squares - 2 * one.share + 1) / one.halved),
-           count(*) FILTER (WHERE one.above < 1), count(*) FILTER (WHERE one.above < 2),
-           count(*) FILTER (WHERE one.above < 3), count(*) FILTER (WHERE one.above < 5),
-           count(*) FILTER (WHERE one.above < 10), max(one.classes)
+    SELECT count(*), sum(-ln(greatest(said.own / sums.total, 2.220446049250313e-16))),
+           sum((sums.squares / sums.total / sums.total - 2 * said.own / sums.total + 1)
+               / CASE WHEN sums.classes = 2 THEN 2 ELSE 1 END),
+           count(*) FILTER (WHERE sums.above < 1), count(*) FILTER (WHERE sums.above < 2),
+           count(*) FILTER (WHERE sums.above < 3), count(*) FILTER (WHERE sums.above < 5),
+           count(*) FILTER (WHERE sums.above < 10), max(sums.classes)
     FROM (
-        SELECT sums.own / sums.total AS share, sums.squares / (sums.total * sums.total) AS squares,
-               sums.above, sums.classes, CASE WHEN sums.classes = 2 THEN 2 ELSE 1 END AS halved
-        FROM {s}.predictions AS p {truth}
-        JOIN {s}.models AS m ON m.id = p.model_id AND m.id = ANY(%(of_models)s::bigint[])
-        LEFT JOIN (
-            SELECT named.id, one.label, min(one.place) AS place
-            FROM {s}.models AS named
-            CROSS JOIN LATERAL json_array_elements_text(named.labels) WITH ORDINALITY AS one (label, place)
-            WHERE named.labels IS NOT NULL
-            GROUP BY 1, 2
-        ) AS class ON class.id = p.model_id AND class.label = {truth_of_one}
-        CROSS JOIN LATERAL (
-            SELECT CASE WHEN p.predictions::text ~ '^[[][-+0-9.eE, ]+[]]$'
-                        THEN translate(p.predictions::text, '[]', '{{}}')::float8[] END AS numbers,
-                   coalesce(class.place, CASE WHEN m.labels IS NULL AND {truth_of_one} ~ '^[0-9]{{1,6}}$'
-                                              THEN {truth_of_one}::bigint + 1 END) AS place
-            OFFSET 0
-        ) AS said
-        CROSS JOIN LATERAL (
-            SELECT sum({weight}) AS total, sum(power({weight}, 2)) AS squares, count(*) AS classes,
-                   count(*) FILTER (WHERE x > vector.numbers[said.place]) AS above,
-                   max({weight}) FILTER (WHERE place = said.place) AS own
-            FROM (SELECT {vector} AS numbers OFFSET 0) AS vector
-            CROSS JOIN LATERAL unnest(vector.numbers) WITH ORDINALITY AS element (x, place)
-        ) AS sums
-        WHERE {where} AND {labelled} AND p.labels IS NULL AND p.label IS NOT NULL AND sums.total > 0
-    ) AS one
-    WHERE one.share IS NOT NULL
+        SELECT {weights} AS weights, ({weights})[of_class.place] AS own
+        FROM (
+            SELECT p.likely_class, coalesce(class.place, of_class.number) AS place,
+                   CASE WHEN p.predictions::text ~ '^[[][-+0-9.eE, ]+[]]$'
+                        THEN ('{{' || substr(p.predictions::text, 2, length(p.predictions::text) - 2) || '}}')
+                             ::float8[] END AS numbers
+            FROM {s}.predictions AS p {truth}
+            JOIN {s}.models AS m ON m.id = p.model_id AND m.id = ANY(%(of_models)s::bigint[])
+            CROSS JOIN LATERAL (
+                SELECT {truth_of_one} AS label,
+                       CASE WHEN m.labels IS NULL AND {truth_of_one} ~ '^[0-9]{{1,6}}$'
+                            THEN {truth_of_one}::bigint + 1 END AS number
+            ) AS of_class
+            LEFT JOIN (
+                SELECT named.id, one.label, min(one.place) AS place
+                FROM {s}.models AS named
+                CROSS JOIN LATERAL json_array_elements_text(named.labels)
+                    WITH ORDINALITY AS one (label, place)
+                WHERE named.labels IS NOT NULL
+                GROUP BY 1, 2
+            ) AS class ON class.id = p.model_id AND class.label = of_class.label
+            WHERE {where} AND {labelled} AND p.labels IS NULL AND p.label IS NOT NULL
+            OFFSET 0  -- else the numbers are read from the text once for each time that they are used
+        ) AS of_class
+        OFFSET 0
+    ) AS said
+    CROSS JOIN LATERAL (
+        SELECT sum(x) AS total, sum(x * x) AS squares, count(*) AS classes,
+               count(*) FILTER (WHERE x > said.own) AS above
+        FROM unnest(said.weights) AS x
+    ) AS sums
+    WHERE said.own IS NOT NULL AND sums.total > 0
 """)
 """A share that is zero costs as much as the smallest step that float64 has from 1, as scikit-learn has it."""
 
 TOP_K = (1, 2, 3, 5, 10)
 
-VECTORS: dict[str, tuple[LiteralString, LiteralString]] = {
-    "softmax": ("said.numbers", "x"),
-    "logits": ("said.numbers", "exp(x - vector.numbers[p.likely_class + 1])"),
-    "sigmoid": ("ARRAY[1 - said.numbers[1], said.numbers[1]]", "x"),
-    "logit": ("ARRAY[1 / (1 + exp(said.numbers[1])), 1 / (1 + exp(-said.numbers[1]))]", "x"),
+WEIGHTS: dict[str, LiteralString] = {
+    "softmax": "of_class.numbers",
+    "logits": (
+        "ARRAY(SELECT exp(x - of_class.numbers[of_class.likely_class + 1])"
+        " FROM unnest(of_class.numbers) WITH ORDINALITY AS element (x, place) ORDER BY place)"
+    ),
+    "sigmoid": "ARRAY[1 - of_class.numbers[1], of_class.numbers[1]]",
+    "logit": "ARRAY[1 / (1 + exp(of_class.numbers[1])), 1 / (1 + exp(-of_class.numbers[1]))]",
 }
-"""The numbers of all classes, and the weight of one of them, by what a model's numbers are."""
+"""The weights of all classes, by what a model's numbers are."""
 
 WORST = SQL("""
     SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} AND {labelled} AND NOT ({right})
@@ -193,8 +218,7 @@ class Queries:
 
     def probabilities(self, kind: str, models: Sequence[int]) -> tuple[Any, ...]:
         """Sums over the labelled predictions of models whose numbers are probabilities of one kind."""
-        vector, weight = VECTORS[kind]
-        query = self.composed(PROBABILITIES, vector=SQL(vector), weight=SQL(weight))
+        query = self.composed(PROBABILITIES, weights=SQL(WEIGHTS[kind]))
         row = self.connection.execute(query, {**self.values, "of_models": list(models)}).fetchone()
         assert row is not None
         return row
