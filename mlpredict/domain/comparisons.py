@@ -58,6 +58,8 @@ class Comparison:
     labelled: int
     """Those that each side has right or wrong."""
     agreed: int
+    agreement: float | None
+    """On which share both say the same; None of numbers."""
     both_right: int
     only_a_right: int
     only_b_right: int
@@ -67,11 +69,6 @@ class Comparison:
     by_label: Sequence[ClassFlips]
     flips: Sequence[Flip]
     numbers: NumbersCompared | None = None
-
-    @property
-    def agreement(self) -> float | None:
-        """On how many both say the same."""
-        return self.agreed / self.both if self.both else None
 
     @property
     def accuracy_a(self) -> float | None:

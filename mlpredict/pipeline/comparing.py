@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlpredict.domain import PredictionFilter
@@ -26,38 +27,45 @@ def compare(
     """
     with repository.pairing(a, b, wanted) as pairs:
         rows = pairs.counts()
-        flips = pairs.flips(most_flips, labelled=any(row[1] is not None for row in rows))
-        numbers = pairs.numbers()
+        labelled = any(row[1] is not None and row[2] is not None for row in rows)
+        flips = pairs.flips(most_flips, labelled=labelled) if rows else []
     counts: dict[tuple[bool | None, bool | None], int] = defaultdict(int)
     images: dict[str, int] = defaultdict(int)
     won: dict[tuple[str, bool], int] = defaultdict(int)
-    agreed = 0
-    for truth, a_right, b_right, agree, count in rows:
+    agreed = judged = 0
+    for truth, a_right, b_right, agree, count, *_ in rows:
         counts[a_right, b_right] += count
         agreed += count if agree else 0
+        judged += count if agree is not None else 0
         if truth is not None and b_right is not None:
             images[truth] += count
             if a_right != b_right:
                 won[truth, a_right] += count
     only_a, only_b = counts[True, False], counts[False, True]
-    labelled = only_a + only_b + counts[True, True] + counts[False, False]
+    both = only_a + only_b + counts[True, True] + counts[False, False]
     return Comparison(
         a=a,
         b=b,
         both=sum(counts.values()),
-        labelled=labelled,
+        labelled=both,
+        agreement=agreed / judged if judged else None,
         agreed=agreed,
         both_right=counts[True, True],
         only_a_right=only_a,
         only_b_right=only_b,
         neither_right=counts[False, False],
-        p_value=mcnemar(only_a, only_b) if labelled else None,
+        p_value=mcnemar(only_a, only_b) if both else None,
         by_label=[
             ClassFlips(label, images[label], won[label, True], won[label, False]) for label in sorted(images)
         ],
         flips=[_flip(row) for row in flips],
-        numbers=NumbersCompared(*numbers) if numbers[0] else None,
+        numbers=_numbers(rows),
     )
+
+
+def _numbers(rows: Sequence[tuple[Any, ...]]) -> NumbersCompared | None:
+    count, a, b, a_nearer, b_nearer = (sum(row[place] or 0 for row in rows) for place in range(5, 10))
+    return NumbersCompared(count, a / count, b / count, a_nearer, b_nearer) if count else None
 
 
 def _flip(row: tuple[Any, ...]) -> Flip:

@@ -60,7 +60,8 @@ def foldered_images(folder: str) -> list[NewLabel]:
     labels = FolderLabels([folder])
     passed_over = PassedOver()
     found = []
-    for source in discover([folder], passed_over=passed_over):
+    is_one = os.path.isdir(folder) and _has_folders(folder)
+    for source in discover([folder] if is_one else [], passed_over=passed_over):
         if isinstance(source, Source) and (text := labels.label_of(source.path)) is not None:
             found.append(_of_file(source.path, text))
     passed_over.tell()

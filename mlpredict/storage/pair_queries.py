@@ -42,28 +42,24 @@ PAIRS: LiteralString = """
 """
 
 AGREE: LiteralString = """
-    CASE WHEN p.labels IS NULL AND q.labels IS NULL THEN p.label IS NOT DISTINCT FROM q.label
+    CASE WHEN p.labels IS NULL AND q.labels IS NULL
+         THEN CASE WHEN coalesce(p.label, q.label) IS NOT NULL THEN p.label IS NOT DISTINCT FROM q.label END
          ELSE coalesce(p.labels, ARRAY[p.label]) @> coalesce(q.labels, ARRAY[q.label])
               AND coalesce(p.labels, ARRAY[p.label]) <@ coalesce(q.labels, ARRAY[q.label]) END
 """
+"""Null of numbers, which are hardly ever the same."""
+
+ERROR: LiteralString = f"abs(p.value::float8 - {truth.TRUE_VALUE})"
+OTHER_ERROR: LiteralString = f"abs(q.value::float8 - {truth.TRUE_VALUE})"
 
 COUNTS = SQL(f"""
     SELECT CASE WHEN ({{right}}) IS NOT NULL THEN {truth.TRUE_LABEL} END, ({{right}}), ({{right_too}}),
-           {AGREE}, count(*)
+           {AGREE}, count(*), count({ERROR} + {OTHER_ERROR}),
+           sum({ERROR}) FILTER (WHERE q.value IS NOT NULL),
+           sum({OTHER_ERROR}) FILTER (WHERE p.value IS NOT NULL),
+           count(*) FILTER (WHERE {ERROR} < {OTHER_ERROR}), count(*) FILTER (WHERE {ERROR} > {OTHER_ERROR})
     {PAIRS}
-    WHERE p.label IS NOT NULL OR q.label IS NOT NULL OR p.labels IS NOT NULL
     GROUP BY 1, 2, 3, 4
-""")
-
-NUMBERS = SQL(f"""
-    SELECT count(*), avg(abs(p.value::float8 - {truth.TRUE_VALUE})),
-           avg(abs(q.value::float8 - {truth.TRUE_VALUE})),
-           count(*) FILTER (WHERE abs(p.value::float8 - {truth.TRUE_VALUE})
-                                < abs(q.value::float8 - {truth.TRUE_VALUE})),
-           count(*) FILTER (WHERE abs(p.value::float8 - {truth.TRUE_VALUE})
-                                > abs(q.value::float8 - {truth.TRUE_VALUE}))
-    {PAIRS}
-    WHERE p.value IS NOT NULL AND q.value IS NOT NULL AND {truth.TRUE_VALUE} IS NOT NULL
 """)
 
 FLIPS = SQL(f"""
@@ -89,12 +85,8 @@ class PairQueries:
     parts: dict[str, Composed]
 
     def counts(self) -> list[tuple[Any, ...]]:
-        """Truth, whether each side is right, whether they agree, and how many images."""
+        """Truth, whether each side is right, whether they agree, how many images, and errors of numbers."""
         return self._rows(COUNTS)
-
-    def numbers(self) -> tuple[Any, ...]:
-        """Of regressions: how many images, the error of each side, and how often each was nearer."""
-        return self._rows(NUMBERS)[0]
 
     def flips(self, most: int, *, labelled: bool) -> list[tuple[Any, ...]]:
         """Images that one side has right and the other wrong, or, without labels, where they disagree."""

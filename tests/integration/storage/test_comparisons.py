@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlpredict.domain import EngineName, Keep, NewInput, NewLabel, PredictionFilter
-from mlpredict.domain.comparisons import Comparison
+from mlpredict.domain import EngineName, Keep, NewInput, NewLabel, Prediction, PredictionFilter
+from mlpredict.domain.comparisons import Comparison, NumbersCompared
 from mlpredict.errors import NotFound
 from mlpredict.pipeline.comparing import compare
 from mlpredict.storage.repository import Repository
@@ -96,3 +96,16 @@ def test_images_of_one_side_alone_are_not_compared(repository: Repository) -> No
     )
     with pytest.raises(NotFound, match="no model or run nobody"):
         compared(repository, "a", "nobody")
+
+
+def test_numbers_are_compared_by_how_near_they_are(repository: Repository) -> None:
+    for identity, values in ((A, (10.0, 20.0, 5.0)), (B, (12.0, 26.0, 5.0))):
+        run = repository.start_run(identity, engine=EngineName.LITERT, keep=Keep.ORIGINAL)
+        said = [Prediction(f"[{one}]", value=one) for one in values]
+        repository.add(run, [new(n, prediction=one) for n, one in enumerate(said)], [])
+    truths = {1: "12", 2: "21", 3: "5"}
+    repository.label([NewLabel(text, prediction_id=one) for one, text in truths.items()], source="command")
+    found = compared(repository)
+    assert (found.both, found.labelled, found.agreement, found.p_value) == (3, 0, None, None)
+    assert found.numbers == NumbersCompared(3, 1.0, pytest.approx(5 / 3), 1, 1)
+    assert found.b_is_worse
