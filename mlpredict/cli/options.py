@@ -101,7 +101,7 @@ Columns = Annotated[
 ]
 
 
-RARE = ("labels", "value", "unit", "true_label", "right")
+RARE = ("labels", "value", "unit", "true_label")
 """Columns of a table that only some models fill, or those that have labelled images."""
 
 

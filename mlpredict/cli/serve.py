@@ -21,7 +21,15 @@ HOST = "127.0.0.1"
 PORT = 8000
 MAX_UPLOAD = "64MB"
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d{1,5})?")
-PACKAGES = ("fastapi", "httptools", "jinja2", "prometheus_client", "psycopg_pool", "python_multipart", "uvicorn")
+PACKAGES = (
+    "fastapi",
+    "httptools",
+    "jinja2",
+    "prometheus_client",
+    "psycopg_pool",
+    "python_multipart",
+    "uvicorn",
+)
 
 Host = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
 Port = Annotated[

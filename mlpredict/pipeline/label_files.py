@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from mlpredict.errors import UsageError, describe_os_error
 from mlpredict.support.logs import get_logger
@@ -33,6 +33,16 @@ KINDS = {
 
 LABELS = ("true_label", "truth", "label", "class", "value")
 """What the column of labels is called; the first of these counts, as `label` is also what a model said."""
+
+
+class Rows(Protocol):
+    """Rows of text, and how many lines they have taken so far."""
+
+    line_num: int
+
+    def __iter__(self) -> Iterator[list[str]]: ...
+
+    def __next__(self) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +83,19 @@ def _entries(opened: BinaryIO, name: str) -> Iterator[Entry]:
     encoding = _encoding(opened.peek(2)[:2])
     # A name may be any bytes, and is stored as the file system has it.
     text = io.TextIOWrapper(opened, encoding, errors="surrogateescape", newline="")
-    first = text.readline()
-    delimiter = max(DELIMITERS, key=first.count)
-    rows = csv.reader(_then(first, text), delimiter=delimiter)
     try:
-        head = next(rows)
-    except StopIteration:
+        first = text.readline()
+        delimiter = max(DELIMITERS, key=first.count)
+        yield from _entries_of(csv.reader(_then(first, text), delimiter=delimiter), name)
+    finally:
+        text.detach()
+
+
+def _entries_of(rows: Rows, name: str) -> Iterator[Entry]:
+    head = next(rows, None)
+    if head is None:
         return
-    columns = [column.strip().lower() for column in head]
-    named = _columns(columns)
-    unlabelled = 0
+    named = _columns([column.strip().lower() for column in head])
     if named is None:
         if len(head) != 2:
             raise UsageError(
@@ -92,6 +105,7 @@ def _entries(opened: BinaryIO, name: str) -> Iterator[Entry]:
         named = (0, 1, None)
         yield _entry(head, 0, 1, None, f"{name}, line 1")
     image, label, kind = named
+    unlabelled = 0
     for row in rows:
         where = f"{name}, line {rows.line_num}"
         if not row:
