@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from mlpredict.errors import UsageError
+from mlpredict.errors import DatabaseError, UsageError
 
 APP_NAME = "mlpredict"
 PACKAGE = Path(__file__).parent
 LINGER_SECONDS = 300
+CGROUPS = Path("/sys/fs/cgroup")
+HOME, CACHE = "MLPREDICT_HOME", "MLPREDICT_CACHE"
+"""The variables that name the folders which are written to."""
+
+NO_PLACE = Path(os.devnull, APP_NAME)
+"""Where nothing can be read or written, whoever tries."""
 
 
 def bundled(name: str) -> Path:
@@ -20,13 +28,25 @@ def bundled(name: str) -> Path:
 
 
 def data_home() -> Path:
-    """Where the local PostgreSQL lives: `MLPREDICT_HOME`, else the user's data directory."""
-    return _place("MLPREDICT_HOME", "user_data_path")
+    """Where the local PostgreSQL lives: `MLPREDICT_HOME`, else the user's data directory.
+
+    Raises:
+        DatabaseError: neither the variable nor the system says where.
+    """
+    if (place := _place(HOME, "user_data_path")) is None:
+        raise DatabaseError(
+            "the local PostgreSQL has no place: this user has no home directory",
+            hint=f"set {HOME} to a folder for it, or name another PostgreSQL with --dsn",
+        )
+    return place
 
 
 def cache_home() -> Path:
-    """Where compiled models live: `MLPREDICT_CACHE`, else the user's cache directory."""
-    return _place("MLPREDICT_CACHE", "user_cache_path")
+    """Where compiled models live: `MLPREDICT_CACHE`, else the user's cache directory.
+
+    A user without a home directory has `NO_PLACE`.
+    """
+    return _place(CACHE, "user_cache_path") or NO_PLACE
 
 
 def dsn() -> str | None:
@@ -68,10 +88,65 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _place(variable: str, directory: str) -> Path:
+def memory_of_a_model() -> int | None:
+    """How many bytes a model may take to be tried or converted: three quarters of the machine's memory.
+
+    The next who asks for memory may be another program, and be ended in its place.
+    """
+    total = machine_memory()
+    return None if total is None else total // 4 * 3
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory that the machine has, or the container or service; None where nobody tells."""
+    try:
+        known = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):
+        return None
+    return min([*known, *_memory_of_groups()])
+
+
+def _memory_of_groups() -> Iterator[int]:
+    """The limits of the control groups that this process is in (cgroups(7)), of both versions."""
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in groups:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers not in ("", "memory"):
+            continue
+        root, name = (CGROUPS, "memory.max")
+        if controllers:
+            root, name = (CGROUPS / "memory", "memory.limit_in_bytes")
+        own = root / path.lstrip("/")
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(root):
+                with suppress(OSError, ValueError):  # "max" is no number
+                    yield int((folder / name).read_text())
+
+
+def expanded(path: Path, variable: str) -> Path:
+    """A path that a variable names, with a `~` at its beginning replaced.
+
+    Raises:
+        UsageError: there is no such home directory.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise UsageError(f"{variable}={path}: there is no such home directory") from None
+
+
+def _place(variable: str, directory: str) -> Path | None:
     if chosen := os.environ.get(variable):
-        return Path(chosen).expanduser().absolute()
+        return expanded(Path(chosen), variable).absolute()
     import platformdirs
 
-    place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
-    return place.absolute()
+    try:
+        place: Path = getattr(platformdirs, directory)(APP_NAME, appauthor=False)
+    except RuntimeError:  # there is no home directory
+        return None
+    # What older versions say instead.
+    return None if place.parts[0] == "~" else place.absolute()

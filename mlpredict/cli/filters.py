@@ -10,42 +10,87 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from mlpredict.cli import completion
 from mlpredict.domain import PredictionFilter
 from mlpredict.errors import UsageError
 from mlpredict.support.units import point_in_time
 
+WHICH = "Which predictions"
+
 Label = Annotated[
     list[str] | None,
-    typer.Option("--label", help="Only this label; may be repeated.", show_default=False),
+    typer.Option(
+        "--label",
+        metavar="LABEL",
+        autocompletion=completion.label,
+        help="Only this label; may be repeated.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 ModelName = Annotated[
     str | None,
     typer.Option(
         "--model",
         metavar="NAME",
+        autocompletion=completion.model,
         help="Only this model: name, name@digits or digits.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
-RunId = Annotated[int | None, typer.Option("--run", metavar="N", help="Only this run.", show_default=False)]
+RunId = Annotated[
+    int | None,
+    typer.Option(
+        "--run",
+        metavar="N",
+        help="Only this run.",
+        show_default=False,
+        autocompletion=completion.run,
+        rich_help_panel=WHICH,
+    ),
+]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", help="Only scores from here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--min-score",
+        metavar="SCORE",
+        help="Only scores from here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 MaxScore = Annotated[
-    float | None, typer.Option("--max-score", help="Only scores up to here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--max-score",
+        metavar="SCORE",
+        help="Only scores up to here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Since = Annotated[
     str | None,
     typer.Option(
         "--since",
         metavar="TIME",
+        autocompletion=completion.time,
         help="Only from this time: 2026-11-23, 2h, yesterday.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Only before this time.", show_default=False),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        autocompletion=completion.time,
+        help="Only before this time.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 FileName = Annotated[
     str | None,
@@ -54,23 +99,57 @@ FileName = Annotated[
         metavar="GLOB",
         help="Only names that match, as '*.png' or 'scans/*'.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 TrueLabel = Annotated[
     list[str] | None,
-    typer.Option("--true-label", help="Only images of this truth; may be repeated.", show_default=False),
+    typer.Option(
+        "--true-label",
+        metavar="LABEL",
+        autocompletion=completion.label,
+        help="Only images of this truth; may be repeated.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Wrong = Annotated[
-    bool, typer.Option("--wrong", help="Only those whose label is not the truth.", show_default=False)
+    bool,
+    typer.Option(
+        "--wrong",
+        help="Only those whose label is not the truth.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Right = Annotated[
-    bool, typer.Option("--right", help="Only those whose label is the truth.", show_default=False)
+    bool,
+    typer.Option(
+        "--right",
+        help="Only those whose label is the truth.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Labelled = Annotated[
-    bool, typer.Option("--labelled", "--labeled", help="Only images with a label.", show_default=False)
+    bool,
+    typer.Option(
+        "--labelled",
+        "--labeled",
+        help="Only images with a label.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Unlabelled = Annotated[
-    bool, typer.Option("--unlabelled", "--unlabeled", help="Only images without one.", show_default=False)
+    bool,
+    typer.Option(
+        "--unlabelled",
+        "--unlabeled",
+        help="Only images without one.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 
 

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mlpredict import settings
+from mlpredict.inference.cache_places import make_place, places_to_read, places_to_write
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.signature import Signature
 from mlpredict.support.logs import get_logger
-from mlpredict.support.private_files import NotPrivate, make_private_folder, read_private
+from mlpredict.support.private_files import NotPrivate, read_private
 
 logger = get_logger(__name__)
 
@@ -58,15 +60,21 @@ class Failure(NamedTuple):
 
 
 class CacheEntry(NamedTuple):
-    """Two files by the model's hash; the small one, written last, vouches for the large one."""
+    """Two files by the model's hash; the small one, written last, vouches for the large one.
+
+    Where the folder cannot be written they are kept in another one.
+    """
 
     folder: Path
     sha256: str
 
     def read(self) -> Compiled | Failure | None:
         """What was kept; None where there is nothing, or nothing that still holds."""
+        return next((kept for place in places_to_read(self.folder) if (kept := self._read(place))), None)
+
+    def _read(self, folder: Path) -> Compiled | Failure | None:
         try:
-            return self._read(json.loads(read_private(self._facts)))
+            return self._kept(folder, json.loads(read_private(self._facts(folder))))
         except NotPrivate as error:
             logger.warning(f"warning: {error.filename} is not used: {error.strerror}")
             return None
@@ -74,7 +82,7 @@ class CacheEntry(NamedTuple):
             # Missing or damaged, it is made again.
             return None
 
-    def _read(self, facts: dict[str, Any]) -> Compiled | Failure | None:
+    def _kept(self, folder: Path, facts: dict[str, Any]) -> Compiled | Failure | None:
         # Who could move files in the folder could give one model another's answers.
         if (facts["compiler"], facts.get("model_sha256")) != (COMPILER_VERSION, self.sha256):
             return None
@@ -83,21 +91,37 @@ class CacheEntry(NamedTuple):
             return None
         if (failure := facts.get("failure")) is not None:
             return Failure.from_json(failure)
-        flatbuffer = None if digest is None else read_private(self._flatbuffer)
+        flatbuffer = None if digest is None else read_private(self._flatbuffer(folder))
         if flatbuffer is not None and hashlib.sha256(flatbuffer).hexdigest() != digest:
             return None
         evidence = Evidence.from_json(facts["evidence"])
         return Compiled(flatbuffer, facts["reason"], facts["difference"], facts["danger"], evidence)
 
     def write(self, outcome: Compiled | Failure) -> None:
-        """Keep an outcome in place of an earlier one.
+        """Keep an outcome in place of an earlier one, and say so where it is not kept in the folder.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: it cannot be written anywhere.
         """
+        places = places_to_write(self.folder)
+        usual = next(places)
+        try:
+            self._write(usual, outcome)
+        except OSError as error:
+            if (other := next(places, None)) is None:
+                raise
+            self._write(other, outcome)
+            homeless = settings.NO_PLACE in usual.parents
+            why = f"{usual} cannot be written ({error.strerror})"
+            logger.warning(
+                f"{'this user has no home directory' if homeless else why}, and prepared models are kept in"
+                f" {other}; set {settings.CACHE} to a folder where they may stay"
+            )
+
+    def _write(self, folder: Path, outcome: Compiled | Failure) -> None:
         from mlpredict.support.whole_file import replacing
 
-        make_private_folder(self.folder)
+        make_place(folder)
         facts: dict[str, Any] = {
             "compiler": COMPILER_VERSION,
             "model_sha256": self.sha256,
@@ -110,7 +134,7 @@ class CacheEntry(NamedTuple):
                 facts |= {"versions": versions()}
             case Compiled(flatbuffer=bytes() as flatbuffer):
                 facts["flatbuffer_sha256"] = hashlib.sha256(flatbuffer).hexdigest()
-                with replacing(self._flatbuffer) as file:
+                with replacing(self._flatbuffer(folder)) as file:
                     file.write(flatbuffer)
         if isinstance(outcome, Compiled):
             facts |= {
@@ -119,16 +143,14 @@ class CacheEntry(NamedTuple):
                 "danger": outcome.danger,
                 "evidence": outcome.evidence.to_json(),
             }
-        with replacing(self._facts) as file:
+        with replacing(self._facts(folder)) as file:
             file.write(json.dumps(facts, indent=2).encode())
 
-    @property
-    def _facts(self) -> Path:
-        return self.folder / f"{self.sha256}.json"
+    def _facts(self, folder: Path) -> Path:
+        return folder / f"{self.sha256}.json"
 
-    @property
-    def _flatbuffer(self) -> Path:
-        return self.folder / f"{self.sha256}.tflite"
+    def _flatbuffer(self, folder: Path) -> Path:
+        return folder / f"{self.sha256}.tflite"
 
 
 def versions() -> dict[str, str | None]:

@@ -18,6 +18,7 @@ from mlpredict.inference.keras_file import configs, major_version, written_by
 from mlpredict.inference.model_files import HDF5_SIGNATURE
 from mlpredict.inference.not_models import OTHER_HDF5, WEIGHTS
 from mlpredict.inference.tensorflow_errors import why
+from mlpredict.support.scratch import scratch_folder
 
 
 class KerasLibrary(Enum):
@@ -91,7 +92,7 @@ def _named_after_content(path: Path) -> Iterator[Path]:
     if path.suffix == suffix:
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="mlpredict-") as folder:
+    with tempfile.TemporaryDirectory(prefix="mlpredict-", dir=scratch_folder()) as folder:
         named = Path(folder, f"model{suffix}")
         try:
             os.symlink(path.absolute(), named)

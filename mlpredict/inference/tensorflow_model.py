@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,13 +69,32 @@ def load_tensorflow_model(path: Path, where: str, *, trusted: bool) -> TensorFlo
     """
     _choose_quiet_tensorflow()
     try:
-        danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path, trusted=trusted)
-        require_trust(danger, where, trusted=trusted)
-        return _load_saved_model(path, where, danger) if path.is_dir() else _load_keras(path, where, danger)
+        with _no_settings_written():
+            return _load(path, where, trusted=trusted)
     except ModelError:
         raise
     except Exception as error:
         raise ModelError(f"{where}: TensorFlow cannot load it: {why(error)}") from error
+
+
+def _load(path: Path, where: str, *, trusted: bool) -> TensorFlowModel:
+    danger = _danger_in_saved_model(path) if path.is_dir() else danger_in_keras(path, trusted=trusted)
+    require_trust(danger, where, trusted=trusted)
+    return _load_saved_model(path, where, danger) if path.is_dir() else _load_keras(path, where, danger)
+
+
+@contextmanager
+def _no_settings_written() -> Iterator[None]:
+    """Keras writes `~/.keras/keras.json` when it is imported, where there is none: not for our sake."""
+    settings = os.path.join(os.path.expanduser("~"), ".keras", "keras.json")
+    if "KERAS_HOME" in os.environ or os.path.exists(settings):
+        yield
+        return
+    os.environ["KERAS_HOME"] = os.devnull
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_HOME"]
 
 
 def _choose_quiet_tensorflow() -> None:

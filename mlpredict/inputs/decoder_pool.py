@@ -12,7 +12,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from mlpredict.domain import ImageSpec, Rejected, Sample, Source
 from mlpredict.inputs.decoding import Asked, Item
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
+from mlpredict.support.scratch import scratch_file
 
 if TYPE_CHECKING:
     from mlpredict.inputs.image import Decoded
@@ -273,7 +273,7 @@ def _lock_file() -> int | None:
         import fcntl  # noqa: F401
     except ImportError:
         return None
-    with tempfile.TemporaryFile() as file:
+    with scratch_file() as file:
         return os.dup(file.fileno())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,20 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 
-from mlpredict.errors import DatabaseError, SchemaOutdated, TransientDatabaseError, UsageError
+from mlpredict.errors import (
+    DatabaseError,
+    DatabaseRefuses,
+    SchemaOutdated,
+    TransientDatabaseError,
+    UsageError,
+)
+from mlpredict.storage.refusals import READ_ONLY_HINT, hint_for, is_lasting
 from mlpredict.storage.server.local_server import LocalConnection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+# What the driver ignores while an error is on its way it would print on standard error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 CONNECTION_EXCEPTIONS = "08"
@@ -39,6 +50,8 @@ KEEPALIVE = {
     "keepalives_count": "3",
     "tcp_user_timeout": "14000",
 }
+
+SHOWN = ("host", "port", "dbname", "user")
 
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
@@ -66,9 +79,13 @@ def open_connection(dsn: str | None) -> Connection:
 
 def describe(connection: Connection) -> str:
     """Where a connection leads, as a DSN without its password."""
-    parameters = connection.info.get_parameters()
-    shown = {key: parameters[key] for key in ("host", "port", "dbname", "user") if key in parameters}
-    return conninfo.make_conninfo(**shown)
+    # Not its `get_parameters`, which looks for the user's home directory.
+    given = {
+        option.keyword.decode(): option.val.decode(errors="replace")
+        for option in connection.pgconn.info
+        if option.val and option.val != option.compiled
+    }
+    return conninfo.make_conninfo(**{key: given[key] for key in SHOWN if key in given})
 
 
 def place_of(connection: Connection) -> Path | None:
@@ -82,6 +99,18 @@ def raise_if_full(connection: Connection, error: BaseException | None) -> None:
         better = connection.full_error(error)
         if better is not None:
             raise better from error
+
+
+def require_primary(connection: Connection) -> None:
+    """Look whether a server stores anything at all.
+
+    Raises:
+        DatabaseError: it follows another server.
+    """
+    # The server tells by itself, before PostgreSQL 14 and through some poolers only when it refuses.
+    if connection.info.parameter_status("in_hot_standby") == "on":
+        message = f"{describe(connection)} is a standby, which stores nothing of its own"
+        raise DatabaseError(message, hint=READ_ONLY_HINT)
 
 
 def parse(dsn: str) -> dict[str, Any]:
@@ -120,8 +149,13 @@ def translated() -> Iterator[None]:
     except psycopg.errors.InvalidRegularExpression as error:
         raise UsageError(f"not a pattern: {_first_line(error)}") from error
     except psycopg.Error as error:
-        kind = TransientDatabaseError if _is_transient(error) else DatabaseError
-        raise kind(_first_line(error)) from error
+        raise _kind_of(error)(_first_line(error), hint=hint_for(error)) from error
+
+
+def _kind_of(error: psycopg.Error) -> type[DatabaseError]:
+    if _is_transient(error):
+        return TransientDatabaseError
+    return DatabaseRefuses if is_lasting(error) else DatabaseError
 
 
 def _is_transient(error: psycopg.Error) -> bool:
@@ -139,8 +173,29 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
+    _require_user(parameters)
     # A pooler may have another session for each transaction, and that one not know what this one prepared.
     return {**KEEPALIVE, **parameters, "prepare_threshold": None}
+
+
+def _require_user(parameters: dict[str, Any]) -> None:
+    """Where nothing names a user libpq asks the system for who this is; an account may have no name.
+
+    Raises:
+        DatabaseError: nobody is named.
+    """
+    said = parameters.get("user") or parameters.get("service")
+    if said or os.environ.get("PGUSER") or os.environ.get("PGSERVICE") or os.name != "posix":
+        return
+    import pwd
+
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise DatabaseError(
+            f"the DSN names no user, and user {os.geteuid()} has no name on this system",
+            hint="postgresql://USER@HOST/DATABASE, user=USER, or PGUSER",
+        ) from None
 
 
 def _connect(dsn: str) -> Connection:
@@ -148,7 +203,7 @@ def _connect(dsn: str) -> Connection:
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:
-        raise DatabaseError(_connection_failure(error, parameters)) from error
+        raise DatabaseError(_connection_failure(error, parameters), hint=hint_for(error)) from error
 
 
 def _connection_failure(error: psycopg.Error, parameters: dict[str, Any]) -> str:

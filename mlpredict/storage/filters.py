@@ -40,7 +40,6 @@ CONDITIONS = {
     "id": SQL("p.id = %(id)s"),
     "ids": SQL("p.id = ANY(%(ids)s::bigint[])"),
     "before": SQL("p.id < %(before)s::bigint"),
-    "from": SQL("p.id >= %(from)s::bigint"),
     "label": SQL("p.label = %(label)s"),
     "labels": SQL("p.label = ANY(%(labels)s::text[])"),
     "one_of_several": SQL("(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"),
@@ -67,9 +66,10 @@ CONDITIONS = {
 """One label or model is compared with `=`: an index on it and the id then has the rows in order."""
 
 
-def where(values: Values) -> sql.Composable:
-    """The conditions that values are for, over `predictions AS p` and its truth."""
-    return SQL(" AND ").join([CONDITIONS[name] for name in values]) if values else SQL("true")
+def where(values: Values, *more: sql.Composable) -> sql.Composable:
+    """The conditions that values are for, and more of them, over `predictions AS p` and its truth."""
+    conditions: list[sql.Composable] = [*(CONDITIONS[name] for name in values), *more]
+    return SQL(" AND ").join(conditions) if conditions else SQL("true")
 
 
 def joined(connection: Connection, values: Values) -> sql.Composed:

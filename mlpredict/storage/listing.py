@@ -1,4 +1,4 @@
-"""Stored predictions, newest first, as fast as PostgreSQL hands them out."""
+"""Stored predictions, in order, as fast as PostgreSQL hands them out."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
+from mlpredict.storage.sorting import NEWEST_FIRST, Sorting
 from mlpredict.storage.values import bigint
 
 BLOCK_ROWS = 300
@@ -35,44 +36,55 @@ PREDICTIONS = SQL("""
     ) AS m ON m.id = p.model_id
     {truth}
     WHERE {where}
-    ORDER BY p.id DESC
+    ORDER BY {order}
     LIMIT {limit}
 """)
+
+COUNT = SQL("SELECT count(*) FROM {s}.predictions AS p {truth} WHERE {where}")
+
+IDS = SQL("SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} ORDER BY p.id DESC")
+
+OF_CERTAIN_TRUTH = SQL("""
+    SELECT p.id
+    FROM (
+        SELECT p.id, p.inputid, p.label, p.labels, p.score, p.created_at
+        FROM {s}.predictions AS p
+        WHERE {candidates}
+        ORDER BY {order}
+        OFFSET {start} LIMIT {size}
+    ) AS p
+    {truth}
+    WHERE {where}
+    ORDER BY {order}
+    LIMIT {limit}
+""")
+"""Among so many candidates: else the truth of one after the other is looked up, a million times where few
+are found."""
+
+CANDIDATES = SQL("SELECT FROM {s}.predictions AS p WHERE {candidates} ORDER BY {order} OFFSET {end} LIMIT 1")
 
 AS_TEXT = ("int4", "int8", "float4", "json")
 """The types of what is selected, which stay as PostgreSQL writes them."""
 
 WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
 
-CANDIDATES_END = SQL("""
-    SELECT p.id FROM {s}.predictions AS p WHERE {where} ORDER BY p.id DESC LIMIT 1 OFFSET {size}
-""")
-
-OF_CERTAIN_TRUTH = SQL("""
-    SELECT id FROM (
-        SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where}
-        OFFSET 0  -- else the truth of one after the other is looked up, a million times where few are found
-    ) AS found
-    ORDER BY id DESC
-    LIMIT {limit}
-""")
-
 
 def prediction_rows(
-    connection: Connection, values: Values, limit: int | None = None
+    connection: Connection, values: Values, limit: int | None = None, by: Sorting = NEWEST_FIRST
 ) -> Generator[Row, None, None]:
-    """The predictions that meet the conditions that `values` are for.
+    """The predictions that meet the conditions that `values` are for, sorted, the newest first.
 
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
     """
     if limit is not None and values.keys() & OF_TRUTH:
-        ids = _ids_of_certain_truth(connection, values, limit)
-        yield from prediction_rows(connection, {"ids": ids}) if ids else ()
+        ids = _ids_of_certain_truth(connection, values, limit, by)
+        yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
         return
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
-        where=where(values),
+        where=where(values, *by.conditions),
+        order=by.order,
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
     # Older client libraries give one row at a time.
@@ -83,18 +95,60 @@ def prediction_rows(
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
         parts["truth"] = named(connection, truth.JOIN if _are_labels(connection) else truth.NO_JOIN)
-        _avoid_sorting(connection, values, limit)
+        if by is NEWEST_FIRST:
+            _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
-        yield from cursor.stream(named(connection, PREDICTIONS, **parts), values, size=at_once)
+        yield from cursor.stream(
+            named(connection, PREDICTIONS, **parts), {**values, **by.values}, size=at_once
+        )
+
+
+def count_predictions(connection: Connection, values: Values) -> int:
+    """How many predictions meet the conditions that `values` are for."""
+    query = named(connection, COUNT, truth=joined(connection, values), where=where(values))
+    with translated(), catalog_only(connection):
+        row = connection.execute(query, values).fetchone()
+    return int(row[0]) if row else 0
 
 
 def prediction_ids(connection: Connection, values: Values) -> list[int]:
     """The ids of all predictions that meet conditions, the newest first."""
-    parts = {"truth": joined(connection, values), "where": where(values), "limit": SQL("ALL")}
+    query = named(connection, IDS, truth=joined(connection, values), where=where(values))
     with translated(), catalog_only(connection):
-        query = named(connection, OF_CERTAIN_TRUTH, **parts)
         return [one for (one,) in connection.execute(query, values)]
+
+
+def _are_labels(connection: Connection) -> bool:
+    return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
+
+
+def _ids_of_certain_truth(connection: Connection, values: Values, limit: int, by: Sorting) -> list[int]:
+    """The first predictions that meet conditions of their truth, found among ever more candidates."""
+    plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
+    of_truth = {name: value for name, value in values.items() if name in OF_TRUTH}
+    parts = {"candidates": where(plain, *by.conditions), "order": by.order}
+    given = {**values, **by.values}
+    found: dict[int, None] = {}
+    start, size = 0, FIRST_CANDIDATES
+    with translated(), catalog_only(connection):
+        while True:
+            query = named(
+                connection,
+                OF_CERTAIN_TRUTH,
+                truth=joined(connection, values),
+                where=where(of_truth),
+                start=sql.Literal(start),
+                size=sql.Literal(size),
+                limit=sql.Literal(bigint(limit - len(found))),
+                **parts,
+            )
+            found |= dict.fromkeys(one for (one,) in connection.execute(query, given))
+            start += size
+            more = named(connection, CANDIDATES, end=sql.Literal(start), **parts)
+            if len(found) >= limit or connection.execute(more, given).fetchone() is None:
+                return list(found)
+            size *= MORE_CANDIDATES
 
 
 def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:
@@ -104,39 +158,6 @@ def _avoid_sorting(connection: Connection, values: Values, limit: int | None) ->
     """
     if limit is None and values.keys() <= IN_ORDER:
         connection.execute(WITHOUT_SORTING)
-
-
-def _are_labels(connection: Connection) -> bool:
-    return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
-
-
-def _ids_of_certain_truth(connection: Connection, values: Values, limit: int) -> list[int]:
-    """The newest predictions that meet conditions of their truth, found among ever more candidates."""
-    plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
-    found: list[int] = []
-    size = FIRST_CANDIDATES
-    with translated(), catalog_only(connection):
-        while True:
-            end = _candidates_end(connection, plain, size)
-            ends = {} if end is None else {"from": end}
-            parts = {
-                "truth": joined(connection, values),
-                "where": where({**values, **plain, **ends}),
-                "limit": sql.Literal(bigint(limit - len(found))),
-            }
-            query = named(connection, OF_CERTAIN_TRUTH, **parts)
-            found += [one for (one,) in connection.execute(query, {**values, **plain, **ends})]
-            if end is None or len(found) >= limit:
-                return found
-            plain["before"] = end
-            size *= MORE_CANDIDATES
-
-
-def _candidates_end(connection: Connection, plain: Values, size: int) -> int | None:
-    """The last of so many candidates; None where there are not as many."""
-    query = named(connection, CANDIDATES_END, where=where(plain), size=sql.Literal(size))
-    row = connection.execute(query, plain).fetchone()
-    return None if row is None else int(row[0])
 
 
 def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:

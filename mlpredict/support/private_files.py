@@ -35,6 +35,14 @@ def make_private_folder(folder: Path) -> None:
         folder.chmod(0o700)
 
 
+def is_open(folder: Path) -> bool:
+    """Whether others than its owner may put files into a folder, or take some out; not if there is none."""
+    try:
+        return _is_open(folder.stat())
+    except OSError:
+        return False
+
+
 def read_private(path: Path) -> bytes:
     """The content of a file that only its owner, or root, can have written.
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import IO
 
+from mlpredict.support.scratch import scratch_file
+
 NOTE_BYTES = 65536
 
 
@@ -24,7 +26,7 @@ class _Redirection:
     def enter(self) -> None:
         with self.lock:
             if self.users == 0:
-                self.kept = _unnamed_file()
+                self.kept = scratch_file()
                 self.terminal = os.dup(2)
                 os.dup2(self.kept.fileno(), 2)
             self.users += 1
@@ -44,14 +46,6 @@ class _Redirection:
             size = self.kept.seek(0, os.SEEK_END)
             self.kept.seek(max(0, size - NOTE_BYTES))
             return self.kept.read().decode("utf-8", "replace").strip()
-
-
-def _unnamed_file() -> IO[bytes]:
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("stderr"), "w+b")
-    import tempfile
-
-    return tempfile.TemporaryFile()
 
 
 _redirection = _Redirection()

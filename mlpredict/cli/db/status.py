@@ -7,19 +7,30 @@ from typing import TYPE_CHECKING, Any
 from mlpredict import settings
 from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
+from mlpredict.cli.talk import talk
 from mlpredict.support.units import in_bytes
+
+UNREADY = (
+    "the local PostgreSQL gives no answer now; the next command waits for it, and starts it again"
+    " if it makes no progress; mlpredict db stop --force ends it at once"
+)
 
 if TYPE_CHECKING:
     from mlpredict.storage.maintenance.status import DatabaseStatus
 
 
 def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Show where the database is, its version, whether it runs, its size and rows; starts nothing."""
+    """Show where the database is, and what it holds.
+
+    That is its version, whether it runs, its size and its rows. Nothing is started.
+    """
     import json
 
     from mlpredict.storage.maintenance.status import status_of
 
     found = _fields(status_of(dsn or settings.dsn()))
+    if found["pid"] and not found["version"]:
+        talk.notice(UNREADY)
     if as_json:
         # The place may have a name that is not UTF-8, which orjson refuses.
         write_data(json.dumps(found, indent=2).encode() + b"\n")

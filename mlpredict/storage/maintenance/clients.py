@@ -83,7 +83,9 @@ def local_target(server: LocalServer, conninfo: str) -> Target:
     shown = {name: str(whole[name]) for name in ("host", "port", "dbname", "user")}
     own = {"PGHOST": shown["host"], "PGPORT": shown["port"], "PGUSER": shown["user"]}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return Target(shown, {**kept, **own, "PGREQUIREPEER": server.account.name}, server.bindir)
+    if server.account.is_named:
+        own["PGREQUIREPEER"] = server.account.name
+    return Target(shown, {**kept, **own}, server.bindir)
 
 
 def find(program: str, bindir: Path | None) -> str:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from mlpredict.storage.server import lease, local_server, older_layout, own_files, postmaster
+from mlpredict.storage.server import ending, lease, local_server, older_layout, own_files
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.server.service_account import Account
 
@@ -38,7 +38,7 @@ def destroy(server: LocalServer) -> None:
 def _destroy_root(root: Path, account: Account) -> None:
     older_layout.prepare_root(root, account)
     with lease.alone(root):
-        postmaster.stop_owner(root / "data")
+        ending.stop_owner(root / "data")
         # Renamed before anything is removed: nobody ever finds half of a database in its place.
         grave = Path(tempfile.mkdtemp(prefix=ABANDONED.rstrip("*"), dir=root.parent))
         root.rename(grave / root.name)

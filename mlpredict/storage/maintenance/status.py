@@ -13,17 +13,11 @@ from psycopg import sql
 
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.migrations import COUNTED, TABLES
-from mlpredict.storage.names import named
+from mlpredict.storage.migrations import COUNTED
+from mlpredict.storage.names import home_of, named
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
-
-TABLES_PRESENT = """
-    SELECT tablename FROM pg_catalog.pg_tables
-    WHERE tablename OPERATOR(pg_catalog.=) ANY (%s::text[])
-      AND schemaname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
-"""
-
+from mlpredict.storage.shape import relations_of
 
 COUNT = sql.SQL("SELECT pg_catalog.count(*) FROM {s}.{table}")
 
@@ -33,6 +27,8 @@ class State(StrEnum):
 
     RUNNING = "running"
     STARTING = "starting or stopping"
+    RECOVERING = "recovering, as it was not stopped in order"
+    SILENT = "not answering"
     STOPPED = "stopped"
     ABSENT = "not made yet"
 
@@ -85,12 +81,10 @@ def _local(server: LocalServer) -> DatabaseStatus:
         data_directory.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = lifecycle.owner_pid(server)
-    contents = _local_facts(server) if pid else None
     there = (server.data / "PG_VERSION").exists()
-    if pid is None:
-        state = State.STOPPED if there else State.ABSENT
-    else:
-        state = State.RUNNING if contents else State.STARTING
+    contents, state = None, State.STOPPED if there else State.ABSENT
+    if pid is not None:
+        contents, state = _local_facts(server)
     return DatabaseStatus(
         where=str(server.root),
         state=state,
@@ -106,12 +100,16 @@ def _local(server: LocalServer) -> DatabaseStatus:
     )
 
 
-def _local_facts(server: LocalServer) -> LiveFacts | None:
+def _local_facts(server: LocalServer) -> tuple[LiveFacts | None, State]:
+    """What a server tells, or else what it does instead."""
     try:
-        with local_server.connect(server, autocommit=True) as client:
-            return _live_facts(client)
-    except psycopg.OperationalError:
-        return None  # it comes up, or goes down
+        with local_server.connect(server, autocommit=True, timeout=lifecycle.SOON_SECONDS) as client:
+            return _live_facts(client), State.RUNNING
+    except psycopg.errors.ConnectionTimeout:
+        return None, State.SILENT
+    except psycopg.OperationalError as error:
+        recovers = any(words in str(error) for words in data_directory.RECOVERING)
+        return None, State.RECOVERING if recovers else State.STARTING
 
 
 def _live_facts(client: Connection) -> LiveFacts:
@@ -163,10 +161,11 @@ class Contents:
         return ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for number, name in named)
 
 
-def tables_of(connection: Connection) -> set[str]:
-    """Which of our tables there are."""
+def tables_of(connection: Connection, schema: str | None = None) -> set[str]:
+    """Which of our tables, or others of their names, there are in a schema, or in ours."""
     with translated():
-        return {name for (name,) in connection.execute(TABLES_PRESENT, (list(TABLES),))}
+        schema = schema or home_of(connection)
+        return set() if schema is None else set(relations_of(connection, schema))
 
 
 def contents_of(connection: Connection) -> Contents:

@@ -29,12 +29,13 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.maintenance.pg_upgrade import Copying
 from mlpredict.storage.server import (
     data_directory,
+    ending,
     lifecycle,
     local_server,
     locks,
     own_files,
     pg_binaries,
-    postmaster,
+    service_account,
     untrusted,
 )
 from mlpredict.storage.server.disk import space_at
@@ -77,6 +78,8 @@ def upgrade(old_bindir: Path | None, home: Path | None = None) -> None:
             `pg_upgrade` refuses, or the new database lacks rows. The old one is then as it was.
     """
     new = local_server.locate(home)
+    if not new.account.is_named:
+        raise service_account.nameless_error(new.account.uid)
     with local_server.as_database_errors():
         found = data_directory.databases(new.root.parent)
         if not found:
@@ -224,7 +227,7 @@ def _lock_of_children(old: LocalServer, new: LocalServer) -> Iterator[int]:
 def _stop_servers_of_children(old: LocalServer, new: LocalServer) -> None:
     """Stop what pg_upgrade has started and left behind: without its servers it ends by itself."""
     for data in (old.data, *new.root.glob("upgrade-*/data")):
-        postmaster.stop_owner(data)
+        ending.stop_owner(data)
 
 
 def _clear_abandoned(new: LocalServer) -> None:

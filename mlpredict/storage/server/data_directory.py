@@ -10,19 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlpredict import settings
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import untrusted
+from mlpredict.storage.server import borrowed_name, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import OVERRIDE, USE_ANOTHER
 
 VERSION_BYTES = 16
 
-PASSING = (
-    "starting up",
-    "shutting down",
-    "not yet accepting",
-    "recovery mode",
-    "terminating connection due to",
-)
+RECOVERING = ("not yet accepting", "recovery mode")
+PASSING = ("starting up", "shutting down", *RECOVERING, "terminating connection due to")
+
+DISTURBANCES = ("still in use", "was terminated by signal 9")
+"""Children of a killed server soon go, and whoever kills those of one that starts has had his way."""
 
 
 def initialisation(data: Path, major: int, name: str) -> Iterator[tuple[list[str], str]]:
@@ -58,25 +57,39 @@ def include_settings(data: Path) -> None:
         file.write("\ninclude_if_exists = 'mlpredict.conf'\n")
 
 
-def run(command: list[str], text: str, directory: Path, options: dict[str, Any]) -> None:
-    """Run one of the programs, with `text` as its input. Raises DatabaseError with its reason."""
+def run(
+    command: list[str], text: str, directory: Path, options: dict[str, Any], *, has_name: bool = True
+) -> None:
+    """Run one of the programs, with `text` as its input; for a user without a name with a borrowed one.
+
+    Raises:
+        DatabaseError: it fails, with its reason, or there is no name to be had.
+    """
+    prefix = [] if has_name else borrowed_name.command_for(service_account.borrowed_uid())
     done = subprocess.run(
-        command,
+        [*prefix, *command],
         input=text,
         capture_output=True,
         text=True,
         errors="replace",
         cwd=directory,
-        env=environment(),
+        env={**environment(), "PYTHONPATH": str(settings.PACKAGE.parent)},
         **options,
     )
+    if prefix and done.returncode == borrowed_name.REFUSED:
+        raise service_account.nameless_error(os.geteuid())
     if done.returncode:
         message = f"PostgreSQL's {Path(command[0]).name} failed: {blame(done.stderr)}"
         raise DatabaseError(message, hint=USE_ANOTHER)
 
 
-def access_rules(name: str, users: set[str]) -> dict[str, str]:
-    """The files that say who may connect: these users of the operating system, as one role."""
+def access_rules(name: str, users: set[str] | None) -> dict[str, str]:
+    """The files that say who may connect: these users of the operating system, as one role.
+
+    Without users, whoever gets at the socket.
+    """
+    if users is None:
+        return {"pg_hba.conf": f"local all {name} trust\n", "pg_ident.conf": ""}
     quoted = ['"' + user.replace('"', '""') + '"' for user in sorted(users)]
     return {
         "pg_hba.conf": f"local all all peer map={name}\n",
@@ -145,9 +158,18 @@ def complaint(text: str) -> str:
 
 def blame_log(log: Path, start: int) -> str:
     """The same for what a log holds from byte `start` on."""
+    return blame(_written(log, start))
+
+
+def was_disturbed(log: Path, start: int) -> bool:
+    """Whether a server that did not start was kept from it, by others or by what a killed one has left."""
+    return any(words in _written(log, start) for words in DISTURBANCES)
+
+
+def _written(log: Path, start: int) -> str:
     with log.open("rb") as file:
         file.seek(start)
-        return blame(file.read(untrusted.MOST_BYTES).decode(errors="replace"))
+        return file.read(untrusted.MOST_BYTES).decode(errors="replace")
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -86,7 +86,7 @@ def share(root: Path, linger: float, *, stop: Callable[[], object]) -> Lease:
     if file is None:
         raise DatabaseError(
             f"the local PostgreSQL in {root} is being stopped or changed, and that takes too long",
-            hint="see mlpredict db status",
+            hint="end the command that changes it, or run mlpredict db stop --force",
         )
     _write_linger(file, linger)
     touch(file)
@@ -170,7 +170,10 @@ def _patience(root: Path) -> Callable[[float], bool]:
         nonlocal told
         if seconds > NOTICE_SECONDS and not told:
             told = True
-            logger.info(f"waiting for the local PostgreSQL in {root}, which is being stopped or changed")
+            logger.info(
+                f"waiting for the local PostgreSQL in {root}, which is being stopped or changed;"
+                " Ctrl-C ends the waiting, and mlpredict db status tells more"
+            )
         return seconds < WAIT_SECONDS
 
     return patience

@@ -7,6 +7,8 @@ or started under it. Where everything lies is told in `local_server`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -15,11 +17,14 @@ import psycopg
 
 from mlpredict import settings
 from mlpredict.storage.server import (
+    ending,
     lease,
     locks,
     older_layout,
     postmaster,
+    server_processes,
 )
+from mlpredict.storage.server.ending import stop_owner
 from mlpredict.storage.server.lease import Lease
 from mlpredict.storage.server.local_server import (
     NAME,
@@ -30,7 +35,9 @@ from mlpredict.storage.server.local_server import (
     conninfo,
     locate,
 )
-from mlpredict.storage.server.postmaster import stop_owner
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 __all__ = [
     "NAME",
@@ -49,6 +56,12 @@ __all__ = [
     "stop_unused",
 ]
 POLL_SECONDS = 0.005
+SOON_SECONDS = 3
+"""In which a server answers that is well."""
+
+LOCK_SECONDS = 2.0
+"""For which who stops a server leaves it to who starts it."""
+
 DISCONNECT_SECONDS = 0.2
 """Until the server notices that a client has gone."""
 
@@ -64,7 +77,7 @@ def open_connection(server: LocalServer, *, autocommit: bool = False) -> LocalCo
         # Before the server is started: then whatever becomes of this process, somebody stops it.
         _supervise(server, claim.linger)
         try:
-            connection = connect(server, autocommit=autocommit)
+            connection = connect(server, autocommit=autocommit, timeout=SOON_SECONDS)
         except psycopg.OperationalError:
             # What starts a server is loaded when there is none.
             from mlpredict.storage.server.starting import bring_up
@@ -103,7 +116,7 @@ def exclusively(server: LocalServer) -> Iterator[None]:
         finally:
             if settings.linger_seconds() == 0:
                 with as_database_errors():
-                    stop_owner(server.data)
+                    stop_owner(server.data, logger.warning)
 
 
 def ensure_running(server: LocalServer) -> str:
@@ -126,14 +139,22 @@ def is_running(server: LocalServer) -> bool:
 def stop(server: LocalServer) -> bool:
     """Stop the server, disconnecting its clients; whether there was one.
 
-    Raises DatabaseError when it does not stop within `STOP_SECONDS`.
+    One that does not stop in order is ended, with whatever a killed one has left.
+
+    Raises DatabaseError when not even the system can end it.
     """
     with as_database_errors():
-        if postmaster.owner_pid(server.data) is None:
+        if postmaster.owner_pid(server.data) is None and not server_processes.children_of(server.data, None):
             return False
         _take_over(server)
-        with locks.locked(server.root / "start.lock", wait=True):
-            return stop_owner(server.data)
+        with contextlib.ExitStack() as locked:
+            start = server.root / "start.lock"
+            # Who waits for a server that is stuck holds this lock.
+            lock = locks.take(start, fcntl.LOCK_EX, lambda waited: waited < LOCK_SECONDS)
+            if lock is not None:
+                locked.callback(os.close, lock)
+            stopped = stop_owner(server.data, logger.warning)
+            return ending.end_at_once(server.data) or stopped
 
 
 def stop_unused(server: LocalServer) -> bool:
@@ -141,7 +162,7 @@ def stop_unused(server: LocalServer) -> bool:
     with as_database_errors():
         _take_over(server)
         with lease.alone(server.root):
-            return stop_owner(server.data)
+            return stop_owner(server.data, logger.warning)
 
 
 def _end(claim: Lease) -> None:

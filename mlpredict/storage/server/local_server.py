@@ -31,8 +31,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
-from mlpredict.storage.server import disk, postmaster, service_account, untrusted
+from mlpredict.storage.server import disk, own_files, postmaster, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
+from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
 from mlpredict.storage.server.service_account import Account
 
 NAME = "mlpredict"
@@ -44,12 +45,14 @@ SOCKET_PATH_BYTES = 103 if sys.platform == "darwin" else 107
 
 DEFAULTS = {
     "client_encoding": "UTF8",
-    "connect_timeout": "130",
     "max_protocol_version": "3.0",
     "min_protocol_version": "3.0",
     "sslcertmode": "allow",
 }
 """Of parameters that are not empty by default, and whose default libpq does not tell."""
+
+CONNECT_SECONDS = 30
+"""A server that was stopped by a signal lets everybody connect, and says nothing."""
 
 _service_hidden = threading.Lock()
 
@@ -96,7 +99,7 @@ def locate(home: Path | None = None, binaries: PgBinaries | None = None) -> Loca
     Raises DatabaseError when this platform has no PostgreSQL for us.
     """
     binaries = binaries or find_binaries()
-    asked = (home or settings.data_home()).expanduser().absolute()
+    asked = (home or settings.data_home()).absolute()
     with as_database_errors():
         root = service_account.root_for(asked, f"pg{binaries.major}")
         # An older version's database is upgraded under the account it has.
@@ -112,16 +115,20 @@ def conninfo(server: LocalServer) -> str:
         port=PORT,
         dbname=NAME,
         user=NAME,
-        requirepeer=server.account.name,  # never someone else's server in its place
+        # Never someone else's server in its place.
+        **({"requirepeer": server.account.name} if server.account.is_named else {}),
     )
 
 
-def connect(server: LocalServer, *, dbname: str = NAME, autocommit: bool = False) -> LocalConnection:
-    """Connect to a server that runs; raises psycopg.OperationalError where it does not."""
+def connect(
+    server: LocalServer, *, dbname: str = NAME, autocommit: bool = False, timeout: int = CONNECT_SECONDS
+) -> LocalConnection:
+    """Connect to a server that runs; raises psycopg.OperationalError where none answers in time."""
+    if not server.account.is_named:
+        own_files.require_private(server.socket_dir)
     with without_service():
-        connection = LocalConnection.connect(
-            make_conninfo(**parameters(server, dbname)), autocommit=autocommit
-        )
+        own = {**parameters(server, dbname), "connect_timeout": str(timeout)}
+        connection = LocalConnection.connect(make_conninfo(**own), autocommit=autocommit)
     settle(connection)
     connection.root = server.root
     connection.log_start = server.log.stat().st_size if server.log.exists() else 0
@@ -134,7 +141,7 @@ def parameters(server: LocalServer, dbname: str = NAME) -> dict[str, str]:
     The variables themselves stay as they are: they are the whole process's, and other threads' too.
     """
     own = {name: str(value) for name, value in conninfo_to_dict(conninfo(server)).items()}
-    own["dbname"] = dbname
+    own |= {"dbname": dbname, "connect_timeout": str(CONNECT_SECONDS)}
     for option in pq.Conninfo.get_defaults():
         variable, name = (option.envvar or b"").decode(), option.keyword.decode()
         if variable in os.environ and name not in own:
@@ -177,7 +184,8 @@ def as_database_errors(server: LocalServer | None = None) -> Iterator[None]:
         except OSError as error:
             where = f" {error.filename}:" if error.filename else ""
             message = f"the local PostgreSQL:{where} {error.strerror}"
-            raise DatabaseError(message, hint=USE_ANOTHER) from error
+            hint = f"{SET_HOME}, or {USE_ANOTHER}" if error.errno in NOT_WRITABLE else USE_ANOTHER
+            raise DatabaseError(message, hint=hint) from error
     except DatabaseError as error:
         better = None if server is None else disk.full_error(error, server.root)
         if better is None:

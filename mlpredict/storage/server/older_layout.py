@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import locks, own_files, postmaster, service_account
+from mlpredict.storage.server import ending, locks, own_files, service_account
 from mlpredict.storage.server.service_account import Account
 from mlpredict.support.logs import get_logger
 
@@ -68,7 +68,7 @@ def _take_over(root: Path, account: Account) -> None:
                 f"another command is using the PostgreSQL in {root}, which is to become more private",
                 hint="let it end, and try again",
             )
-        postmaster.stop_owner(root / "data")  # it has another group, and would be shut out
+        ending.stop_owner(root / "data")  # it has another group, and would be shut out
         # Nobody but root from here on; the last mode, which lets the group in, says that all is done.
         os.fchown(directory, 0, account.gid)
         os.fchmod(directory, 0o700)
@@ -90,7 +90,7 @@ def _keep_the_database_alone(directory: int, root: Path, account: Account, was: 
             hint="put the database itself there; a link may have been made by others",
         )
     if data.exists():
-        postmaster.stop_owner(data)  # if it was started again meanwhile
+        ending.stop_owner(data)  # if it was started again meanwhile
     for name in os.listdir(directory):
         if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):
             if name == "run":

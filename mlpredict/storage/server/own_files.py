@@ -84,6 +84,15 @@ def make_private(directory: Path, account: Account) -> None:
     give(directory, account)
 
 
+def require_private(directory: Path) -> None:
+    """Raise DatabaseError where a directory is there, and others could have put something into it."""
+    with contextlib.suppress(FileNotFoundError):
+        status = directory.lstat()
+        private = stat.S_IFDIR | 0o700
+        if status.st_uid != os.geteuid() or (status.st_mode & ~0o7000) != private:
+            raise DatabaseError(f"{directory} is open to other users", hint="remove it, or chmod 700")
+
+
 def _make_way(directory: Path, account: Account) -> None:
     """Make a directory of root's that only the account's private group can enter, where it is missing."""
     if not directory.exists():

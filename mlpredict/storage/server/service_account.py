@@ -7,9 +7,10 @@ are: no account is made and no directory's mode is widened.
 Other programs run under that account, too. What tells the server from them is its group: a number
 that no group of the system has. Only this group may enter the directory that holds everything, which
 is root's, and Linux lets no process of another group look into the server's (`ptrace(2)`). An account
-without a name would do without that, but there is none to be had: PostgreSQL 18's initdb, pg_upgrade
-and single-user server end with "could not look up effective user ID", and libpq's `requirepeer` and
-peer authentication need the name as well.
+without a name would do without that, but PostgreSQL 18's initdb, pg_upgrade and single-user server end with
+"could not look up effective user ID", and libpq's `requirepeer` and peer authentication need the name as
+well. A user who has none borrows one where the system allows it, see `borrowed_name`; then the socket's
+directory, which only its owner can enter, is what lets nobody else in.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import stat
 import tempfile
 import zlib
 from dataclasses import dataclass, replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ class Account:
     uid: int
     gid: int
     """Its own group, or for root's server one that nothing else runs under."""
+    is_named: bool = True
+    """The system knows it by its name, and not by its number alone."""
 
     @property
     def is_ours(self) -> bool:
@@ -105,6 +107,29 @@ def _private_group(root: Path) -> int:
 def current_name() -> str:
     """The name of the user who runs mlpredict."""
     return _by_uid(os.geteuid()).name
+
+
+def borrowed_uid() -> int:
+    """The number of an account whose name will do for a user who has none.
+
+    Raises:
+        DatabaseError: the system knows no account but root.
+    """
+    import pwd
+
+    entries = sorted(pwd.getpwall(), key=lambda entry: (entry.pw_name not in UNPRIVILEGED, entry.pw_uid))
+    uid = next((entry.pw_uid for entry in entries if entry.pw_uid > 0), None)
+    if uid is None:
+        raise nameless_error(os.geteuid())
+    return uid
+
+
+def nameless_error(uid: int) -> DatabaseError:
+    """What is said where a user has no name, and none can be borrowed."""
+    return DatabaseError(
+        f"user {uid} has no name on this system, which PostgreSQL's programs need",
+        hint=f"add a line for it to /etc/passwd, or {USE_ANOTHER}",
+    )
 
 
 def unprivileged() -> Account:
@@ -202,6 +227,8 @@ def runnable(binaries: PgBinaries, account: Account) -> Path:
         return bindir
     if not binaries.bundled:
         raise DatabaseError(f"{account.name} cannot run the programs in {bindir}", hint=USE_ANOTHER)
+    from importlib import metadata
+
     version = metadata.version(PACKAGE.replace("_", "-"))
     target = SYSTEM_HOME / f"postgresql-{binaries.major}-{version}"
     if not target.exists():
@@ -251,9 +278,7 @@ def _by_uid(uid: int) -> Account:
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        raise DatabaseError(
-            f"user {uid} has no name on this system, which PostgreSQL needs", hint=USE_ANOTHER
-        ) from None
+        return Account(str(uid), uid, os.getegid(), is_named=False)
     return Account(entry.pw_name, uid, entry.pw_gid)
 
 

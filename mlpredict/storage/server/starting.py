@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import subprocess
@@ -10,7 +11,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -27,6 +27,7 @@ from mlpredict.storage.server import (
     service_account,
     supervisor,
 )
+from mlpredict.storage.server.ending import stop_owner
 from mlpredict.storage.server.local_server import (
     NAME,
     PORT,
@@ -36,18 +37,19 @@ from mlpredict.storage.server.local_server import (
     conninfo,
 )
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER
-from mlpredict.storage.server.postmaster import stop_owner
 from mlpredict.storage.server.settings import settings_text
+from mlpredict.storage.server.waiting import NOTICE_SECONDS, WAYS_OUT, Wait
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
 
-START_SECONDS = 20.0
-RECOVERY_SECONDS = 600.0
-"""A server that was killed goes through its log of changes first."""
+ASK_SECONDS = 5
+"""In which the supervisor is told who is connected; commands wait for it meanwhile."""
 
-NOTICE_SECONDS = 2.0
-POLL_SECONDS = 0.005
+OTHERS_POLL_SECONDS = 0.05
+SOON_SECONDS = 3
+"""In which a server answers that is well; another may be waited for as long as it makes progress."""
+
 LOG_BYTES = 1_000_000
 """A longer server.log becomes server.log.1 at the next start."""
 
@@ -57,7 +59,8 @@ def start_supervisor(server: LocalServer, lock: int) -> None:
     os.close(own_files.open_own(server.root / "server.lock", os.O_RDWR))
     psql = service_account.runnable(server.binaries, server.account) / "psql"
     account = server.account
-    arguments = [str(server.root), str(psql), make_conninfo(conninfo(server), dbname="postgres")]
+    asking = make_conninfo(conninfo(server), dbname="postgres", connect_timeout=ASK_SECONDS)
+    arguments = [str(server.root), str(psql), asking]
     arguments += [str(number) for number in (account.uid, account.gid, lock)]
     with _log(server) as log:
         process = subprocess.Popen(
@@ -80,62 +83,67 @@ def bring_up(server: LocalServer, autocommit: bool) -> LocalConnection:
     Raises DatabaseError with the server's own reason.
     """
     data_directory.check_version(server.root, server.binaries.major)
-    with locks.locked(server.root / "start.lock", wait=True) as lock:
-        assert lock is not None
-        _rotate_log(server)
-        if not (server.data / "PG_VERSION").exists():
-            _initialise(server, lock)
-            logger.info(_created(server))
-        return _connect_or_start(server, autocommit)
+    told = time.monotonic() + NOTICE_SECONDS
+    while True:
+        with locks.locked(server.root / "start.lock", wait=False) as lock:
+            if lock is not None:
+                _rotate_log(server)
+                if not (server.data / "PG_VERSION").exists():
+                    _initialise(server, lock)
+                    logger.info(_created(server))
+                return _connect_or_start(server, autocommit)
+        # Who has it may have been suspended since the server answers.
+        connection = _answer(server, autocommit)
+        if isinstance(connection, LocalConnection):
+            return connection
+        if time.monotonic() > told:
+            told = math.inf
+            logger.info(f"waiting for another command, which starts the local PostgreSQL; {WAYS_OUT}")
+        time.sleep(OTHERS_POLL_SECONDS)
 
 
-@dataclass(slots=True)
-class _Patience:
-    """How long a server is waited for: longer while it says what it is doing."""
+def _answer(server: LocalServer, autocommit: bool) -> LocalConnection | psycopg.OperationalError:
+    """A connection, or why there is none yet.
 
-    started: float = field(default_factory=time.monotonic)
-    told: bool = False
-
-    def ends(self, reason: str) -> bool:
-        waited = time.monotonic() - self.started
-        passing = data_directory.is_passing(reason)
-        if passing and waited > NOTICE_SECONDS and not self.told:
-            self.told = True
-            logger.warning(
-                "waiting for the local PostgreSQL, which was not stopped in order: it makes up for that"
-            )
-        return waited > (RECOVERY_SECONDS if passing else START_SECONDS)
+    Raises:
+        DatabaseError: the server answers that it will not have us.
+    """
+    try:
+        return connect(server, autocommit=autocommit, timeout=SOON_SECONDS)
+    except psycopg.OperationalError as error:
+        reason = str(error).partition("\n")[0]
+        if data_directory.is_refusal(reason):
+            raise DatabaseError(f"the local PostgreSQL: {reason}", hint=USE_ANOTHER) from error
+        return error
 
 
 def _connect_or_start(server: LocalServer, autocommit: bool) -> LocalConnection:
     """Connect to a server that runs, comes up, goes down or is gone; the caller has the lock."""
-    patience = _Patience()
+    wait = Wait(server)
     process: subprocess.Popen[bytes] | None = None
     log_start = 0
     while True:
-        try:
-            connection = connect(server, autocommit=autocommit)
-        except psycopg.OperationalError as error:
-            reason = str(error).partition("\n")[0]
-            if data_directory.is_refusal(reason):
-                raise DatabaseError(f"the local PostgreSQL: {reason}", hint=USE_ANOTHER) from error
-        else:
+        answer = _answer(server, autocommit)
+        if isinstance(answer, LocalConnection):
             if process is not None:
                 process.returncode = 0  # it outlives us: no warning that nobody waited for it
-            return connection
+            return answer
         if process is not None and process.poll() is not None:
-            said = data_directory.blame_log(server.log, log_start)
-            # Children of a killed server soon go, and whoever kills one that starts has had his way.
-            if process.returncode >= 0 and "still in use" not in said:
+            if process.returncode >= 0 and not data_directory.was_disturbed(server.log, log_start):
+                said = data_directory.blame_log(server.log, log_start)
                 raise DatabaseError(f"PostgreSQL does not start: {said}", hint=f"see {server.log}")
             process = None
         if process is None:
             log_start = _size(server.log)
             process = _start_unless_alive(server)
-        if patience.ends(reason):
-            said = data_directory.blame_log(server.log, log_start) or reason
-            raise DatabaseError(f"PostgreSQL does not answer: {said}", hint=f"see {server.log}")
-        time.sleep(POLL_SECONDS)
+        restarts = wait.restarts
+        if not wait.goes_on(answer):
+            said = data_directory.blame_log(server.log, log_start) or str(answer).partition("\n")[0]
+            hint = f"see {server.log}; mlpredict db stop --force ends the server"
+            raise DatabaseError(f"PostgreSQL does not answer: {said}", hint=hint)
+        if wait.restarts > restarts and process is not None:
+            process.wait()
+            process = None
 
 
 def _start_unless_alive(server: LocalServer) -> subprocess.Popen[bytes] | None:
@@ -173,7 +181,7 @@ def _listens_at(server: LocalServer) -> Path:
 def _configure(server: LocalServer) -> None:
     """Write this version's settings, and access rules for whoever runs it now."""
     # Both can read the files anyway; as root, programs like pg_upgrade run under the account.
-    users = {server.account.name, service_account.current_name()}
+    users = {server.account.name, service_account.current_name()} if server.account.is_named else None
     text = settings_text(server.binaries.major)
     files = {"mlpredict.conf": text, **data_directory.access_rules(NAME, users)}
     for name, text in files.items():
@@ -194,7 +202,9 @@ def _initialise(server: LocalServer, lock: int) -> None:
         own_files.give(partial, server.account)
         for command, text in data_directory.initialisation(partial, server.binaries.major, NAME):
             options = {"pass_fds": (lock,), **server.account.popen_options()}
-            data_directory.run([str(bindir / command[0]), *command[1:]], text, server.root, options)
+            whole = [str(bindir / command[0]), *command[1:]]
+            has_name = server.account.is_named
+            data_directory.run(whole, text, server.root, options, has_name=has_name)
         partial.rename(server.data)
         own_files.sync_directory(server.root)
     finally:

@@ -16,7 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlpredict.storage.server import postmaster, untrusted
+from mlpredict.errors import DatabaseError
+from mlpredict.storage.server import ending, untrusted
 
 PSQL_SECONDS = 30
 LEAST_WAIT_SECONDS = 1.0
@@ -98,9 +99,11 @@ class Supervisor:
         return asked.stdout.strip() != b"0"
 
     def _stop(self) -> None:
-        pid = postmaster.owner_pid(self.data)
-        if pid is not None:
-            postmaster.interrupt(pid, self.data)
+        try:
+            ending.stop_owner(self.data, lambda text: sys.stderr.write(f"supervisor: {text}\n"))
+        except DatabaseError as error:
+            sys.stderr.write(f"supervisor: {error.message}\n")
+            return
         fcntl.flock(self.server_lock, fcntl.LOCK_EX)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 
 from mlpredict.support.logs import get_logger
+from mlpredict.support.scratch import scratch_folder
 
 logger = get_logger(__name__)
 
@@ -51,7 +52,7 @@ class Workers:
         model's name when all of them answer.
         """
         supervisor = os.getpid()
-        numbers = tempfile.mkdtemp(prefix="mlpredict-")
+        numbers = tempfile.mkdtemp(prefix="mlpredict-", dir=scratch_folder())
         os.environ.setdefault(METRICS, numbers)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._hear)

@@ -39,14 +39,21 @@ def listed(dsn: str, *options: str) -> str:
         (["--true-label", "cat", "--all"], [4, 3, 2, 1]),
         (["--true-label", "dog"], []),
         (["--wrong", "--before", "3"], [2]),
+        (["--wrong", "--sort", "id"], [2, 3]),
+        (["--labelled", "--sort", "-label", "--limit", "2"], [3, 2]),
+        (["--unlabelled", "--sort", "score", "--before", "5"], [6]),
     ],
-    ids=" ".join,
+    ids=str,
 )
 def test_options_of_truth_narrow_the_list(filled: str, options: list[str], expected: list[int]) -> None:
     shown = listed(filled, "--columns", "prediction_id", *options)
     assert [int(line) for line in shown.split()] == expected
     records = json.loads(listed(filled, "--json", *options))
     assert [one["prediction_id"] for one in records] == expected
+
+
+def test_what_is_counted_is_what_is_listed(filled: str) -> None:
+    assert [listed(filled, "--count", one) for one in ("--wrong", "--right", "--unlabelled")] == ["2\n"] * 3
 
 
 def test_columns_tell_the_truth(filled: str) -> None:

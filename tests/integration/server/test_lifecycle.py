@@ -25,6 +25,7 @@ from mlpredict.storage.server import (
     pg_binaries,
     service_account,
     starting,
+    waiting,
 )
 from mlpredict.storage.server.local_server import LocalConnection, LocalServer
 from tests.local_servers import pid_of
@@ -253,8 +254,8 @@ def test_a_server_that_recovers_is_waited_for(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch, notices: list[str]
 ) -> None:
     lifecycle.ensure_running(server)
-    monkeypatch.setattr(starting, "START_SECONDS", 0.0)
-    monkeypatch.setattr(starting, "NOTICE_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "START_SECONDS", 0.0)
+    monkeypatch.setattr(waiting, "NOTICE_SECONDS", 0.0)
     refusals = ["FATAL:  the database system is starting up"] * 5
     connect = LocalConnection.connect
 

@@ -16,6 +16,7 @@ from mlpredict.inference import compilation as compiling
 from mlpredict.inference.compilation import compiled_model
 from mlpredict.inference.compile_cache import Compiled
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
+from mlpredict.support import scratch
 
 FILES = ModelFiles(Path("/models/cats"), ModelFormat.SAVED_MODEL, "ab" * 32)
 OTHER = ModelFiles(Path("/models/dogs"), ModelFormat.SAVED_MODEL, "cd" * 32)
@@ -129,7 +130,7 @@ def test_what_was_compiled_in_trust_is_not_used_without(
         ("kill -KILL $$", "TensorFlow was killed over it, as happens when memory runs out"),
         ("kill -ABRT $$", "TensorFlow crashed over it (SIGABRT)"),
         ("exit 7", "TensorFlow's process ended with status 7"),
-        ("exec sleep 60", "TensorFlow has not finished with it after 0 minutes"),
+        ("exec sleep 60", "TensorFlow took more than 0 minutes over it, and was ended"),
     ],
 )
 def test_a_compiler_that_dies_or_hangs_is_one_error(
@@ -168,24 +169,50 @@ def test_a_failure_to_load_is_not_cached(workshop: Workshop, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["file", "file/cache"])
-def test_a_cache_that_is_no_folder_costs_a_notice_and_no_answer(
-    workshop: Workshop, tmp_path: Path, name: str
+def test_what_cannot_be_kept_costs_a_notice_and_no_answer(
+    workshop: Workshop, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(scratch, "scratch_folder", lambda: None)
     (tmp_path / "file").write_text("in the way")
     assert workshop.get(tmp_path / name) == FLATBUFFER
     assert f"cannot be kept in {tmp_path / name}" in workshop.notices[-1]
+    assert "MLPREDICT_CACHE" in workshop.notices[-1]
 
 
-def test_a_read_only_cache_costs_a_notice_and_no_answer(
-    workshop: Workshop, working_directory: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+def test_a_read_only_cache_has_another_in_its_place(
+    workshop: Workshop,
+    working_directory: Path,
+    public_directory: Path,
+    unprivileged: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    working_directory.chmod(0o555)
+    (working_directory / "cache").mkdir(0o555)
+    temporary = public_directory / "tmp"
+    temporary.mkdir()
+    temporary.chmod(0o777)
+    monkeypatch.setattr(scratch, "scratch_folder", lambda: temporary)
     with unprivileged():
-        assert workshop.get(Path(".")) == FLATBUFFER
-        assert "Permission denied" in workshop.notices[-1]
-        assert workshop.get(Path(".")) == FLATBUFFER
-    assert workshop.jobs == 2
-    assert list(working_directory.iterdir()) == []
+        assert workshop.get(Path("cache/models")) == FLATBUFFER
+        assert "cache/models cannot be written (Permission denied)" in workshop.notices[-1]
+        said = len(workshop.notices)
+        assert workshop.get(Path("cache/models")) == FLATBUFFER
+    assert (workshop.jobs, len(workshop.notices)) == (1, said)
+    assert list((working_directory / "cache").iterdir()) == []
+
+
+def test_nothing_of_a_folder_that_others_could_write_is_used(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.get(tmp_path)
+    workshop.get(tmp_path, OTHER)
+    tmp_path.chmod(0o777)
+    workshop.get(tmp_path)
+    assert workshop.jobs == 3
+    assert any("other users can write it" in notice for notice in workshop.notices)
+    assert tmp_path.stat().st_mode & 0o777 == 0o700
+    workshop.get(tmp_path)
+    assert workshop.jobs == 3
+    # Also what was there for others is made again.
+    workshop.get(tmp_path, OTHER)
+    assert workshop.jobs == 4
 
 
 def test_what_another_user_could_have_written_is_made_again(

@@ -10,6 +10,7 @@ import pytest
 
 from mlpredict.inference.first_use import Uses
 from mlpredict.inference.output_facts import OutputFacts
+from mlpredict.support import scratch
 
 FACTS = (OutputFacts((10,), within_unit=True, sums_to_one=True, json_bytes=120), None)
 
@@ -40,9 +41,18 @@ def test_what_is_damaged_is_not_known(tmp_path: Path, content: bytes) -> None:
     assert (uses.facts(), uses.is_first("a")) == (None, True)
 
 
+def test_what_was_given_another_s_name_is_not_known(tmp_path: Path) -> None:
+    Uses(tmp_path, "ab").remember(FACTS, "a")
+    (tmp_path / "ab.json").rename(tmp_path / "cd.json")
+    assert Uses(tmp_path, "cd").facts() is None
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing_but_memory(
-    working_directory: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+    working_directory: Path,
+    unprivileged: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(scratch, "scratch_folder", lambda: None)
     working_directory.chmod(0o555)
     uses = Uses(Path("uses"), "ab")
     with unprivileged():
