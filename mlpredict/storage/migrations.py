@@ -28,7 +28,7 @@ logger = get_logger(__name__)
 PUBLISHED = ("inputs", "predictions")
 """Those there are in every version, the 2020 program's included."""
 
-COUNTED = (*PUBLISHED, "runs", "models", "failures")
+COUNTED = (*PUBLISHED, "runs", "models", "failures", "labels")
 """Those whose rows users care for."""
 
 TABLES = (*COUNTED, "schema_migrations", "idempotency_keys")

@@ -37,9 +37,11 @@ from mlpredict.storage.connection import (
     require_primary,
     translated,
 )
+from mlpredict.storage.filters import values_of
 from mlpredict.storage.known_models import KnownModel, known_models
 from mlpredict.storage.known_values import KnownValues
-from mlpredict.storage.listing import count_predictions, in_blocks, prediction_rows, values_of
+from mlpredict.storage.labelled_rows import LabelledRows
+from mlpredict.storage.listing import count_predictions, in_blocks, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row, as_objects, as_record
 from mlpredict.storage.server import disk
@@ -65,14 +67,11 @@ PAGE_END = SQL("""
 """The last prediction of a page, and the one behind it."""
 
 
-class Repository:
+class Repository(LabelledRows):
     """The predictions of one database; close it, or use it in a `with` statement.
 
     Every method raises DatabaseError when the database fails.
     """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def __enter__(self) -> Self:
         return self
