@@ -30,8 +30,11 @@ RECORD = "schema_migrations"
 CHANGED: Mapping[str, Sequence[str]] = {
     "runs": ("finished_at",),
     "idempotency_keys": ("request", "status", "body", "created_at"),
+    "labels": ("superseded_by", "superseded_at"),
 }
 """The columns that are changed after they were stored, by table."""
+
+VIEWS = ("predictions_labelled",)
 
 PASSING = frozenset({"idempotency_keys"})
 """Tables whose rows writers remove in passing."""
@@ -125,13 +128,16 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
     if not grants:
         return
     with catalog_only(connection):
-        present = {str(name) for (name,) in connection.execute(PRESENT, (schema, list(table_names())))}
+        present = {str(name) for (name,) in connection.execute(PRESENT, (schema, [*table_names(), *VIEWS]))}
         for one in grants:
             giving = _Giving(connection, schema, one.role)
             giving.give_entrance()
             for table in table_names():
                 if table in present:
                     giving.give_rights_on(table, stores=one.stores)
+            for view in VIEWS:
+                if view in present:
+                    giving.give_rights_on(view, stores=False)
             logger.info(f"{one.role} may {'store and read' if one.stores else 'read'} in the schema {schema}")
 
 
