@@ -28,6 +28,7 @@ SECRET = "of all roles"
 EXTRA_RIGHTS = """
     SELECT table_name, privilege_type FROM information_schema.table_privileges
     WHERE grantee = %s AND privilege_type IN ('DELETE', 'TRUNCATE', 'UPDATE', 'TRIGGER')
+    ORDER BY 1, 2
 """
 
 
@@ -100,6 +101,11 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     with serving(environment, "--dsn", writing) as served:
         assert served.post("/v1/predictions", File(digits[0].read_bytes())).status == 201
         assert served.ask("/v1/predictions").status == 200
+        for _ in range(2):
+            kept = served.post(
+                "/v1/predictions", File(digits[1].read_bytes()), headers={"Idempotency-Key": '"once"'}
+            )
+            assert kept.status == 201
         assert served.said == []
         owned.administrator.execute(SQL("REVOKE INSERT ON predictions FROM {}").format(Identifier(writer)))
         answer = served.post("/v1/predictions", File(digits[0].read_bytes()))
@@ -116,9 +122,8 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert done.returncode == 3
     assert b"permission denied for sequence runs_id_seq; have the owner" in done.stderr
     assert mlpredict("predict", digits[0], "--no-store", "--dsn", reading).returncode == 0
-    for name in (writer, reader):
-        found = owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall()
-        assert found == []
+    for name, more in ((writer, [("idempotency_keys", "DELETE")]), (reader, [])):
+        assert owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall() == more
 
 
 def test_grants_are_given_again_and_again(mlpredict: Command, owned: Owned) -> None:
