@@ -88,7 +88,10 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert len(json.loads(done.stdout)) == 3
     again = mlpredict("predict", *digits[:4], "--skip-existing", "--dsn", writing, "--json")
     assert len(json.loads(again.stdout)) == 1
+    for label in ("0", "1"):
+        assert mlpredict("label", "1", label, "--dsn", writing).returncode == 0
     for dsn in (writing, reading):
+        assert mlpredict("report", "--dsn", dsn).returncode == 0
         assert len(json.loads(mlpredict("list", "--json", "--dsn", dsn).stdout)) == 4
         assert json.loads(mlpredict("show", "1", "--json", "--dsn", dsn).stdout)[0]["prediction_id"] == 1
         assert mlpredict("show", "1", "--export-image", "-o", "-", "--dsn", dsn).stdout == (
@@ -122,7 +125,7 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert done.returncode == 3
     assert b"permission denied for sequence runs_id_seq; have the owner" in done.stderr
     assert mlpredict("predict", digits[0], "--no-store", "--dsn", reading).returncode == 0
-    for name, more in ((writer, [("idempotency_keys", "DELETE")]), (reader, [])):
+    for name, more in ((writer, [("idempotency_keys", "DELETE"), ("labels", "UPDATE")]), (reader, [])):
         assert owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall() == more
 
 
