@@ -235,3 +235,20 @@ def test_a_waiting_command_says_what_it_waits_for_and_what_to_type(
         stopped = mlpredict("db", "stop", "--force", env=env)
         assert (stopped.returncode, b"is stopped" in stopped.stderr) == (0, True)
         assert waits.wait(SECONDS) == 0, waits.stderr.read()
+
+
+def test_where_there_is_no_proc_ps_tells_the_same(
+    filled: LocalServer, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {one.pid: one.task for one in children(filled) if one.task != "io worker"}
+    monkeypatch.setattr(server_processes, "PROC", Path("/nowhere"))
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    pid = pid_of(filled)
+    by_ps = {one.pid: one.task for one in children(filled)}
+    assert known.items() <= by_ps.items()
+    os.kill(pid, signal.SIGSTOP)
+    with again_and_again(lambda: os.kill(pid, signal.SIGSTOP)):
+        assert lifecycle.stop(filled)
+    monkeypatch.undo()
+    assert children(filled) == []
+    assert rows(filled) == ROWS
