@@ -18,6 +18,12 @@ class MlpredictError(Exception):
         self.hint = hint
         super().__init__(self.message)
 
+    @property
+    def in_full(self) -> str:
+        """The message and what to do about it, on one line."""
+        between = " " if self.message.endswith("?") else "; "
+        return f"{self.message}{between}{self.hint}" if self.hint else self.message
+
 
 class OutputError(MlpredictError):
     """The output cannot be written."""
@@ -43,12 +49,27 @@ class TransientDatabaseError(DatabaseError):
     """The database fails at the moment; the same may succeed when it is tried again."""
 
 
+class DatabaseRefuses(DatabaseError):
+    """The database refuses it, and would refuse it again."""
+
+
 class NoSpace(DatabaseError):
     """The database's disk is full."""
 
 
 class SchemaOutdated(DatabaseError):
     """The database does not hold the tables this version needs."""
+
+
+class AlreadyAnswered(MlpredictError):
+    """Requests have been answered already, and nothing was stored of them this time.
+
+    `keys` are theirs.
+    """
+
+    def __init__(self, keys: frozenset[bytes] = frozenset()) -> None:
+        super().__init__()
+        self.keys = keys
 
 
 class ModelError(MlpredictError):

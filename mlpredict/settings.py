@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mlpredict.errors import DatabaseError, UsageError
@@ -11,6 +13,7 @@ from mlpredict.errors import DatabaseError, UsageError
 APP_NAME = "mlpredict"
 PACKAGE = Path(__file__).parent
 LINGER_SECONDS = 300
+CGROUPS = Path("/sys/fs/cgroup")
 HOME, CACHE = "MLPREDICT_HOME", "MLPREDICT_CACHE"
 """The variables that name the folders which are written to."""
 
@@ -83,6 +86,45 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def memory_of_a_model() -> int | None:
+    """How many bytes a model may take to be tried or converted: three quarters of the machine's memory.
+
+    The next who asks for memory may be another program, and be ended in its place.
+    """
+    total = machine_memory()
+    return None if total is None else total // 4 * 3
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory that the machine has, or the container or service; None where nobody tells."""
+    try:
+        known = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):
+        return None
+    return min([*known, *_memory_of_groups()])
+
+
+def _memory_of_groups() -> Iterator[int]:
+    """The limits of the control groups that this process is in (cgroups(7)), of both versions."""
+    try:
+        groups = Path("/proc/self/cgroup").read_text().splitlines()
+    except OSError:
+        return
+    for line in groups:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers not in ("", "memory"):
+            continue
+        root, name = (CGROUPS, "memory.max")
+        if controllers:
+            root, name = (CGROUPS / "memory", "memory.limit_in_bytes")
+        own = root / path.lstrip("/")
+        for folder in (own, *own.parents):
+            if folder.is_relative_to(root):
+                with suppress(OSError, ValueError):  # "max" is no number
+                    yield int((folder / name).read_text())
 
 
 def expanded(path: Path, variable: str) -> Path:

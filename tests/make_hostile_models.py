@@ -45,6 +45,7 @@ def main(folder: Path) -> None:
     (folder / "said.json").write_text(json.dumps(said))
     said = {path.name: what_is_said(path, trusted=True) for path in models}
     (folder / "trusted.json").write_text(json.dumps(said))
+    saved_model(folder / "greedy", greedy)
 
 
 def what_is_said(path: Path, *, trusted: bool) -> str:
@@ -112,6 +113,20 @@ def endless(image: Any) -> Any:
     start = tf.reduce_max(tf.abs(image))
     [end] = tf.while_loop(lambda number: number >= 0, lambda number: [tf.abs(tf.sin(number))], [start])
     return vector(image) + end
+
+
+def greedy(image: Any) -> Any:
+    """Twice as much with every step."""
+    import tensorflow as tf
+
+    start = tf.ones([1 << 20]) * tf.reduce_max(image)
+    [end] = tf.while_loop(
+        lambda kept: tf.size(kept) > 0,
+        lambda kept: [tf.concat([kept, kept], 0)],
+        [start],
+        shape_invariants=[tf.TensorShape([None])],
+    )
+    return vector(image) + tf.reduce_max(end)
 
 
 def strange_inputs(folder: Path) -> None:

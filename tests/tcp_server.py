@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -53,6 +54,25 @@ class TcpServer:
         subprocess.run(
             [*initdb, "--auth=scram-sha-256", "--no-sync"], check=True, capture_output=True, **options
         )
+        with cls._running(bindir, directory, options) as server:
+            yield server
+
+    @contextmanager
+    def standby(self, directory: Path) -> Iterator[TcpServer]:
+        """Another server, which follows this one and stores nothing of its own."""
+        account = service_account.account_for(directory)
+        bindir = service_account.runnable(find_binaries(), account)
+        directory.mkdir(mode=0o700)
+        os.chown(directory, account.uid, account.gid)
+        options = {"cwd": directory, **account.popen_options()}
+        copying = [bindir / "pg_basebackup", "-D", directory / "data", "-R", "-cfast", "-d", self.dsn]
+        subprocess.run([*map(str, copying)], check=True, capture_output=True, timeout=120, **options)
+        with self._running(bindir, directory, options) as server:
+            yield server
+
+    @classmethod
+    @contextmanager
+    def _running(cls, bindir: Path, directory: Path, options: dict[str, Any]) -> Iterator[TcpServer]:
         server = cls(_free_port())
         settings = [f"-cport={server.port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="]
         with open(directory / "log", "wb") as log:

@@ -63,14 +63,10 @@ def _invoke(arguments: Sequence[str]) -> int:
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except typer.TyperException as error:
-        context = getattr(error, "ctx", None)
-        command = PROGRAM if context is None else context.command_path
-        talk.error(f"{_lower_first(error.format_message()).rstrip('.')}; see {command} --help")
+        from mlpredict.cli.usage import explained
+
+        talk.error(explained(error))
         return error.exit_code
     if status == Interrupted.exit_status:  # what Typer makes of a Ctrl-C
         raise KeyboardInterrupt
     return status if isinstance(status, int) else 0
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import orjson
 
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
 from mlpredict.cli.talk import stderr_is_terminal, talk
-from mlpredict.domain import Format, PredictionRecord, Rejected
+from mlpredict.domain import EngineName, Format, PredictionRecord, Rejected
 from mlpredict.inference.model import Model
 from mlpredict.inference.outputs import top_classes
 from mlpredict.pipeline.batch import Outcome
@@ -17,11 +17,8 @@ from mlpredict.pipeline.tally import Tally
 from mlpredict.records import encoder
 from mlpredict.support.json_text import prediction_fields
 
-if TYPE_CHECKING:
-    pass
-
-
 TABLE_ROWS = 50
+ENGINES = {EngineName.LITERT: "LiteRT", EngineName.TENSORFLOW: "TensorFlow"}
 
 
 class Answers(Protocol):
@@ -32,10 +29,12 @@ class Answers(Protocol):
     def finish(self, tally: Tally) -> None: ...
 
 
-def answers(chosen: Format, columns: Sequence[str], top_k: int | None, model: Model) -> Answers:
-    """What prints in the chosen format."""
+def answers(
+    chosen: Format, columns: Sequence[str], top_k: int | None, model: Model, *, asked: bool = False
+) -> Answers:
+    """What prints in the chosen format; `asked` says that somebody has named the columns."""
     if chosen is Format.TABLE:
-        return _TableAnswers(columns)
+        return _TableAnswers(columns, model, asked=asked)
     return _StreamedAnswers(chosen, columns, top_k, model)
 
 
@@ -52,7 +51,7 @@ class _StreamedAnswers:
 
     def finish(self, tally: Tally) -> None:
         write_data(self._encoder.finish())
-        _tell_summary(tally)
+        _tell_summary(tally, self._model)
 
     def _fields(self, record: PredictionRecord) -> dict[str, Any]:
         named = prediction_fields(record)
@@ -71,8 +70,10 @@ class _StreamedAnswers:
 class _TableAnswers:
     """A table for a person, or a summary where it would be too long to read."""
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], model: Model, *, asked: bool) -> None:
         self._columns = columns
+        self._model = model
+        self._asked = asked
         self._records: list[PredictionRecord] = []
 
     def show(self, records: Sequence[PredictionRecord]) -> None:
@@ -86,8 +87,9 @@ class _TableAnswers:
             print_summary(tally)
             return
         if self._records:
-            print_table([prediction_fields(record) for record in self._records], self._columns)
-        _tell_summary(tally)
+            rows = [prediction_fields(record) for record in self._records]
+            print_table(rows, self._columns, asked=self._asked)
+        _tell_summary(tally, self._model)
 
 
 def tell_failures(outcomes: Iterable[Outcome]) -> None:
@@ -104,10 +106,10 @@ def _option(reason: str) -> str:
     return " (--max-pixels)" if "pixel" in reason or "memory" in reason else " (--max-bytes)"
 
 
-def _tell_summary(tally: Tally) -> None:
+def _tell_summary(tally: Tally, model: Model) -> None:
     if not stderr_is_terminal():
         return
-    parts = [f"{tally.predicted:,} predicted"]
+    parts = [f"{tally.predicted:,} predicted by {model.identity} on {ENGINES[model.engine.name]}"]
     if tally.skipped:
         parts.append(f"{tally.skipped:,} skipped: this model has predicted them already")
     if tally.failed:

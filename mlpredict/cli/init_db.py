@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from mlpredict import settings
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
 from mlpredict.cli.talk import talk
+
+GrantTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grant-to",
+        metavar="ROLE[:reader]",
+        help="Give a role what it needs to store and read, or to read; may be repeated.",
+        show_default=False,
+    ),
+]
 
 COLUMNS = ("version", "name", "state")
 
 
 def init_db(
+    grant_to: GrantTo = None,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Create the tables, upgrade them, or adopt those of the 2020 program; rows are kept.
+    """Create or upgrade the tables; rows are kept.
 
-    Safe to repeat: what is there already is left alone.
+    Those of the 2020 program are adopted. Safe to repeat: what is there already is left alone. Give roles
+    their rights by --grant-to again after an upgrade, as new tables are nobody's but the owner's. The local
+    PostgreSQL needs no such step.
     """
     from mlpredict.cli.output import write_records
     from mlpredict.storage.connection import describe, open_connection
+    from mlpredict.storage.grants import Grant
     from mlpredict.storage.migrations import migrate
 
     chosen = chosen_format(format_, as_json)
+    grants = [Grant.of(text) for text in grant_to or ()]
     with open_connection(dsn or settings.dsn()) as connection:
-        report = migrate(connection)
+        report = migrate(connection, grants)
         where = describe(connection)
     if report.adopted_inputs or report.adopted_predictions:
         talk.notice(
@@ -34,7 +53,8 @@ def init_db(
             "of the 2020 program"
         )
     done = f"applied {len(report.applied)} migrations" if report.applied else "nothing to do"
-    talk.notice(f"{where}: {done}")
+    inside = "" if report.schema == "public" else f", schema {report.schema}"
+    talk.notice(f"{where}{inside}: {done}")
     states = [(m, "present") for m in report.present] + [(m, "applied") for m in report.applied]
     records = [{"version": m.version, "name": m.name, "state": state} for m, state in states]
     write_records(records, chosen, COLUMNS)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from contextlib import closing
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpredict import settings
-from mlpredict.cli import garbage
+from mlpredict.cli import completion, garbage
+from mlpredict.cli.nothing import tell_of_nothing, tell_unknown
 from mlpredict.cli.options import (
     RARE,
     AsJson,
@@ -21,56 +23,118 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
+from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import stderr_is_terminal, talk
-from mlpredict.domain import Format, PredictionFilter
+from mlpredict.domain import Format, Order, PredictionFilter
 from mlpredict.errors import UsageError
 from mlpredict.support.units import point_in_time
+
+if TYPE_CHECKING:
+    from mlpredict.storage.repository import Repository
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
 DEFAULT_LIMIT = 20
+WHICH = "Which predictions"
+ROWS = "How many, in which order"
 
 Limit = Annotated[
     int | None,
-    typer.Option("--limit", "-n", min=1, help="How many; 20 without it.", show_default=False),
+    typer.Option(
+        "--limit",
+        "-n",
+        min=1,
+        metavar="N",
+        help="How many; 20 without it.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
 ]
-All = Annotated[bool, typer.Option("--all", help="All there are.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="All there are.", show_default=False, rich_help_panel=ROWS)]
 Before = Annotated[
     int | None,
-    typer.Option("--before", metavar="ID", help="Only those older than this one.", show_default=False),
+    typer.Option(
+        "--before",
+        metavar="ID",
+        help="Go on behind this one in the list: those older than it, where nothing is sorted.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
 ]
 Label = Annotated[
     list[str] | None,
-    typer.Option("--label", help="Only this label; may be repeated.", show_default=False),
+    typer.Option(
+        "--label",
+        metavar="LABEL",
+        autocompletion=completion.label,
+        help="Only this label; may be repeated.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 ModelName = Annotated[
     str | None,
     typer.Option(
         "--model",
         metavar="NAME",
+        autocompletion=completion.model,
         help="Only this model: name, name@digits or digits.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
-RunId = Annotated[int | None, typer.Option("--run", metavar="N", help="Only this run.", show_default=False)]
+RunId = Annotated[
+    int | None,
+    typer.Option(
+        "--run",
+        metavar="N",
+        help="Only this run.",
+        show_default=False,
+        autocompletion=completion.run,
+        rich_help_panel=WHICH,
+    ),
+]
 MinScore = Annotated[
-    float | None, typer.Option("--min-score", help="Only scores from here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--min-score",
+        metavar="SCORE",
+        help="Only scores from here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 MaxScore = Annotated[
-    float | None, typer.Option("--max-score", help="Only scores up to here.", show_default=False)
+    float | None,
+    typer.Option(
+        "--max-score",
+        metavar="SCORE",
+        help="Only scores up to here.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 Since = Annotated[
     str | None,
     typer.Option(
         "--since",
         metavar="TIME",
+        autocompletion=completion.time,
         help="Only from this time: 2026-11-23, 2h, yesterday.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 Until = Annotated[
     str | None,
-    typer.Option("--until", metavar="TIME", help="Only before this time.", show_default=False),
+    typer.Option(
+        "--until",
+        metavar="TIME",
+        autocompletion=completion.time,
+        help="Only before this time.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
 ]
 FileName = Annotated[
     str | None,
@@ -79,14 +143,29 @@ FileName = Annotated[
         metavar="GLOB",
         help="Only names that match, as '*.png' or 'scans/*'.",
         show_default=False,
+        rich_help_panel=WHICH,
     ),
 ]
 
 
+SortKey = Annotated[
+    Order,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        help="By score, time, label or id; by -score, -time and so on the other way round.",
+        autocompletion=completion.order,
+        show_default=True,
+        rich_help_panel=ROWS,
+    ),
+]
+Count = Annotated[
+    bool,
+    typer.Option("--count", help="Print only how many there are.", show_default=False, rich_help_panel=ROWS),
+]
+
+
 def list_predictions(
-    limit: Limit = None,
-    all_: All = False,
-    before: Before = None,
     label: Label = None,
     model: ModelName = None,
     run: RunId = None,
@@ -95,6 +174,11 @@ def list_predictions(
     since: Since = None,
     until: Until = None,
     filename: FileName = None,
+    sort: SortKey = Order.NEWEST,
+    limit: Limit = None,
+    all_: All = False,
+    before: Before = None,
+    count: Count = False,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -102,9 +186,14 @@ def list_predictions(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """List stored predictions, newest first."""
+    """List stored predictions, newest first.
+
+    The filters that are given all hold. A table fits the terminal; into a pipe go lines of fields, uncut.
+    """
     if all_ and limit is not None:
         raise UsageError("--all and --limit exclude each other")
+    if count and (limit is not None or columns is not None or sort is not Order.NEWEST):
+        raise UsageError("--count is of all that match: it goes with neither --limit, --sort nor --columns")
     for option, score in (("--min-score", min_score), ("--max-score", max_score)):
         if score is not None and math.isnan(score):
             raise UsageError(f"{option} {score}: not a number")
@@ -120,31 +209,50 @@ def list_predictions(
         until=None if until is None else point_in_time(until, "--until"),
         filename=filename,
     )
-    from mlpredict.cli.output import write_objects, write_records
     from mlpredict.storage.repository import open_repository
-    from mlpredict.support.json_text import prediction_fields
 
     rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
-        # Closing stops the database, where nobody reads on.
-        if chosen in (Format.JSON, Format.JSONL):
-            with closing(repository.predictions_as_json(wanted, limit=rows, before=before)) as objects:
-                write_objects(objects, chosen)
-            return
-        with closing(repository.predictions(wanted, limit=rows, before=before)) as found:
-            written = write_records(
-                map(prediction_fields, found), chosen, shown, rare=RARE if columns is None else ()
-            )
-    _tell(written, rows, chosen, filtered=wanted != PredictionFilter() or before is not None)
+        if count:
+            found = repository.count(wanted, before=before)
+            write_data(f"{found}\n".encode())
+        else:
+            page = Page(wanted, rows, before, sort)
+            found = _print(repository, page, chosen, shown, asked=columns is not None)
+        if not found and count:
+            tell_unknown(repository, wanted)
+        elif not found:
+            filtered = wanted != PredictionFilter() or before is not None
+            tell_of_nothing(repository, wanted, chosen, filtered=filtered)
+    if found == rows and not count and chosen is Format.TABLE and stderr_is_terminal():
+        which = "newest" if sort is Order.NEWEST else "first"
+        talk.notice(f"the {which} {found:,}; more with --limit N, --before ID or --all")
 
 
-def _tell(written: int, rows: int | None, chosen: Format, *, filtered: bool) -> None:
-    if chosen is not Format.TABLE or not stderr_is_terminal():
-        return
-    if not written:
-        talk.notice(
-            "no predictions match" if filtered else "no predictions yet; make one: mlpredict predict PATH…"
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which predictions are listed."""
+
+    wanted: PredictionFilter
+    rows: int | None
+    before: int | None
+    order: Order
+
+
+def _print(repository: Repository, page: Page, chosen: Format, shown: tuple[str, ...], *, asked: bool) -> int:
+    """Print a page; how many predictions it has, or merely one where they are JSON."""
+    from mlpredict.cli.output import write_objects, write_records
+    from mlpredict.support.json_text import prediction_fields
+
+    # Closing stops the database, where nobody reads on.
+    if chosen in (Format.JSON, Format.JSONL):
+        objects = repository.predictions_as_json(
+            page.wanted, limit=page.rows, before=page.before, order=page.order
         )
-    elif written == rows:
-        talk.notice(f"the newest {written:,}; more with --limit N, --before ID or --all")
+        with closing(objects):
+            return int(write_objects(objects, chosen))
+    found = repository.predictions(page.wanted, limit=page.rows, before=page.before, order=page.order)
+    with closing(found):
+        records = map(prediction_fields, found)
+        return write_records(records, chosen, shown, rare=() if asked else RARE, asked=asked)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import completion
 from mlpredict.cli.options import AsJson, Dsn, EngineChoice, Labels, Quiet, UnsafeModel, Verbose
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName
@@ -23,6 +24,7 @@ PathOrName = Annotated[
     str | None,
     typer.Argument(
         metavar="[PATH|NAME]",
+        autocompletion=completion.model_or_path,
         help="A model, or the name of one that was used; else $MLPREDICT_MODEL, else the digit model.",
         show_default=False,
     ),
@@ -84,9 +86,11 @@ def model(
         )
 
     from mlpredict.api.named import load_path_or_name
+    from mlpredict.cli.waiting import waiting
     from mlpredict.inference.understood import understood
 
-    used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
+    with waiting():
+        used = load_path_or_name(path, dsn, labels=labels, engine=engine, unsafe=unsafe_model)
     if try_ and folder is None:
         _try_images(used, images, as_json=as_json)
         return

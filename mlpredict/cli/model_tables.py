@@ -11,6 +11,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from mlpredict.cli.cutting import cut_path
+from mlpredict.cli.stdout import terminal_width
 from mlpredict.cli.tables import cell, print_pairs, print_renderable
 from mlpredict.domain import Prediction
 from mlpredict.inference.choices import REASONS, Choice, Reason
@@ -31,11 +33,15 @@ FORMATS = {
 }
 LABELS_SHOWN = 20
 EQUALS_SHOWN = 6
+LEAST_FOR_THREE = 56
+"""Columns of a terminal that has the reasons beside what was decided; below it, on a narrower one."""
+
 NUMBERS_SHOWN = 50
 """Characters of an output that has neither a label nor a value."""
 
+SHORTEST_HEADING = 10
 IMAGES_ABREAST = 3
-"""Answers that stand side by side on 80 columns."""
+"""Answers that stand side by side on 80 columns; one on less than 56."""
 
 
 def print_understood(found: Understood) -> None:
@@ -74,12 +80,17 @@ def print_tried(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> None:
         by_image[item.source.filename][candidate.name] = said
     names = list(by_image)
     shown = telling(wanted, answers)
-    for start in range(0, len(names), IMAGES_ABREAST):
-        abreast = names[start : start + IMAGES_ABREAST]
+    width = terminal_width()
+    at_once = 1 if width is not None and width < LEAST_FOR_THREE else IMAGES_ABREAST
+    for start in range(0, len(names), at_once):
+        abreast = names[start : start + at_once]
         table = _table()
         table.add_column("preprocessing", no_wrap=True)
         for name in abreast:
-            table.add_column(Text(printable(name)), overflow="fold", ratio=1)
+            heading = (
+                printable(name) if width is None else cut_path(printable(name), _room(width, shown, at_once))
+            )
+            table.add_column(Text(heading), overflow="fold", ratio=1)
         for one in shown:
             table.add_row(_name(one), *(_answer(by_image[name].get(one.name)) for name in abreast))
         print_renderable(table)
@@ -199,15 +210,27 @@ def _score(one: Score) -> dict[str, Any]:
 
 def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
     table = _table()
+    width = terminal_width()
+    narrow = width is not None and width < LEAST_FOR_THREE
     print_renderable(Text(f" {heading}", style="bold"))
     table.add_column("", no_wrap=True)
     table.add_column("", overflow="fold")
-    table.add_column("because of", overflow="fold", ratio=1)
+    if not narrow:
+        table.add_column("because of", overflow="fold", ratio=1)
     for one in choices:
-        style = "dim" if one.reason is Reason.DEFAULT else ""
-        because = REASONS[one.reason] + (f": {one.detail}" if one.detail else "")
-        table.add_row(one.what, Text(printable(one.value)), Text(printable(because), style=style))
+        because = printable(REASONS[one.reason] + (f": {one.detail}" if one.detail else ""))
+        value = Text(printable(one.value))
+        if narrow:
+            table.add_row(one.what, value.append(f"\n{because}", style="dim"))
+        else:
+            table.add_row(one.what, value, Text(because, style="dim" if one.reason is Reason.DEFAULT else ""))
     print_renderable(table)
+
+
+def _room(width: int, shown: Sequence[Candidate], abreast: int) -> int:
+    """How wide the heading of each of so many answers may be, beside the names of candidates."""
+    names = max(len(one.name) for one in shown)
+    return max(SHORTEST_HEADING, (width - names - 2 * (abreast + 2)) // abreast)
 
 
 def _table() -> Table:

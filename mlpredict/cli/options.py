@@ -7,10 +7,15 @@ from typing import Annotated
 
 import typer
 
+from mlpredict.cli import completion
+from mlpredict.cli.layout import GENERAL, OUTPUT
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import talk
 from mlpredict.domain import FIELDS, EngineName, Format
 from mlpredict.errors import UsageError
+
+MODEL = "Model"
+"""The group of the options that say how a model is used."""
 
 
 def _set_quiet(given: bool) -> bool:
@@ -34,11 +39,19 @@ Dsn = Annotated[
         metavar="DSN",
         help="PostgreSQL to use, else $MLPREDICT_DSN, else the local one that starts by itself.",
         show_default=False,
+        rich_help_panel=GENERAL,
     ),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("-q", "--quiet", help="Say nothing but errors.", callback=_set_quiet, show_default=False),
+    typer.Option(
+        "-q",
+        "--quiet",
+        help="Say nothing but errors.",
+        callback=_set_quiet,
+        show_default=False,
+        rich_help_panel=GENERAL,
+    ),
 ]
 Verbose = Annotated[
     bool,
@@ -48,6 +61,7 @@ Verbose = Annotated[
         help="Say more; tracebacks for errors.",
         callback=_set_verbose,
         show_default=False,
+        rich_help_panel=GENERAL,
     ),
 ]
 ModelPath = Annotated[
@@ -55,18 +69,21 @@ ModelPath = Annotated[
     typer.Option(
         "--model",
         metavar="PATH|NAME",
+        autocompletion=completion.model_or_path,
         help="SavedModel folder, .keras, .h5 or .tflite, or the name of a model that was used; else"
         " $MLPREDICT_MODEL, else the digit model.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 Labels = Annotated[
     str | None,
     typer.Option(
         "--labels",
-        metavar="A,B,…|FILE",
+        metavar="A,B|FILE",
         help="The names of the classes, or a file of them; else those of the model or beside it.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 UnsafeModel = Annotated[
@@ -75,11 +92,16 @@ UnsafeModel = Annotated[
         "--unsafe-model",
         help="Use a model even if it runs code from its file or touches other files.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 EngineChoice = Annotated[
     EngineName,
-    typer.Option("--engine", help="What runs the model; auto takes TensorFlow where LiteRT cannot."),
+    typer.Option(
+        "--engine",
+        help="What runs the model; auto takes TensorFlow where LiteRT cannot.",
+        rich_help_panel=MODEL,
+    ),
 ]
 FormatChoice = Annotated[
     Format | None,
@@ -87,16 +109,22 @@ FormatChoice = Annotated[
         "--format",
         help="How to print; a table on a terminal and tsv into a pipe.",
         show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Short for --format json.", show_default=False)]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Short for --format json.", show_default=False, rich_help_panel=OUTPUT),
+]
 Columns = Annotated[
     str | None,
     typer.Option(
         "--columns",
-        metavar="A,B,…",
-        help="Columns of table, tsv and csv, in this order.",
+        metavar="A,B",
+        autocompletion=completion.columns,
+        help=f"Columns of table, tsv and csv, in this order, of {', '.join(FIELDS)}.",
         show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 

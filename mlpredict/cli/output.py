@@ -14,11 +14,17 @@ RECORDS_AT_ONCE = 1000
 
 
 def write_records(
-    records: Iterable[Record], chosen: Format, columns: Sequence[str], rare: Sequence[str] = ()
+    records: Iterable[Record],
+    chosen: Format,
+    columns: Sequence[str],
+    rare: Sequence[str] = (),
+    *,
+    asked: bool = False,
 ) -> int:
     """Print all records; how many there were.
 
-    A table leaves out the `rare` columns that no record fills.
+    A table leaves out the `rare` columns that no record fills, and is not printed without records. Columns
+    that somebody has `asked` for are there whatever the terminal's width.
 
     Raises:
         OutputError: standard output cannot be written.
@@ -27,9 +33,9 @@ def write_records(
         from mlpredict.cli.tables import print_table
 
         rows = list(records)
-        print_table(
-            rows, [one for one in columns if one not in rare or any(row[one] is not None for row in rows)]
-        )
+        if rows:
+            filled = [one for one in columns if one not in rare or any(row[one] is not None for row in rows)]
+            print_table(rows, filled, asked=asked)
         return len(rows)
     encode = encoder(chosen, columns, on_terminal=stdout_is_terminal())
     written = 0
@@ -40,16 +46,19 @@ def write_records(
     return written
 
 
-def write_objects(objects: Iterable[bytes], chosen: Format) -> None:
-    """Print what is JSON already, in one of the two formats of it.
+def write_objects(objects: Iterable[bytes], chosen: Format) -> bool:
+    """Print what is JSON already, in one of the two formats of it; whether there was any.
 
     Raises:
         OutputError: standard output cannot be written.
     """
     encode = object_encoder(chosen, on_terminal=stdout_is_terminal())
+    written = False
     for some in objects:
         write_data(encode.encode_objects([some]))
+        written = True
     write_data(encode.finish())
+    return written
 
 
 def _chunks(records: Iterable[Record]) -> Iterator[list[Record]]:

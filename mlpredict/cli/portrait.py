@@ -10,8 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mlpredict.cli.stdout import data_console
-from mlpredict.cli.tables import bar, cell, print_renderable
+from mlpredict.cli.cutting import cut_end, width_of
+from mlpredict.cli.stdout import data_console, terminal_width
+from mlpredict.cli.tables import bar, cell, label_and_bar, print_renderable
 from mlpredict.domain import PredictionDetail
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import stored_classes
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 PICTURE_COLUMNS = 28
 PICTURE_ROWS = 14
+LEAST_WIDTH = 60
+"""On a narrower terminal the facts stand below the picture."""
+
+GAP = 3
 SHADES = " .:-=+*#%@"
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
@@ -33,8 +38,13 @@ MOST_NUMBERS = 200
 
 def print_portrait(detail: PredictionDetail) -> None:
     """Print everything about a prediction for a person."""
-    facts = Group(_facts(detail), Text(), _prediction(detail))
-    portrait = Table.grid(padding=(0, 3))
+    width = terminal_width()
+    stacked = width is not None and width < LEAST_WIDTH
+    facts = Group(_facts(detail), Text(), _prediction(detail, beside=0 if stacked else PICTURE_COLUMNS + GAP))
+    if stacked:
+        print_renderable(Group(_picture(detail), facts, Text()))
+        return
+    portrait = Table.grid(padding=(0, GAP))
     portrait.add_column(width=PICTURE_COLUMNS)
     portrait.add_row(_picture(detail), facts)
     print_renderable(portrait)
@@ -89,14 +99,19 @@ def _named_outputs(outputs: str) -> Iterator[tuple[str, str]]:
         yield name, orjson.dumps(output).decode()
 
 
-def _prediction(detail: PredictionDetail) -> RenderableType:
+def _prediction(detail: PredictionDetail, *, beside: int) -> RenderableType:
     output = detail.record.prediction
     ranked = stored_classes(output, detail.task, detail.activation, detail.labels)
     if ranked is None:
         return Text(printable(_shortened(output)))
+    shown = [(printable(label), score) for label, score in ranked[:MOST_CLASSES]]
+    longest = max(width_of(label) for label, _ in shown)
+    label_width, bar_width = label_and_bar(longest, beside=beside + len(" 0.0000 "))
     bars = Table.grid(padding=(0, 1))
-    for label, score in ranked[:MOST_CLASSES]:
-        bars.add_row(Text(printable(label)), Text(f"{score:.4f}", style="dim"), bar(score))
+    for label, score in shown:
+        bars.add_row(
+            Text(cut_end(label, label_width)), Text(f"{score:.4f}", style="dim"), bar(score, bar_width)
+        )
     if len(ranked) > MOST_CLASSES:
         bars.add_row(Text("…"), Text(f"{len(ranked) - MOST_CLASSES} more", style="dim"), Text())
     return bars

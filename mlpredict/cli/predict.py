@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict.cli import garbage
+from mlpredict.cli.layout import OUTPUT
 from mlpredict.cli.options import (
+    MODEL,
     AsJson,
     Columns,
     Dsn,
@@ -45,10 +47,12 @@ COLUMNS_OF_LABELS = ("prediction_id", "filename", "labels", "score", "created_at
 COLUMNS_OF_VALUES = ("prediction_id", "filename", "value", "unit", "created_at")
 SOME_FAILED = 1
 RETRY_SECONDS = 30.0
+IMAGES = "Images"
+STORING = "What is stored"
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH...", help="Image files and folders (recursive); - for one image on stdin."),
+    typer.Argument(metavar="PATH…", help="Image files and folders (recursive); - for one image on stdin."),
 ]
 FilesFrom = Annotated[
     str | None,
@@ -58,18 +62,28 @@ FilesFrom = Annotated[
         metavar="FILE",
         help="Read more paths from FILE, one a line; - for stdin.",
         show_default=False,
+        rich_help_panel=IMAGES,
     ),
 ]
 NulSeparated = Annotated[
-    bool, typer.Option("-0", "--null", help="Paths of --files-from end in NUL.", show_default=False)
+    bool,
+    typer.Option(
+        "-0",
+        "--null",
+        help="Paths of --files-from end in NUL.",
+        show_default=False,
+        rich_help_panel=IMAGES,
+    ),
 ]
 BatchSize = Annotated[
     int | None,
     typer.Option(
         "--batch-size",
         min=1,
+        metavar="N",
         help="Images at a time; else what suits their size.",
         show_default=False,
+        rich_help_panel=MODEL,
     ),
 ]
 TopK = Annotated[
@@ -80,10 +94,17 @@ TopK = Annotated[
         metavar="N",
         help="Add the N likeliest labels to JSON.",
         show_default=False,
+        rich_help_panel=OUTPUT,
     ),
 ]
 NoStore = Annotated[
-    bool, typer.Option("--no-store", help="Only print; needs no database.", show_default=False)
+    bool,
+    typer.Option(
+        "--no-store",
+        help="Only print; needs no database.",
+        show_default=False,
+        rich_help_panel=STORING,
+    ),
 ]
 SkipExisting = Annotated[
     bool,
@@ -91,6 +112,7 @@ SkipExisting = Annotated[
         "--skip-existing",
         help="Pass over images that this model has predicted already.",
         show_default=False,
+        rich_help_panel=IMAGES,
     ),
 ]
 Retry = Annotated[
@@ -100,23 +122,42 @@ Retry = Annotated[
         min=0,
         metavar="SECONDS",
         help="How long to try again when the connection to the database is lost.",
+        rich_help_panel=STORING,
     ),
 ]
 PagesChoice = Annotated[
     Pages,
-    typer.Option("--pages", help="Which pages of a file, or frames: the first, or all as FILE#1, FILE#2."),
+    typer.Option(
+        "--pages",
+        help="Which pages of a file, or frames: the first, or all as FILE#1, FILE#2.",
+        rich_help_panel=IMAGES,
+    ),
 ]
 KeepChoice = Annotated[
     Keep,
-    typer.Option("--keep", help="Store the file itself, what the model saw of it, or only where it is."),
+    typer.Option(
+        "--keep",
+        help="Store the file itself, what the model saw of it, or only where it is.",
+        rich_help_panel=STORING,
+    ),
 ]
 MaxPixels = Annotated[
     str,
-    typer.Option("--max-pixels", metavar="N", help="Refuse larger images, before they are decoded."),
+    typer.Option(
+        "--max-pixels",
+        metavar="N",
+        help="Refuse larger images, before they are decoded.",
+        rich_help_panel=IMAGES,
+    ),
 ]
 MaxBytes = Annotated[
     str,
-    typer.Option("--max-bytes", metavar="N", help="Refuse larger files, before they are read."),
+    typer.Option(
+        "--max-bytes",
+        metavar="N",
+        help="Refuse larger files, before they are read.",
+        rich_help_panel=IMAGES,
+    ),
 ]
 
 
@@ -145,8 +186,9 @@ def predict(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Predict what images show, store images and predictions, and print the predictions.
+    """Predict what images show, and store the answers.
 
+    Folders are walked, whatever lies in them. Images and predictions are stored before they are printed.
     Exit status 1 says that some inputs failed; the others are stored.
     """
     named = paths or []
@@ -166,12 +208,14 @@ def predict(
     with start_decoders(named) as decoders:
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
+        from mlpredict.cli.waiting import waiting
         from mlpredict.inputs.passed_over import PassedOver
         from mlpredict.inputs.sources import discover
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
-        used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
+        with waiting():
+            used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
         usual = _usual_columns(loaded.reader)
         job = Job(
@@ -184,7 +228,8 @@ def predict(
             passed_over=PassedOver(),
             arguments=context.obj,
         )
-        printer = answers(chosen, chosen_columns(columns, usual), top_k, loaded)
+        shown = chosen_columns(columns, usual)
+        printer = answers(chosen, shown, top_k, loaded, asked=columns is not None)
         batches = decoding(
             discover(job.names(), limits, job.passed_over),
             loaded.spec,

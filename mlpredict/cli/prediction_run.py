@@ -13,7 +13,7 @@ from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import stderr_is_terminal, talk, talk_console
 from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
-from mlpredict.errors import DatabaseError
+from mlpredict.errors import DatabaseError, DatabaseRefuses
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import volume_of
@@ -132,9 +132,14 @@ def _warn_of_little_space(job: Job, model: LoadedModel, volume: _Volume, place: 
 
 @contextmanager
 def _resumable(job: Job) -> Iterator[None]:
-    """Where the database fails for good, it is said how to go on when it does not."""
+    """Where the database fails for good, it is said how to go on when it does not.
+
+    What it refuses it would refuse again.
+    """
     try:
         yield
+    except DatabaseRefuses:
+        raise
     except DatabaseError as error:
         error.hint = error.hint or how_to_resume(job.arguments)
         raise

@@ -31,14 +31,39 @@ PACKAGES = (
     "uvicorn",
 )
 
-Host = Annotated[str, typer.Option("--host", metavar="HOST", help="The address to listen on.")]
+ADDRESS = "Where it listens"
+CLIENTS = "Who may ask, and for what"
+
+Host = Annotated[
+    str,
+    typer.Option("--host", metavar="HOST", help="The address to listen on.", rich_help_panel=ADDRESS),
+]
 Port = Annotated[
-    int, typer.Option("--port", min=0, max=65535, metavar="N", help="The port; 0 takes a free one.")
+    int,
+    typer.Option(
+        "--port",
+        min=0,
+        max=65535,
+        metavar="N",
+        help="The port; 0 takes a free one.",
+        rich_help_panel=ADDRESS,
+    ),
 ]
 Workers = Annotated[
-    int, typer.Option("--workers", min=1, max=64, metavar="N", help="Processes that share the port.")
+    int,
+    typer.Option(
+        "--workers",
+        min=1,
+        max=64,
+        metavar="N",
+        help="Processes that share the port.",
+        rich_help_panel=ADDRESS,
+    ),
 ]
-MaxUpload = Annotated[str, typer.Option("--max-upload", metavar="SIZE", help="Refuse larger requests.")]
+MaxUpload = Annotated[
+    str,
+    typer.Option("--max-upload", metavar="SIZE", help="Refuse larger requests.", rich_help_panel=CLIENTS),
+]
 Token = Annotated[
     str | None,
     typer.Option(
@@ -46,11 +71,17 @@ Token = Annotated[
         metavar="TOKEN",
         help="What clients must send as a bearer token; better $MLPREDICT_TOKEN, which others cannot see.",
         show_default=False,
+        rich_help_panel=CLIENTS,
     ),
 ]
 Insecure = Annotated[
     bool,
-    typer.Option("--insecure", help="Listen on a public address without a token.", show_default=False),
+    typer.Option(
+        "--insecure",
+        help="Listen on a public address without a token.",
+        show_default=False,
+        rich_help_panel=CLIENTS,
+    ),
 ]
 AllowOrigin = Annotated[
     list[str] | None,
@@ -59,6 +90,7 @@ AllowOrigin = Annotated[
         metavar="ORIGIN",
         help="Let this site's pages ask, as https://example.org; may be repeated.",
         show_default=False,
+        rich_help_panel=CLIENTS,
     ),
 ]
 
@@ -78,9 +110,10 @@ def serve(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Serve predictions over HTTP: the API of 2020, one with names, and a page.
+    """Serve predictions over HTTP.
 
-    Ends on Ctrl-C and SIGTERM, with everything answered that was accepted.
+    There are the API of 2020, one with names, and a page for browsers. The server ends on Ctrl-C and
+    SIGTERM, with everything answered that was accepted.
     """
     most = parse_size(max_upload, "--max-upload")
     _require_packages()

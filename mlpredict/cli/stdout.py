@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,10 @@ from mlpredict.errors import MlpredictError, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+WIDE = 10_000
+"""More columns than any line of ours has, unless it is cut anyway."""
 
 
 class OutputClosed(MlpredictError):
@@ -74,8 +79,14 @@ def stdin_is_terminal() -> bool:
     return sys.stdin.isatty()
 
 
+def terminal_width() -> int | None:
+    """How many columns the terminal has that shows the data; None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if stdout_is_terminal() else None
+
+
 def data_console() -> Console:
-    """A rich console on standard output."""
+    """A rich console on standard output; nothing is wrapped that goes into a file or another program."""
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False)
+    width = terminal_width() or WIDE
+    return Console(width=width, highlight=False, markup=False, emoji=False)

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from mlpredict.cli.stdout import data_console, output_errors
-from mlpredict.records import plain
+from mlpredict.cli.cells import NUMBERS as NUMBERS
+from mlpredict.cli.cells import cell as cell
+from mlpredict.cli.cutting import cut_end, is_uncertain, width_of
+from mlpredict.cli.fitting import GAP, Column, fitted
+from mlpredict.cli.stdout import data_console, output_errors, terminal_width
 from mlpredict.support.printable import printable
-from mlpredict.support.units import local_time
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mlpredict.pipeline.tally import Tally
 
-NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "value", "version"})
-FOLDED = frozenset({"filename", "labels"})
-WRAPPED = FOLDED | {"prediction", "outputs"}
 BAR_WIDTH = 30
+LEAST_BAR = 5
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -37,19 +37,56 @@ def print_renderable(renderable: RenderableType) -> None:
         data_console().print(renderable)
 
 
-def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    """A table with one row a record."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column,
-            justify="right" if column in NUMBERS else "left",
-            no_wrap=column not in WRAPPED,
-            overflow="fold" if column in FOLDED else "ellipsis",
-        )
-    for record in records:
-        table.add_row(*(cell(column, record[column]) for column in columns))
-    print_renderable(table)
+def print_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, asked: bool = False) -> None:
+    """A table with one row a record, that fits the terminal; elsewhere it is as wide as it gets.
+
+    Columns that no record fills are left out. Where columns that somebody has `asked` for do not fit
+    beside one another, they stand below one another.
+    """
+    if not asked:
+        columns = [one for one in columns if any(record[one] is not None for record in records)]
+    fit = fitted(records, columns, terminal_width(), asked=asked)
+    if not fit.columns:
+        for record in records:
+            print_pairs({name: cell(name, record[name]).plain for name in columns})
+            print_renderable(Text())
+        return
+    print_lines(Text(), _line(fit.columns, [Text(one.heading, style="bold") for one in fit.columns]))
+    print_lines(Text(" " + "─" * (sum(one.width + GAP for one in fit.columns) - GAP)))
+    print_lines(
+        *(_line(fit.columns, cells) for cells in zip(*(one.cells for one in fit.columns), strict=True))
+    )
+    print_lines(
+        Text(), *(Text(f" {note}", style="dim") for note in fit.notes), *([Text()] if fit.notes else [])
+    )
+
+
+def print_lines(*lines: Text) -> None:
+    """Print lines as they are, however long.
+
+    Raises:
+        OutputError: standard output cannot be written.
+    """
+    console = data_console()
+    with output_errors():
+        for line in lines:
+            console.print(line, soft_wrap=True)
+
+
+def _line(columns: Sequence[Column], cells: Sequence[Text]) -> Text:
+    """A row, each cell at its place even where the terminal needs fewer columns for one than others do."""
+    line, place = Text(" "), 1
+    jumps = terminal_width() is not None and os.environ.get("TERM", "dumb") != "dumb"
+    for column, one in zip(columns, cells, strict=True):
+        spaces = " " * (column.width - width_of(one.plain))
+        line.append_text(Text(spaces) + one if column.name in NUMBERS else one + Text(spaces))
+        place += column.width + GAP
+        if column is not columns[-1]:
+            line.append(" " * GAP)
+            if jumps and is_uncertain(one.plain):
+                line.append(f"\x1b[{place + 1}G")
+    line.rstrip()
+    return line
 
 
 def print_pairs(pairs: Mapping[str, str]) -> None:
@@ -65,12 +102,15 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 def print_summary(tally: Tally) -> None:
     """What came of a run that is too long for a table."""
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
-    table.add_column("label")
-    table.add_column("images", justify="right")
-    table.add_column("")
+    table.add_column("label", no_wrap=True)
+    table.add_column("images", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     most = max(tally.labels.values(), default=1)
+    longest = max((width_of(printable(label)) for label in tally.labels), default=0)
+    label_width, bar_width = label_and_bar(longest, beside=len(f"{most:,}") + 8)
     for label, images in sorted(tally.labels.items(), key=lambda item: (-item[1], item[0])):
-        table.add_row(Text(printable(label)), f"{images:,}", bar(images / most))
+        shown = Text(cut_end(printable(label), label_width))
+        table.add_row(shown, f"{images:,}", bar(images / most, bar_width))
     if tally.labels:
         print_renderable(table)
     lines = [f"{tally.predicted:,} images, {tally.predicted / tally.seconds:,.0f} a second"]
@@ -82,26 +122,17 @@ def print_summary(tally: Tally) -> None:
     print_renderable(Text("\n".join(f" {line}" for line in lines) + "\n"))
 
 
-def cell(column: str, value: Any) -> Text:
-    """A value as a table shows it, safe for the terminal."""
-    if value is None:
-        return Text("–", style="dim")
-    if column == "score":
-        return Text(f"{value:.4f}", style=_score_style(value))
-    if column == "value":
-        return Text(f"{value:.6g}")
-    if column == "labels":
-        return Text(printable(", ".join(value)))
-    if isinstance(value, datetime):
-        return Text(f"{local_time(value):%Y-%m-%d %H:%M:%S}")
-    return Text(printable(plain(value)))
+def label_and_bar(longest: int, *, beside: int) -> tuple[int, int]:
+    """How wide labels and bars are on this terminal, with so much beside them: bars give way first."""
+    width = terminal_width()
+    if width is None:
+        return longest, BAR_WIDTH
+    spare = max(0, width - beside)
+    bar_width = max(LEAST_BAR, min(BAR_WIDTH, spare - longest))
+    return max(1, min(longest, spare - bar_width)), bar_width
 
 
 def bar(share: float, width: int = BAR_WIDTH) -> Text:
     """A horizontal bar for a share of 0..1."""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)
     return Text(("█" * (eighths // 8) + EIGHTHS[eighths % 8]).rstrip(), style="cyan")
-
-
-def _score_style(score: float) -> str:
-    return "green" if score >= 0.9 else "yellow" if score >= 0.5 else "red"

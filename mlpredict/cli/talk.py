@@ -114,7 +114,7 @@ def talk_console() -> Console:
 
 def report(error: MlpredictError) -> int:
     """Say what went wrong, with what can be done about it; the exit status."""
-    talk.error(f"{error.message}; {error.hint}" if error.hint else error.message)
+    talk.error(error.in_full)
     if talk.verbose:
         import traceback
 

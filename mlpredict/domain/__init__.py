@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         Keep as Keep,
     )
     from mlpredict.domain.predictions import (
+        Order as Order,
+    )
+    from mlpredict.domain.predictions import (
         PredictionDetail as PredictionDetail,
     )
     from mlpredict.domain.predictions import (
@@ -72,6 +75,15 @@ if TYPE_CHECKING:
     )
     from mlpredict.domain.preprocessing import (
         Scaling as Scaling,
+    )
+    from mlpredict.domain.requests import (
+        KeyedRequest as KeyedRequest,
+    )
+    from mlpredict.domain.requests import (
+        KnownReply as KnownReply,
+    )
+    from mlpredict.domain.requests import (
+        Reply as Reply,
     )
     from mlpredict.domain.samples import (
         DataUri as DataUri,
@@ -111,6 +123,7 @@ _FILES = {
         "FIELD_TYPES",
         "Format",
         "Keep",
+        "Order",
         "PredictionDetail",
         "PredictionFilter",
         "PredictionRecord",
@@ -127,6 +140,7 @@ _FILES = {
         "Resize",
         "Scaling",
     ),
+    "requests": ("KeyedRequest", "KnownReply", "Reply"),
     "samples": (
         "DataUri",
         "NewInput",

@@ -51,7 +51,8 @@ class Sample(NamedTuple):
     the original in pixels as its header has it, before EXIF turns it, `pixels` the model's view of
     shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
     filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
-    `details` what is wrong with it and did no harm.
+    `details` what is wrong with it and did no harm. `is_model_input` says that the pixels were sent as the
+    model sees them, and `content` is a PNG that was made of them.
     """
 
     position: int
@@ -65,6 +66,7 @@ class Sample(NamedTuple):
     pages: int = 1
     notices: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    is_model_input: bool = False
 
 
 class Rejected(NamedTuple):

@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +27,9 @@ from mlpredict.inference.engines import require_tensorflow
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.model_files import ModelFiles
 from mlpredict.inference.signature import Signature
+from mlpredict.settings import memory_of_a_model
+from mlpredict.support import steps
+from mlpredict.support.bounded import Bounds, Exceeded, Watched
 from mlpredict.support.logs import get_logger
 from mlpredict.support.scratch import scratch_file, scratch_folder
 
@@ -82,6 +84,7 @@ def compiled_model(
             _raise_again(failure, where, examples)
     require_tensorflow(where)
     logger.info(f"preparing {name} for LiteRT, once; this takes a few seconds")
+    started = time.monotonic()
     try:
         compiled = _compile_in_process(files, examples, trusted=trusted)
     except LastingError as error:
@@ -90,6 +93,11 @@ def compiled_model(
     _keep(entry, compiled)
     if compiled.reason is not None:
         logger.info(f"{name} runs on TensorFlow: {compiled.reason}")
+    else:
+        logger.info(
+            f"{name} runs on LiteRT from now on: prepared in {time.monotonic() - started:.1f} s,"
+            f" its answers differ from TensorFlow's by {compiled.difference or 0:.0e} at most"
+        )
     return compiled
 
 
@@ -140,20 +148,20 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
         # TensorFlow leaves temporary files behind; in the folder they go with it.
         env = {**NO_KERAS_HOME, **os.environ, "TMPDIR": folder}
         pipe = subprocess.PIPE
-        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process:
-            given_up_at = time.monotonic() + COMPILER_SECONDS
-            deadline = threading.Timer(COMPILER_SECONDS, process.kill)
-            deadline.start()
+        with (
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=log, env=env) as process,
+            Watched(process, Bounds(COMPILER_SECONDS, memory_of_a_model())) as watched,
+        ):
             try:
+                steps.tell("loading the model with TensorFlow")
                 loaded = _receive(process, log)
                 evidence = Evidence.from_json(loaded["evidence"])
                 signature = Signature.from_json(loaded["signature"])
                 _send(process, _examples_for(signature, evidence, examples))
                 outcome = _receive(process, log)
             except _Ended as ended:
-                raise _failure(files.path, ended, in_time=time.monotonic() < given_up_at) from ended
+                raise _failure(files.path, ended, watched.exceeded) from ended
             finally:
-                deadline.cancel()
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
         return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence)
@@ -176,11 +184,9 @@ class _Ended(Exception):
         self.status = status
 
 
-def _failure(path: Path, ended: _Ended, *, in_time: bool) -> ModelError:
-    if not in_time:
-        return ModelError(
-            f"{path}: TensorFlow has not finished with it after {COMPILER_SECONDS / 60:.0f} minutes"
-        )
+def _failure(path: Path, ended: _Ended, exceeded: Exceeded | None) -> ModelError:
+    if exceeded is not None:
+        return ModelError(f"{path}: TensorFlow took {exceeded} over it, and was ended")
     if ended.status == -signal.SIGKILL:
         return ModelError(f"{path}: TensorFlow was killed over it, as happens when memory runs out")
     if ended.status < 0:
@@ -208,6 +214,9 @@ def _receive(process: subprocess.Popen[bytes], log: IO[bytes]) -> dict[str, Any]
         ended.add_note(log.read().decode("utf-8", "replace"))
         raise ended
     message: dict[str, Any] = json.loads(line)
+    if (step := message.get("step")) is not None:
+        steps.tell(step)
+        return _receive(process, log)
     if "error" in message:
         kind = LastingError if message.get("lasting") else ModelError
         raise kind(message["error"], hint=message.get("hint"))

@@ -1,7 +1,7 @@
 """The process that converts one model; `compilation` starts it and says why it is one.
 
 It writes JSON lines to its standard output: the model's signature and evidence, or an error; then, when
-it has read the example tensor (.npy) from its standard input, the outcome.
+it has read the example tensor (.npy) from its standard input, what it does step by step, and the outcome.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import shutil
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def main() -> None:
         # What takes images of any size may refuse these for theirs.
         of_the_model = None not in tensorflow_model.signature.inputs[0].shape[1:]
         examples = np.load(io.BytesIO(sys.stdin.buffer.read()), allow_pickle=False)
-        outcome = _outcome(tensorflow_model, examples, folder)
+        outcome = _outcome(tensorflow_model, examples, folder, lambda step: _send(messages, {"step": step}))
     except ModelError as error:
         lasting = of_the_model and not is_of_the_moment(error)
         _send(messages, {"error": error.message, "hint": error.hint, "lasting": lasting})
@@ -90,14 +91,19 @@ def _send(messages: io.FileIO, message: dict[str, Any]) -> None:
     messages.write(json.dumps(message).encode() + b"\n")
 
 
-def _outcome(tensorflow_model: TensorFlowModel, examples: NDArray[Any], folder: Path) -> dict[str, Any]:
+def _outcome(
+    tensorflow_model: TensorFlowModel, examples: NDArray[Any], folder: Path, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    tell("running it on TensorFlow, for comparison")
     expected = tensorflow_model.run(examples)
     if largest_difference(expected, tensorflow_model.run(examples)) > TOLERANCE:
         return _refused("it answers the same image differently every time")
+    tell("converting it for LiteRT")
     try:
         flatbuffer = _convert(tensorflow_model, folder)
     except Exception as error:  # noqa: BLE001 - the converter raises many kinds, some of them private
         return _refused(_conversion_failure(error))
+    tell("comparing LiteRT's answers with TensorFlow's")
     try:
         actual = LiteRtEngine(flatbuffer, "the converted model").run(examples)
     except ModelError as error:

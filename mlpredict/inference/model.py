@@ -34,6 +34,7 @@ from mlpredict.inference.outputs import OutputReader
 from mlpredict.inference.preparation import prepared
 from mlpredict.inference.probe import PROBE_IMAGES, facts_of_output, facts_of_outputs, rows_for
 from mlpredict.inference.signature import Signature, image_spec, random_pixels, to_tensor
+from mlpredict.support import steps
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def load_model(
         fingerprint(described.files.sha256, spec.preprocessing, described.sidecar.output, tensor),
     )
     known = uses.facts() or ()
-    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec)
+    every = known if len(known) == len(signature.outputs) > 0 else facts_of_outputs(running, spec, where)
     output = chosen_output(described, signature, evidence, every, where)
     facts = every[output.index] or facts_of_output(running, spec, output.index, where)
     ending = evidence.endings[output.index] if output.index < len(evidence.endings) else ""
@@ -235,6 +236,7 @@ def _evidence(content: bytes, where: str) -> Evidence:
 
 def _on_tensorflow(where: str, files: ModelFiles, *, trusted: bool) -> tuple[Engine, Evidence]:
     require_tensorflow(where)
+    steps.tell("loading the model with TensorFlow")
     engine = TensorFlowEngine(files.path, where, trusted=trusted)
     _warn(engine.danger, where)
     return engine, engine.evidence

@@ -7,13 +7,16 @@ import binascii
 import hashlib
 import io
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImage
 from mlpredict.errors import ImageError
 from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
+
+if TYPE_CHECKING:
+    from mlpredict.domain import Pixels
 
 LARGE_BYTES = 8 << 20
 """The URI of a file as large as this is never there as a whole."""
@@ -38,7 +41,8 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
             if (page := sample.source.page or 1) > 1:
                 # The file is the same for all of its pages, and what the model saw of them is not.
                 kept = page_name(kept, page)
-            uri = data_uri(contenttype, _png(sample))
+            content = sample.content if sample.is_model_input else png_of(sample.pixels)
+            uri = data_uri(contenttype, content)
     return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height)
 
 
@@ -47,13 +51,23 @@ def data_uri(contenttype: str, content: bytes) -> str:
     return f"data:{contenttype};base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def _png(sample: Sample) -> bytes:
+def png_of(pixels: Pixels) -> bytes:
+    """Pixels of shape (height, width, channels), uint8, as a PNG."""
     from PIL import Image
 
-    pixels = sample.pixels[..., 0] if sample.pixels.shape[2] == 1 else sample.pixels
     target = io.BytesIO()
-    Image.fromarray(pixels).save(target, "PNG")
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(target, "PNG")
     return target.getvalue()
+
+
+def sample_of(pixels: Pixels, filename: str) -> Sample:
+    """A sample of pixels that were sent as the model sees them; its position is still to be given."""
+    height, width, _ = pixels.shape
+    content = png_of(pixels)
+    digest = hashlib.sha256(content).digest()
+    return Sample(
+        *(0, Source(filename), content, "image/png", digest, width, height, pixels), is_model_input=True
+    )
 
 
 class ImageUnavailable(ImageError):

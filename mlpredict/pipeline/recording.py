@@ -6,12 +6,13 @@ import hashlib
 import json
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.domain import (
     EngineName,
     Keep,
+    KeyedRequest,
     ModelIdentity,
     NewPrediction,
     Prediction,
@@ -43,7 +44,11 @@ class Store(Protocol):
     """The repository, as far as the pipeline knows it."""
 
     def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest] = (),
     ) -> list[PredictionRecord]: ...
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
@@ -81,10 +86,16 @@ class Storing:
     preprocessing: Preprocessing
     skip_existing: str | None = None
     """The fingerprint whose predictions are not repeated."""
+    requests: Sequence[KeyedRequest] = ()
+    """Those whose replies are stored with a batch."""
     _in_flight: dict[int, ImageKey] = field(default_factory=dict)
     """Images that are being predicted, and are yet to be recorded, by position."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     """One batch is looked up while another is recorded, and the database takes one at a time."""
+
+    def answering(self, requests: Sequence[KeyedRequest]) -> Storing:
+        """The same for a batch whose transaction stores the replies to requests, too."""
+        return replace(self, requests=requests)
 
     def skipped(self, samples: Sequence[Sample]) -> set[int]:
         if self.skip_existing is None:
@@ -120,13 +131,13 @@ class Storing:
                 sample.position,
                 sample.source.filename,
                 sample.contenttype,
-                new_input(sample, self.keep, name),
+                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name),
                 prediction,
             )
             for sample, prediction in answered
         ]
         with self._lock:
-            records = self.store.add(self.run, new, failures) if new or failures else []
+            records = self.store.add(self.run, new, failures, self.requests) if new or failures else []
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)
         return records

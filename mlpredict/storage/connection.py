@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +12,20 @@ from typing import Any
 import psycopg
 from psycopg import conninfo
 
-from mlpredict.errors import DatabaseError, SchemaOutdated, TransientDatabaseError, UsageError
+from mlpredict.errors import (
+    DatabaseError,
+    DatabaseRefuses,
+    SchemaOutdated,
+    TransientDatabaseError,
+    UsageError,
+)
+from mlpredict.storage.refusals import READ_ONLY_HINT, hint_for, is_lasting
 from mlpredict.storage.server.local_server import LocalConnection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+# What the driver ignores while an error is on its way it would print on standard error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 
 CONNECTION_EXCEPTIONS = "08"
@@ -90,6 +101,18 @@ def raise_if_full(connection: Connection, error: BaseException | None) -> None:
             raise better from error
 
 
+def require_primary(connection: Connection) -> None:
+    """Look whether a server stores anything at all.
+
+    Raises:
+        DatabaseError: it follows another server.
+    """
+    # The server tells by itself, before PostgreSQL 14 and through some poolers only when it refuses.
+    if connection.info.parameter_status("in_hot_standby") == "on":
+        message = f"{describe(connection)} is a standby, which stores nothing of its own"
+        raise DatabaseError(message, hint=READ_ONLY_HINT)
+
+
 def parse(dsn: str) -> dict[str, Any]:
     """The connection parameters of a DSN, a URL's or `key=value` pairs.
 
@@ -126,8 +149,13 @@ def translated() -> Iterator[None]:
     except psycopg.errors.InvalidRegularExpression as error:
         raise UsageError(f"not a pattern: {_first_line(error)}") from error
     except psycopg.Error as error:
-        kind = TransientDatabaseError if _is_transient(error) else DatabaseError
-        raise kind(_first_line(error)) from error
+        raise _kind_of(error)(_first_line(error), hint=hint_for(error)) from error
+
+
+def _kind_of(error: psycopg.Error) -> type[DatabaseError]:
+    if _is_transient(error):
+        return TransientDatabaseError
+    return DatabaseRefuses if is_lasting(error) else DatabaseError
 
 
 def _is_transient(error: psycopg.Error) -> bool:
@@ -175,7 +203,7 @@ def _connect(dsn: str) -> Connection:
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:
-        raise DatabaseError(_connection_failure(error, parameters)) from error
+        raise DatabaseError(_connection_failure(error, parameters), hint=hint_for(error)) from error
 
 
 def _connection_failure(error: psycopg.Error, parameters: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Stored predictions, newest first, as fast as PostgreSQL hands them out."""
+"""Stored predictions, in order, as fast as PostgreSQL hands them out."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
+from mlpredict.storage.sorting import NEWEST_FIRST, Sorting
 from mlpredict.storage.values import bigint, glob_to_regex, real, storable
 
 Values = Mapping[str, Any]
@@ -48,9 +49,11 @@ PREDICTIONS = SQL("""
         OFFSET 0  -- so that it is made once a model, and not once a prediction
     ) AS m ON m.id = p.model_id
     WHERE {where}
-    ORDER BY p.id DESC
+    ORDER BY {order}
     LIMIT {limit}
 """)
+
+COUNT = SQL("SELECT count(*) FROM {s}.predictions AS p WHERE {where}")
 
 AS_TEXT = ("int4", "int8", "float4", "json")
 """The types of what is selected, which stay as PostgreSQL writes them."""
@@ -79,17 +82,18 @@ CONDITIONS = {
 
 
 def prediction_rows(
-    connection: Connection, values: Values, limit: int | None = None
+    connection: Connection, values: Values, limit: int | None = None, by: Sorting = NEWEST_FIRST
 ) -> Generator[Row, None, None]:
-    """The predictions that meet the conditions that `values` are for.
+    """The predictions that meet the conditions that `values` are for, sorted, the newest first.
 
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
     """
-    conditions = [CONDITIONS[name] for name in values] or [sql.SQL("true")]
+    conditions = [*(CONDITIONS[name] for name in values), *by.conditions] or [SQL("true")]
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
         where=sql.SQL(" AND ").join(conditions),
+        order=by.order,
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
     # Older client libraries give one row at a time.
@@ -99,10 +103,22 @@ def prediction_rows(
         catalog_only(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
-        _avoid_sorting(connection, values, limit)
+        if by is NEWEST_FIRST:
+            _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
-        yield from cursor.stream(named(connection, PREDICTIONS, **parts), values, size=at_once)
+        yield from cursor.stream(
+            named(connection, PREDICTIONS, **parts), {**values, **by.values}, size=at_once
+        )
+
+
+def count_predictions(connection: Connection, values: Values) -> int:
+    """How many predictions meet the conditions that `values` are for."""
+    conditions = [CONDITIONS[name] for name in values] or [SQL("true")]
+    query = named(connection, COUNT, where=SQL(" AND ").join(conditions))
+    with translated(), catalog_only(connection):
+        row = connection.execute(query, values).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:
@@ -148,9 +164,14 @@ def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
     return {"some_of_several" if several else "labels": list(wanted)}
 
 
+def model_ids(connection: Connection, wanted: str) -> list[int]:
+    """The models of a name, of `name@digits`, or with these first digits of the fingerprint."""
+    rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)})
+    return [model_id for (model_id,) in rows]
+
+
 def _models(connection: Connection, wanted: str) -> Values:
     with translated(), catalog_only(connection):
-        rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
-    ids = [model_id for (model_id,) in rows]
+        ids = model_ids(connection, wanted)
     # A model that nobody knows has no predictions, rather than all of them.
     return {"model": ids[0]} if len(ids) == 1 else {"models": ids}

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.names import named, schema_of, schema_with
+from mlpredict.storage.names import home_of, named, schema_of
+from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.storage.grants import Grant
+    from mlpredict.storage.shape import Relations
 
 logger = get_logger(__name__)
 
@@ -23,7 +30,7 @@ PUBLISHED = ("inputs", "predictions")
 COUNTED = (*PUBLISHED, "runs", "models", "failures")
 """Those whose rows users care for."""
 
-TABLES = (*COUNTED, "schema_migrations")
+TABLES = (*COUNTED, "schema_migrations", "idempotency_keys")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 
@@ -32,7 +39,9 @@ ADVISORY_LOCK = 0x6D6C7072
 database at the same time."""
 
 
-NEWEST = SQL("SELECT coalesce(pg_catalog.max(version), 0) FROM {s}.schema_migrations")
+APPLIED = SQL("SELECT version, name FROM {s}.schema_migrations LIMIT 1000")
+"""Of ours there are fewer; another program may have any number of its own under this name."""
+
 RECORD_MIGRATION = SQL("INSERT INTO {s}.schema_migrations (version, name) VALUES (%s, %s)")
 PUBLISHED_COUNTS = SQL("""
     SELECT (SELECT pg_catalog.count(*) FROM {s}.inputs), (SELECT pg_catalog.count(*) FROM {s}.predictions)
@@ -81,6 +90,7 @@ class SchemaReport:
 
     applied: tuple[Migration, ...]
     present: tuple[Migration, ...]
+    schema: str
     adopted_inputs: int = 0
     adopted_predictions: int = 0
 
@@ -94,10 +104,11 @@ def migrations() -> tuple[Migration, ...]:
 
 def applied_version(connection: Connection) -> int:
     """The number of the newest migration the database has; 0 where it has none."""
+    from mlpredict.storage.shape import relations_of
+
     with translated():
-        schema = schema_with(connection, PUBLISHED[-1])
-        found = schema is not None and schema == schema_with(connection, "schema_migrations")
-    return _newest_applied(connection) if found else 0
+        schema = home_of(connection)
+        return 0 if schema is None else _recorded(connection, schema, relations_of(connection, schema))
 
 
 def require_current(connection: Connection) -> None:
@@ -105,15 +116,20 @@ def require_current(connection: Connection) -> None:
 
     Raises:
         SchemaOutdated: it has none, or an older one.
-        DatabaseError: it has a newer one.
+        DatabaseError: it has a newer one, or this role may not see it.
     """
     try:
         # Every command asks, and asking the catalogue for the table first takes longer than the rest.
-        version = _newest_applied(connection)
+        with translated():
+            version = _newest(connection.execute(named(connection, APPLIED)).fetchall())
     except SchemaOutdated:
         version = 0
     latest = migrations()[-1].version
     if version == 0:
+        from mlpredict.storage.creation import require_visible
+
+        with translated():
+            require_visible(connection)
         raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
     if version < latest:
         raise SchemaOutdated(
@@ -122,33 +138,66 @@ def require_current(connection: Connection) -> None:
     _refuse_newer(version)
 
 
-def migrate(connection: Connection) -> SchemaReport:
-    """Apply what is missing, all of it in one transaction; a database that is current is left alone.
+def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaReport:
+    """Apply what is missing, and give roles their rights, in one transaction; what is there is left alone.
 
     Raises:
-        DatabaseError: a migration failed (nothing is changed then), or the schema is a newer one.
+        DatabaseError: a migration or a grant failed, the schema is a newer one, or there are other things
+            under the names of our tables. Nothing is changed then.
     """
+    # None of this is needed by a command that finds the schema as it should be.
+    from mlpredict.storage.creation import as_maker, creation_schema, put_first, require_visible
+    from mlpredict.storage.grants import grant, require_roles
+    from mlpredict.storage.shape import relations_of, require_ours
+
     with translated(), connection.transaction():
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
-        version = applied_version(connection)
+        require_roles(connection, grants)
+        home = home_of(connection)
+        with as_maker():
+            schema = home or creation_schema(connection)
+        found = relations_of(connection, schema)
+        version = _recorded(connection, schema, found)
         _refuse_newer(version)
-        adopted = _count_published_rows(connection) if version == 0 else (0, 0)
-        present = tuple(m for m in migrations() if m.version <= version)
+        if version == 0:
+            require_visible(connection)
+        require_ours(connection, schema, found, version)
+        adopted = _count_published_rows(connection, found) if version == 0 else (0, 0)
         missing = tuple(m for m in migrations() if m.version > version)
-        if missing:
-            _refuse_planted(connection)
-        for migration in missing:
-            connection.execute(migration.path.read_bytes())
-        for migration in missing:  # the first ones find no table yet that tells the schema
-            connection.execute(named(connection, RECORD_MIGRATION), (migration.version, migration.name))
+        with put_first(connection, schema), as_maker(OWNER_HINT if home else CREATE_HINT):
+            _apply(connection, missing)
+        grant(connection, schema, grants)
         _warn_if_open(connection)
-    return SchemaReport(missing, present, *adopted)
+    present = tuple(m for m in migrations() if m.version <= version)
+    return SchemaReport(missing, present, schema, *adopted)
 
 
-def _newest_applied(connection: Connection) -> int:
-    with translated():
-        newest = connection.execute(named(connection, NEWEST)).fetchone()
-    return int(newest[0]) if newest else 0
+def _apply(connection: Connection, missing: Sequence[Migration]) -> None:
+    if not missing:
+        return
+    _refuse_planted(connection)
+    for migration in missing:
+        connection.execute(migration.path.read_bytes())
+    for migration in missing:  # the first ones find no table yet that tells the schema
+        connection.execute(named(connection, RECORD_MIGRATION), (migration.version, migration.name))
+
+
+def _recorded(connection: Connection, schema: str, found: Relations) -> int:
+    """The version that a schema's record tells; 0 where there is none of ours."""
+    record = found.get("schema_migrations")
+    if record is None or not record.is_table or not {"version", "name"} <= record.columns.keys():
+        return 0
+    return _newest(connection.execute(APPLIED.format(s=Identifier(schema))).fetchall())
+
+
+def _newest(recorded: Sequence[tuple[object, ...]]) -> int:
+    """The newest of the migrations in a record; 0 where it is another program's, whose names are others."""
+    names = {version: name for version, name in recorded if isinstance(version, int)}
+    first, *_ = known = migrations()
+    ours = names.get(first.version) == first.name and all(
+        names[one.version] == one.name for one in known if one.version in names
+    )
+    return max(names) if ours else 0
 
 
 def _refuse_newer(version: int) -> None:
@@ -181,9 +230,8 @@ def _warn_if_open(connection: Connection) -> None:
         )
 
 
-def _count_published_rows(connection: Connection) -> tuple[int, int]:
-    schemas = {schema_with(connection, table) for table in PUBLISHED}
-    if None in schemas or len(schemas) > 1:
+def _count_published_rows(connection: Connection, found: Relations) -> tuple[int, int]:
+    if not found.keys() >= set(PUBLISHED):
         return 0, 0
     row = connection.execute(named(connection, PUBLISHED_COUNTS)).fetchone()
     return (int(row[0]), int(row[1])) if row else (0, 0)

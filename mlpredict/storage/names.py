@@ -23,14 +23,22 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from mlpredict.errors import SchemaOutdated
 from mlpredict.storage.connection import INIT_DB_HINT, Connection
 
-HOLDS_TABLE = SQL("""
-    SELECT schemaname FROM pg_catalog.pg_tables
-    WHERE tablename OPERATOR(pg_catalog.=) %s
-      AND schemaname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
-    ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), schemaname)
+HOME = SQL("""
+    SELECT n.nspname
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+    WHERE c.relname OPERATOR(pg_catalog.=) 'predictions'
+      AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']::"char"[])
+      AND a.attname OPERATOR(pg_catalog.=) 'inputid'
+      AND NOT a.attisdropped
+      AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+    ORDER BY pg_catalog.array_position(pg_catalog.current_schemas(false), n.nspname)
     LIMIT 1
 """)
-"""Not to_regclass: it answers from a cache that waiting for a lock does not refresh, and so would not
+"""The column tells our `predictions` and the 2020 program's from those of others.
+
+Not to_regclass: it answers from a cache that waiting for a lock does not refresh, and so would not
 see the tables that another mlpredict has made meanwhile."""
 
 ONLY_CATALOG = SQL("SET LOCAL search_path = pg_catalog, pg_temp")
@@ -39,21 +47,21 @@ ONLY_CATALOG = SQL("SET LOCAL search_path = pg_catalog, pg_temp")
 _schemas: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 
 
-def schema_with(connection: Connection, table: str) -> str | None:
-    """The first schema of the search path that has a table of this name; None without one."""
-    row = connection.execute(HOLDS_TABLE, (table,)).fetchone()
+def home_of(connection: Connection) -> str | None:
+    """The first schema of the search path that has our tables, or the 2020 program's; None without one."""
+    row = connection.execute(HOME).fetchone()
     return None if row is None else str(row[0])
 
 
 def schema_of(connection: Connection) -> str:
-    """The schema of our tables.
+    """The schema of our tables, looked up once a connection.
 
     Raises:
         SchemaOutdated: there are none.
     """
     schema = _schemas.get(connection)
     if schema is None:
-        schema = schema_with(connection, "predictions")
+        schema = home_of(connection)
         if schema is None:
             raise SchemaOutdated("the database has no mlpredict tables yet", hint=INIT_DB_HINT)
         _schemas[connection] = schema

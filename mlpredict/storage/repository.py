@@ -14,8 +14,11 @@ from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
     Keep,
+    KeyedRequest,
+    KnownReply,
     ModelIdentity,
     NewPrediction,
+    Order,
     PredictionDetail,
     PredictionFilter,
     PredictionRecord,
@@ -25,19 +28,22 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, migrations, writing
+from mlpredict.storage import detail, idempotency, migrations, picking, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
     place_of,
     raise_if_full,
+    require_primary,
     translated,
 )
 from mlpredict.storage.known_models import KnownModel, known_models
-from mlpredict.storage.listing import in_blocks, prediction_rows, values_of
+from mlpredict.storage.known_values import KnownValues
+from mlpredict.storage.listing import count_predictions, in_blocks, prediction_rows, values_of
 from mlpredict.storage.names import catalog_only, named
-from mlpredict.storage.reading import as_objects, as_record
+from mlpredict.storage.reading import Row, as_objects, as_record
 from mlpredict.storage.server import disk
+from mlpredict.storage.sorting import sorting
 from mlpredict.storage.values import storable
 from mlpredict.support.logs import get_logger
 
@@ -105,6 +111,7 @@ class Repository:
 
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""
+        require_primary(self._connection)
         with translated():
             return writing.reserve_run(self._connection)
 
@@ -132,12 +139,19 @@ class Repository:
             self._connection.execute(self._named(writing.FINISH_RUN), (run.run_id,))
 
     def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest] = (),
     ) -> list[PredictionRecord]:
         """Store a batch in one transaction: all of it, or nothing.
 
-        An image that is an input already is not stored again. The records come back in the order
-        of `predictions`.
+        With it go the replies to requests that may be repeated. An image that is an input already
+        is not stored again. The records come back in the order of `predictions`.
+
+        Raises:
+            AlreadyAnswered: some of the requests have their replies already.
         """
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
@@ -146,7 +160,15 @@ class Repository:
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
             stored = writing.add_predictions(self._connection, run, predictions, inputs)
             writing.add_failures(self._connection, run, failures)
+            if requests:
+                outcomes = idempotency.by_position(predictions, stored, failures)
+                idempotency.add_replies(self._connection, requests, outcomes)
         return stored
+
+    def replies(self, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:
+        """What was answered to requests by their keys, where something was, and not long ago."""
+        with translated(), catalog_only(self._connection):
+            return idempotency.known_replies(self._connection, keys)
 
     def stored(
         self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
@@ -181,21 +203,60 @@ class Repository:
             return {(bytes(digest), name) for digest, name in rows}
 
     def predictions(
-        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+        self,
+        wanted: PredictionFilter,
+        *,
+        limit: int | None,
+        before: int | None = None,
+        order: Order = Order.NEWEST,
     ) -> Generator[PredictionRecord, None, None]:
-        """Predictions, newest first, from below the id `before`, while the database reads them.
+        """Predictions in order, from behind that of the id `before`, while the database reads them.
 
         The repository does nothing else until the generator has ended or is closed.
+
+        Raises:
+            NotFound: they are sorted by something else than ids, and there is no such prediction.
         """
-        values = values_of(self._connection, wanted, before)
-        yield from map(as_record, prediction_rows(self._connection, values, limit))
+        yield from map(as_record, self._rows(wanted, limit, before, order))
 
     def predictions_as_json(
-        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+        self,
+        wanted: PredictionFilter,
+        *,
+        limit: int | None,
+        before: int | None = None,
+        order: Order = Order.NEWEST,
     ) -> Generator[bytes, None, None]:
         """The same predictions as JSON objects, many at once: a line each, and no newline behind the last."""
-        values = values_of(self._connection, wanted, before)
-        yield from map(as_objects, in_blocks(prediction_rows(self._connection, values, limit)))
+        yield from map(as_objects, in_blocks(self._rows(wanted, limit, before, order)))
+
+    def count(self, wanted: PredictionFilter, *, before: int | None = None) -> int:
+        """How many predictions there are, older than the one of the id `before`."""
+        return count_predictions(self._connection, values_of(self._connection, wanted, before))
+
+    def unknown(self, wanted: PredictionFilter) -> list[tuple[str, str, list[str]]]:
+        """What a filter names that there is not: the kind of thing, its name, and those that there are."""
+        with translated(), catalog_only(self._connection):
+            return KnownValues(self._connection).unknown(wanted)
+
+    def newest_id(self, place: int) -> int | None:
+        """The id of the newest prediction, of the second newest with a `place` of 2; None without one."""
+        with translated(), catalog_only(self._connection):
+            return picking.newest_id(self._connection, place)
+
+    def ids_between(self, first: int, last: int) -> list[int]:
+        """The ids of the predictions from one to another, both included."""
+        with translated(), catalog_only(self._connection):
+            return picking.ids_between(self._connection, first, last)
+
+    def _rows(
+        self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order
+    ) -> Generator[Row, None, None]:
+        if order is Order.NEWEST:
+            return prediction_rows(self._connection, values_of(self._connection, wanted, before), limit)
+        with translated():
+            by = sorting(self._connection, order, before)
+        return prediction_rows(self._connection, values_of(self._connection, wanted, None), limit, by)
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.

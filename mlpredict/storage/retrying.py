@@ -9,7 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from mlpredict.domain import EngineName, Keep, ModelIdentity, NewPrediction, PredictionRecord, Rejected, Run
+from mlpredict.domain import (
+    EngineName,
+    Keep,
+    KeyedRequest,
+    ModelIdentity,
+    NewPrediction,
+    PredictionRecord,
+    Rejected,
+    Run,
+)
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
@@ -86,13 +95,21 @@ class PersistentStore:
         return self._until_done(lambda repository, _: repository.predicted_names(fingerprint, digests))
 
     def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest] = (),
     ) -> list[PredictionRecord]:
-        """Store a batch in one transaction, once: also where a commit's answer was lost."""
+        """Store a batch in one transaction, once: also where a commit's answer was lost.
+
+        Raises:
+            AlreadyAnswered: some of the requests have their replies already; nothing is stored.
+        """
 
         def add_once(repository: Repository, again: bool) -> list[PredictionRecord]:
             stored = repository.stored(run, predictions, failures) if again else None
-            return repository.add(run, predictions, failures) if stored is None else stored
+            return repository.add(run, predictions, failures, requests) if stored is None else stored
 
         return self._until_done(add_once)
 

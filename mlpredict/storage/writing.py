@@ -21,9 +21,11 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
+from mlpredict.errors import DatabaseRefuses
 from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named, schema_of
+from mlpredict.storage.refusals import POLICY_HINT
 from mlpredict.storage.values import encode_filename, storable
 
 INSERT_BYTES = 256 << 10
@@ -165,6 +167,11 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
     if known:
         keys = [list(column) for column in zip(*known, strict=True)]
         ids |= ids_by_key(connection.execute(named(connection, INPUT_IDS), keys))
+    if not all(key in ids for key in known):
+        raise DatabaseRefuses(
+            "an image is an input already that this role is not shown: table inputs has row-level security",
+            hint=POLICY_HINT,
+        )
     return ids
 
 

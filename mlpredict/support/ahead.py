@@ -116,12 +116,6 @@ class Prefetched(Generic[Item]):
         return len(self._ready) < self._most and self._taken_up < self._room
 
 
-def interruptible(function: Callable[[], Result]) -> Result:
-    """What the function gives, from a thread of its own: in the main one C code keeps Ctrl-C waiting."""
-    with Prefetched((function() for _ in range(1)), most=1) as made:
-        return next(iter(made))
-
-
 def mapped_ahead(
     function: Callable[[Item], Result],
     items: Iterator[Item],

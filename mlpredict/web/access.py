@@ -22,7 +22,7 @@ OWN_SITE = ("same-origin", "none")
 Request_ = Mapping[str, Any]
 """A request, as ASGI describes it."""
 
-ONLY_ONCE = (b"host", b"authorization")
+ONLY_ONCE = (b"host", b"authorization", b"idempotency-key")
 
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -130,6 +130,6 @@ class Guard:
         try:
             self._rules.check(scope)
         except RequestError as error:
-            await error_response(error)(scope, receive, send_safely)
+            await error_response(error, scope["path"])(scope, receive, send_safely)
             return
         await self._app(scope, receive, send_safely)

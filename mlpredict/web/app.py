@@ -14,17 +14,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mlpredict import __version__
 from mlpredict.errors import DatabaseError, NotFound, UsageError
 from mlpredict.inputs.kept import ImageUnavailable
-from mlpredict.support.logs import get_logger
 from mlpredict.web.access import ALIVE, READY, Guard, Rules
 from mlpredict.web.backend import Backend
-from mlpredict.web.errors import Crowded, DatabaseAway, Missing, RequestError, Unprocessable
+from mlpredict.web.described import describe
+from mlpredict.web.errors import Crowded, Missing, RequestError, Unprocessable, unavailable
 from mlpredict.web.metrics import Metrics
-from mlpredict.web.responses import error_response, json_response
-from mlpredict.web.routes import health, published, v1
+from mlpredict.web.responses import error_body, error_response, json_response
+from mlpredict.web.routes import health, published, tensorflow_serving, v1
 from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.page import page_router
-
-logger = get_logger(__name__)
 
 MOST_REQUESTS = 500
 """So many are answered at a time."""
@@ -42,35 +40,37 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         redoc_url=None,
     )
     page = page_router(backend.model.identity, backend.model.spec)
-    for router in (page, published.router(backend), v1.router(backend), health.router(backend)):
+    others = (routes.router(backend) for routes in (published, v1, tensorflow_serving, health))
+    for router in (page, *others):
         app.include_router(router)
+    describe(app, rules)
     add_docs(app)
 
     @app.exception_handler(RequestError)
-    async def refused(_request: Request, error: RequestError) -> Response:
-        return error_response(error)
+    async def refused(request: Request, error: RequestError) -> Response:
+        return error_response(error, request.scope["path"])
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:
-        return error_response(Unprocessable(_in_words(error)))
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return error_response(Unprocessable(_in_words(error)), request.scope["path"])
 
     @app.exception_handler(HTTPException)
-    async def unknown(_request: Request, error: HTTPException) -> Response:
-        return json_response({"detail": error.detail}, error.status_code, error.headers)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        body = error_body(error.detail, request.scope["path"])
+        return json_response(body, error.status_code, error.headers)
 
     @app.exception_handler(NotFound)
     @app.exception_handler(ImageUnavailable)
-    async def missing(_request: Request, error: NotFound | ImageUnavailable) -> Response:
-        return error_response(Missing(error.message))
+    async def missing(request: Request, error: NotFound | ImageUnavailable) -> Response:
+        return error_response(Missing(error.message), request.scope["path"])
 
     @app.exception_handler(UsageError)
-    async def senseless(_request: Request, error: UsageError) -> Response:
-        return error_response(Unprocessable(error.message))
+    async def senseless(request: Request, error: UsageError) -> Response:
+        return error_response(Unprocessable(error.message), request.scope["path"])
 
     @app.exception_handler(DatabaseError)
-    async def away(_request: Request, error: DatabaseError) -> Response:
-        logger.error(error.message)
-        return error_response(DatabaseAway())
+    async def away(request: Request, error: DatabaseError) -> Response:
+        return error_response(unavailable(error), request.scope["path"])
 
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limited)
@@ -81,7 +81,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
             CORSMiddleware,
             allow_origins=rules.origins,
             allow_methods=("GET", "HEAD", "POST"),
-            allow_headers=("Authorization", "Content-Type"),
+            allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
             expose_headers=("Link", "Retry-After"),
         )
     app.add_middleware(Measured, metrics=backend.metrics)
@@ -124,7 +124,7 @@ class Limited:
             await self._app(scope, receive, send)
             return
         if self._working >= MOST_REQUESTS:
-            await error_response(Crowded())(scope, receive, send)
+            await error_response(Crowded(), scope["path"])(scope, receive, send)
             return
         self._working += 1
         try:

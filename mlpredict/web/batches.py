@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mlpredict.domain import PredictionRecord, Rejected, Sample, Source
+from mlpredict.domain import KeyedRequest, PredictionRecord, Rejected, Sample, Source
+from mlpredict.errors import AlreadyAnswered
 from mlpredict.web.errors import Busy
 
 # A batch travels to the database in one piece.
@@ -29,7 +30,7 @@ class Pending:
 Item = Pending | Sample | Rejected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """The images of one request, and who waits for their outcomes, which come in the same order."""
 
@@ -37,9 +38,14 @@ class Job:
     weight: int
     """In bytes."""
     answer: asyncio.Future[list[Outcome]]
+    request: KeyedRequest | None = None
+    """Where it may be repeated."""
 
 
-Work = Callable[[Sequence[Sequence[Item]]], list[list[Outcome]]]
+Results = list[list[Outcome] | AlreadyAnswered]
+"""What became of jobs; of a request that was answered elsewhere meanwhile, just that."""
+
+Work = Callable[[Sequence[Job]], Results]
 
 
 class Batcher:
@@ -65,14 +71,17 @@ class Batcher:
         for thread in self._threads:
             thread.start()
 
-    async def outcomes(self, items: Sequence[Item], weight: int) -> list[Outcome]:
+    async def outcomes(
+        self, items: Sequence[Item], weight: int, request: KeyedRequest | None = None
+    ) -> list[Outcome]:
         """Have images predicted that weigh so many bytes.
 
         Raises:
             Busy: this is closed.
+            AlreadyAnswered: the request was answered elsewhere meanwhile.
             Exception: whatever the work raises.
         """
-        job = Job(items, weight, self._loop.create_future())
+        job = Job(items, weight, self._loop.create_future(), request)
         with self._changed:
             if self._closed:
                 raise Busy("The server is being stopped.")
@@ -91,9 +100,9 @@ class Batcher:
 
     def _run(self) -> None:
         while batch := self._take():
-            result: list[list[Outcome]] | BaseException
+            result: Results | BaseException
             try:
-                result = self._work([job.items for job in batch])
+                result = self._work(batch)
             except BaseException as error:  # noqa: BLE001 - those who wait raise it
                 result = error
             self._loop.call_soon_threadsafe(_answer, batch, result)
@@ -121,11 +130,12 @@ class Batcher:
         return self._images > 0 and (not self._working or self._images >= self._most)
 
 
-def _answer(batch: Sequence[Job], result: list[list[Outcome]] | BaseException) -> None:
+def _answer(batch: Sequence[Job], results: Results | BaseException) -> None:
     for number, job in enumerate(batch):
         if job.answer.done():  # whoever asked has gone
             continue
+        result = results if isinstance(results, BaseException) else results[number]
         if isinstance(result, BaseException):
             job.answer.set_exception(result)
         else:
-            job.answer.set_result(result[number])
+            job.answer.set_result(result)

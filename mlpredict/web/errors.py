@@ -5,7 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-from mlpredict.errors import first_line
+from mlpredict.errors import DatabaseError, DatabaseRefuses, first_line
+from mlpredict.support.logs import get_logger
+
+logger = get_logger(__name__)
 
 
 class RequestError(Exception):
@@ -22,6 +25,23 @@ class RequestError(Exception):
 
 class Ambiguous(RequestError):
     """The request has a header twice that it may have once."""
+
+
+class MalformedKey(RequestError):
+    """An Idempotency-Key has 1 to 255 signs of ASCII; quote it where it has spaces or punctuation."""
+
+
+class KeyReused(RequestError):
+    """This Idempotency-Key was sent with another request; a new request needs a new key."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
+class StillWorking(RequestError):
+    """The request of this Idempotency-Key is still being answered; try again in a moment."""
+
+    status = HTTPStatus.CONFLICT
+    retry_after = 1
 
 
 class MalformedForm(RequestError):
@@ -100,3 +120,15 @@ class DatabaseAway(RequestError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after = 2
+
+
+class DatabaseRefusing(RequestError):
+    """The database refuses what this needs, and would again; the server's log says why."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def unavailable(error: DatabaseError) -> RequestError:
+    """What a client is told of a database's error; it is logged, with what to do about it."""
+    logger.error(error.in_full)
+    return DatabaseRefusing() if isinstance(error, DatabaseRefuses) else DatabaseAway()

@@ -119,6 +119,55 @@ FORM_OF_ONE = _form(BINARY)
 FORM_OF_MANY = _form({"type": "array", "items": BINARY, "minItems": 1})
 
 
+B64 = _object(b64={**STRING, "contentEncoding": "base64"})
+
+
+IMAGE_OR_ARRAY = {"anyOf": [B64, {"type": "array"}, {"type": "object", "maxProperties": 1}]}
+
+
+INSTANCES = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "instances": {**_array(IMAGE_OR_ARRAY), "minItems": 1},
+                        "inputs": IMAGE_OR_ARRAY,
+                        "signature_name": STRING,
+                    },
+                }
+            }
+        },
+    }
+}
+
+
+PREDICTED: Schema = {
+    "type": "object",
+    "properties": {"predictions": _array(ANYTHING), "outputs": ANYTHING},
+}
+
+
+STATUS = _object(
+    model_version_status=_array(
+        _object(version=STRING, state=STRING, status=_object(error_code=STRING, error_message=STRING))
+    )
+)
+
+
+METADATA = _object(
+    model_spec=_object(name=STRING, signature_name=STRING, version=STRING),
+    metadata=_object(signature_def={"type": "object"}),
+)
+
+
+def serving_failures(*statuses: int) -> Responses:
+    """The errors of routes that answer as TensorFlow Serving does, all of them with one `error`."""
+    return {status: _response(status, _object(error=STRING)) for status in statuses}
+
+
 def success(schema: Schema, status: int = 200) -> Responses:
     """What a route responds when all is well."""
     return {status: _response(status, schema)}

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
-from mlpredict.domain import PredictionRecord, StoredImage
+from mlpredict.domain import PredictionRecord, Reply, StoredImage
 from mlpredict.inputs.image_file import contenttype_of
 from mlpredict.inputs.kept import ImageFile, ImageUnavailable, load_stored
 from mlpredict.storage.values import storable
@@ -17,6 +17,9 @@ from mlpredict.support.json_text import as_json, prediction_fields
 from mlpredict.web.errors import Missing, RequestError, TooLarge, TooSlow, Unauthorized
 
 JSON = "application/json"
+
+SERVING_FORM = "/v1/models/"
+"""What lies below it answers as TensorFlow Serving does."""
 
 IMAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -35,8 +38,8 @@ def record_fields(record: PredictionRecord) -> dict[str, Any]:
     return named
 
 
-def error_response(error: RequestError) -> Response:
-    """What a client is told that asked for something that cannot be had."""
+def error_response(error: RequestError, path: str) -> Response:
+    """What a client is told that asked for something that cannot be had, in the form of what it asked."""
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
@@ -44,7 +47,17 @@ def error_response(error: RequestError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, TooLarge | TooSlow):
         headers["Connection"] = "close"  # the rest of the body is not read
-    return json_response({"detail": error.detail}, error.status, headers)
+    return json_response(error_body(error.detail, path), error.status, headers)
+
+
+def error_body(detail: str, path: str) -> dict[str, str]:
+    """What is wrong, in the form of the API that was asked."""
+    return {"error" if path.startswith(SERVING_FORM) else "detail": detail}
+
+
+def refusal(error: RequestError, path: str) -> Reply:
+    """The same as what was answered to a request, which may be repeated."""
+    return Reply(error.status, as_json(error_body(error.detail, path)))
 
 
 def stored_file(image: StoredImage) -> ImageFile:

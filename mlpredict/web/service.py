@@ -6,21 +6,20 @@ import asyncio
 import time
 from collections.abc import Sequence
 from itertools import count
+from typing import Protocol
 
-from mlpredict.domain import Prediction, Rejected, Sample, Source
-from mlpredict.errors import DatabaseError
+from mlpredict.domain import KeyedRequest, Prediction, Rejected, Sample, Source
+from mlpredict.errors import AlreadyAnswered, DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.inputs.decoding import SafeDecoder
 from mlpredict.pipeline.batch import Batch, Skipped, predicted, recorded, select
 from mlpredict.pipeline.recording import Recorder
 from mlpredict.settings import available_cores
-from mlpredict.support.logs import get_logger
-from mlpredict.web.batches import Batcher, Item, Outcome, Pending
-from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork
+from mlpredict.web.batches import Batcher, Item, Job, Outcome, Pending, Results
+from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork, unavailable
+from mlpredict.web.idempotency import Asked
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.turns import Turns
-
-logger = get_logger(__name__)
 
 IMAGES_IN_BATCHES = 8
 """So many batches' images are accepted at a time."""
@@ -40,10 +39,18 @@ WIDTH, HEIGHT = slice(16, 20), slice(20, 24)
 """Where a PNG has its size, as 32 bits each with the highest first (PNG specification, 11.2.1)."""
 
 
+class ReplyRecorder(Recorder, Protocol):
+    """Records predictions, and with them what was answered to requests that may be repeated."""
+
+    def answering(self, requests: Sequence[KeyedRequest]) -> Recorder:
+        """The recorder of a batch with such requests, which raises AlreadyAnswered."""
+        ...
+
+
 class Service:
     """Predicts what is uploaded, and has it recorded; made within the event loop that uses it."""
 
-    def __init__(self, model: Model, recorder: Recorder, metrics: Metrics) -> None:
+    def __init__(self, model: Model, recorder: ReplyRecorder, metrics: Metrics) -> None:
         self.model = model
         self._metrics = metrics
         self._recorder = recorder
@@ -61,20 +68,29 @@ class Service:
         self._images = 0
         metrics.watch_images(lambda: self._images)
 
-    async def predict(self, sources: Sequence[Source]) -> list[Outcome]:
+    async def predict(
+        self, sources: Sequence[Source | Sample], asked: Asked | None = None, *, whole: bool = False
+    ) -> list[Outcome]:
         """What became of images, in their order, once it has been recorded.
+
+        Of a `whole` request no image is predicted where one cannot be decoded: the outcomes are then those
+        of the latter.
 
         Raises:
             Busy: too many are being predicted already.
-            DatabaseAway: they cannot be recorded.
+            DatabaseAway, DatabaseRefusing: they cannot be recorded.
             TooMuchWork: decoding them takes too long; none of them is recorded.
+            AlreadyAnswered: the request was answered elsewhere meanwhile; none of them is recorded.
         """
         if self._images >= self._most_images:
             raise Busy
         self._images += len(sources)
         try:
-            items = await self._items(sources)
-            return await self._batcher.outcomes(items, sum(len(source.content or b"") for source in sources))
+            items = await self._items(sources, at_once=whole)
+            if whole and (refused := [item for item in items if isinstance(item, Rejected)]):
+                items = [*refused]
+            weight = sum(len(source.content or b"") for source in sources)
+            return await self._batcher.outcomes(items, weight, _keyed(asked, items))
         finally:
             self._images -= len(sources)
 
@@ -85,48 +101,105 @@ class Service:
         self._large.close()
         self._decoder.close()
 
-    async def _items(self, sources: Sequence[Source]) -> list[Item]:
+    async def _items(self, sources: Sequence[Source | Sample], *, at_once: bool) -> list[Item]:
         request = object()
         try:
             async with asyncio.timeout(DECODING_SECONDS), asyncio.TaskGroup() as tasks:
-                items = [tasks.create_task(self._item(request, source)) for source in sources]
+                items = [
+                    tasks.create_task(self._item(request, source, at_once=at_once)) for source in sources
+                ]
         except TimeoutError:
             raise TooMuchWork from None
         return [item.result() for item in items]
 
-    async def _item(self, request: object, source: Source) -> Item:
-        """An image; one whose header says that it is large waits for other large ones, and nobody for it."""
+    async def _item(self, request: object, source: Source | Sample, *, at_once: bool = False) -> Item:
+        """An image; one whose header says that it is large waits for other large ones, and nobody for it.
+
+        One that is light is left to its batch, unless it is to be decoded `at_once`.
+        """
         position = next(self._positions)
-        if _is_light(source.content or b""):
+        if isinstance(source, Sample):
+            return source._replace(position=position)
+        if _is_light(source.content or b"") and not at_once:
             return Pending(position, source)
         decoded = await self._small.run(request, self._decoder.decode_here, position, source)
         if decoded is not None:
             return decoded
         return await self._large.run(request, self._decoder.decode_apart, position, source)
 
-    def _outcomes(self, jobs: Sequence[Sequence[Item]]) -> list[list[Outcome]]:
+    def _outcomes(self, jobs: Sequence[Job]) -> Results:
         """What becomes of the images of several requests, as one batch."""
-        batch = select([self._decoded(item) for job in jobs for item in job], self._recorder)
+        batch = select([self._decoded(item) for job in jobs for item in job.items], self._recorder)
         said = predicted(batch, self.model, self.model.batch_size)
-        outcomes = self._recorded(batch, said)
-        return [[outcomes[item.position] for item in job] for job in jobs]
+        left = _of_different_keys(jobs)
+        while True:
+            try:
+                outcomes = self._recorded(*_only(left, batch, said), left)
+                break
+            except AlreadyAnswered as error:
+                left = [job for job in left if job.request is None or job.request.key not in error.keys]
+        return [
+            [outcomes[item.position] for item in job.items] if job in left else AlreadyAnswered()
+            for job in jobs
+        ]
 
     def _decoded(self, item: Item) -> Sample | Rejected:
         if isinstance(item, Pending):
             return self._decoder.decode(item.position, item.source)
         return item
 
-    def _recorded(self, batch: Batch, said: Sequence[Prediction | str]) -> dict[int, Outcome]:
+    def _recorded(
+        self, batch: Batch, said: Sequence[Prediction | str], jobs: Sequence[Job]
+    ) -> dict[int, Outcome]:
         if time.monotonic() < self._away_until:
             raise DatabaseAway
+        requests = [job.request for job in jobs if job.request is not None]
+        recorder = self._recorder.answering(requests) if requests else self._recorder
         try:
-            outcomes = recorded(batch, said, self._recorder)
+            outcomes = recorded(batch, said, recorder)
         except DatabaseError as error:
             self._away_until = time.monotonic() + AWAY_SECONDS
-            logger.error(error.message)
-            raise DatabaseAway from error
+            raise unavailable(error) from error
         self._metrics.batch(outcomes.values())
         return {at: outcome for at, outcome in outcomes.items() if not isinstance(outcome, Skipped)}
+
+
+def _keyed(asked: Asked | None, items: Sequence[Item]) -> KeyedRequest | None:
+    """A request as it is stored, of what became of its own images among others."""
+    if asked is None:
+        return None
+    positions = [item.position for item in items]
+    return KeyedRequest(
+        asked.key, asked.digest, lambda outcomes: asked.reply([outcomes[position] for position in positions])
+    )
+
+
+def _of_different_keys(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs without those whose key an earlier one has, too."""
+    keys: set[bytes] = set()
+    different = []
+    for job in jobs:
+        if job.request is None or job.request.key not in keys:
+            different.append(job)
+        if job.request is not None:
+            keys.add(job.request.key)
+    return different
+
+
+def _only(
+    jobs: Sequence[Job], batch: Batch, said: Sequence[Prediction | str]
+) -> tuple[Batch, list[Prediction | str]]:
+    """The part of a batch that is these jobs'."""
+    positions = {item.position for job in jobs for item in job.items}
+    fresh = [
+        (sample, answer)
+        for sample, answer in zip(batch.fresh, said, strict=True)
+        if sample.position in positions
+    ]
+    failures = [failure for failure in batch.failures if failure.position in positions]
+    samples = [sample for sample, _ in fresh]
+    skipped = [sample for sample in batch.skipped if sample.position in positions]
+    return Batch(samples, failures, skipped), [answer for _, answer in fresh]
 
 
 def _is_light(content: bytes) -> bool:

@@ -1,9 +1,9 @@
-"""Files out of a multipart form, while it arrives."""
+"""Bodies, and files out of a multipart form, while they arrive."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -51,11 +51,44 @@ async def receive_files(receive: Receive, headers: Headers, most: int, room: Roo
         TooSlow, ClientGone: the body does not come to its end.
         Busy: there is no room.
     """
-    described = {name: value for name, value in headers if name in (b"content-type", b"content-length")}
+    described = dict(headers)
     limit = most + FRAMING_BYTES
-    if int(described.get(b"content-length", b"0")) > limit:
-        raise TooLarge(f"The request is too large: the limit is {most:,} bytes.")
+    _check_length(described, limit, most)
     form = _Form(_boundary(described.get(b"content-type", b"")))
+    await _receive(receive, limit, most, room, form.feed)
+    files = form.finish()
+    if sum(len(file.content) for file in files) > most:
+        raise _too_large(most)
+    return files
+
+
+async def receive_body(receive: Receive, headers: Headers, most: int, room: Room) -> bytes:
+    """A body of at most `most` bytes; all that will be held for it is counted in `room` as it arrives.
+
+    Raises:
+        TooLarge: it is larger, and is not read on.
+        TooSlow, ClientGone: it does not come to its end.
+        Busy: there is no room.
+    """
+    _check_length(dict(headers), most, most)
+    body = bytearray()
+    await _receive(receive, most, most, room, body.extend)
+    return bytes(body)
+
+
+def _check_length(headers: Mapping[bytes, bytes], limit: int, said: int) -> None:
+    if int(headers.get(b"content-length", b"0")) > limit:
+        raise _too_large(said)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The request is too large: the limit is {limit:,} bytes.")
+
+
+async def _receive(
+    receive: Receive, limit: int, said: int, room: Room, feed: Callable[[bytes], object]
+) -> None:
+    """Feed a body while it arrives, up to a limit that is called another one."""
     received = 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -67,16 +100,12 @@ async def receive_files(receive: Receive, headers: Headers, most: int, room: Roo
                 chunk = message.get("body", b"")
                 received += len(chunk)
                 if received > limit:
-                    raise TooLarge(f"The request is too large: the limit is {most:,} bytes.")
+                    raise _too_large(said)
                 room.take(HELD_TIMES * len(chunk))
-                form.feed(chunk)
+                feed(chunk)
                 more = message.get("more_body", False)
     except TimeoutError:
         raise TooSlow from None
-    files = form.finish()
-    if sum(len(file.content) for file in files) > most:
-        raise TooLarge(f"The request is too large: the limit is {most:,} bytes.")
-    return files
 
 
 def _boundary(contenttype: bytes) -> bytes:

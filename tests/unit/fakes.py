@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mlpredict.domain import ImageSpec, NewPrediction, Prediction, PredictionRecord, Rejected, Run, Sample
+from mlpredict.domain import (
+    ImageSpec,
+    KeyedRequest,
+    NewPrediction,
+    Prediction,
+    PredictionRecord,
+    Rejected,
+    Run,
+    Sample,
+)
 from tests.unit.images import CREATED
 
 NOT_FINITE = "the model answered NaN or infinity"
@@ -55,7 +64,11 @@ class FakeStore:
     error: Exception | None = None
 
     def add(
-        self, run: Run, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest] = (),
     ) -> list[PredictionRecord]:
         if self.error is not None:
             raise self.error

@@ -12,13 +12,17 @@ import typer
 import typer.core
 import typer.main
 
+from mlpredict.cli.layout import Group
 from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
 
-HELP = "Look after the database: the local PostgreSQL, or the one of --dsn."
+HELP = """Look after the database.
+
+That is the local PostgreSQL, or for url, psql, dump and restore the one of --dsn.
+"""
 
 
-class LazyDbGroup(typer.core.TyperGroup):
+class LazyDbGroup(Group):
     """Stands for the group in `mlpredict.cli.db.commands` until somebody looks into it."""
 
     @cached_property
@@ -34,7 +38,13 @@ class LazyDbGroup(typer.core.TyperGroup):
         return self._real.get_command(ctx, cmd_name)
 
 
-app = typer.Typer(cls=LazyDbGroup, help=HELP, invoke_without_command=True, rich_markup_mode=None)
+app = typer.Typer(
+    cls=LazyDbGroup,
+    help=HELP,
+    invoke_without_command=True,
+    subcommand_metavar="COMMAND [ARGS]…",
+    rich_markup_mode=None,
+)
 
 
 @app.callback()

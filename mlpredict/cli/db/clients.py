@@ -17,9 +17,9 @@ Arguments = Annotated[
 
 
 def url(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Print a URL that psql, pgAdmin and any client take; it has no password in it.
+    """Print a URL for psql, pgAdmin and any client.
 
-    The local server is started for it.
+    It has no password in it. The local server is started for it.
     """
     from mlpredict.storage.maintenance import clients
     from mlpredict.storage.maintenance.clients import as_url
@@ -31,7 +31,10 @@ def url(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None
 def psql(
     arguments: Arguments = None, dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """Open psql on the database; what follows -- goes to psql: mlpredict db psql -- -c 'SELECT 1'."""
+    """Open psql on the database.
+
+    What follows -- goes to psql.
+    """
     from mlpredict.storage.maintenance import clients
 
     with clients.reached(dsn or settings.dsn()) as target:

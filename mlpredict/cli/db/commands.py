@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import typer
-
 from mlpredict.cli.db.clients import psql, url
 from mlpredict.cli.db.dumps import dump, restore
 from mlpredict.cli.db.lifecycle import destroy, start, stop, upgrade
 from mlpredict.cli.db.status import status
+from mlpredict.cli.layout import App
 
 # Help and errors as the main app gives them.
-app = typer.Typer(rich_markup_mode=None)
-app.command("status")(status)
-app.command("start")(start)
-app.command("stop")(stop)
-app.command("url")(url)
-app.command("psql")(psql)
-app.command("dump")(dump)
-app.command("restore")(restore)
-app.command("upgrade")(upgrade)
-app.command("destroy")(destroy)
+app = App(rich_markup_mode=None)
+app.command("status", epilog="mlpredict db status --json")(status)
+app.command("start", epilog="mlpredict db start")(start)
+app.command("stop", epilog="mlpredict db stop --force")(stop)
+app.command("url", epilog='psql "$(mlpredict db url)"')(url)
+app.command("psql", epilog="mlpredict db psql -- -c 'SELECT count(*) FROM predictions'")(psql)
+app.command("dump", epilog="mlpredict db dump predictions.dump")(dump)
+app.command("restore", epilog="mlpredict db restore predictions.dump")(restore)
+app.command("upgrade", epilog="mlpredict db upgrade")(upgrade)
+app.command("destroy", epilog="mlpredict db destroy")(destroy)

@@ -39,7 +39,10 @@ def dump(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Write the whole database to a file, in the custom format of PostgreSQL's pg_dump."""
+    """Write the whole database to a file.
+
+    It is in the custom format of PostgreSQL's pg_dump.
+    """
     from mlpredict.storage.maintenance import dumps
     from mlpredict.support.whole_file import whole_file
 
@@ -67,9 +70,10 @@ def restore(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Replace the local database by a dump; with --dsn, fill a database that has no such tables.
+    """Replace the local database by a dump.
 
-    All of it is restored, or nothing changes. A dump can run programs as you: restore your own.
+    With --dsn, a database is filled that has no such tables. All of it is restored, or nothing changes. A
+    dump can run programs as you: restore your own.
     """
     named = dsn or settings.dsn()
     with _source(file) as source:

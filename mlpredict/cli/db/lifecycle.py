@@ -33,7 +33,10 @@ Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.", show_defau
 
 
 def start(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Start the local PostgreSQL; commands do so themselves."""
+    """Start the local PostgreSQL.
+
+    Commands do so themselves.
+    """
     local_only(dsn, "start")
     from mlpredict.storage.server import lifecycle, local_server
 
@@ -44,7 +47,10 @@ def start(dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False) -> No
 
 
 def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Stop the local PostgreSQL; the next command starts it again."""
+    """Stop the local PostgreSQL.
+
+    The next command starts it again.
+    """
     local_only(dsn, "stop")
     from mlpredict.storage.server import lifecycle, local_server
 
@@ -60,9 +66,10 @@ def stop(dsn: Dsn = None, force: Force = False, quiet: Quiet = False, verbose: V
 def upgrade(
     old_bindir: OldBindir = None, dsn: Dsn = None, quiet: Quiet = False, verbose: Verbose = False
 ) -> None:
-    """Carry the database of an older PostgreSQL over to the installed one, with pg_upgrade.
+    """Carry the database over to a newer PostgreSQL.
 
-    The old one is removed when the new one has all rows. Safe to repeat, also after it was killed.
+    It is made by pg_upgrade out of that of an older one. The old one is removed when the new one has all
+    rows. Safe to repeat, also after it was killed.
     """
     local_only(dsn, "upgrade")
     from mlpredict.storage.maintenance.upgrade import upgrade as upgrade_database
@@ -71,7 +78,7 @@ def upgrade(
 
 
 def destroy(dsn: Dsn = None, yes: Yes = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Remove the local PostgreSQL with all inputs and predictions in it."""
+    """Remove the local PostgreSQL and all its rows."""
     local_only(dsn, "destroy")
     from mlpredict.storage.maintenance.destroy import destroy as remove
     from mlpredict.storage.maintenance.destroy import remains

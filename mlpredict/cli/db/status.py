@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    """Show where the database is, its version, whether it runs, its size and rows; starts nothing."""
+    """Show where the database is, and what it holds.
+
+    That is its version, whether it runs, its size and its rows. Nothing is started.
+    """
     import json
 
     from mlpredict.storage.maintenance.status import status_of

@@ -1,39 +1,35 @@
-"""Dumps: PostgreSQL's custom format, of a whole database, without its owners and privileges."""
+"""Dumps: PostgreSQL's custom format, without owners and privileges.
+
+Of a whole database, or of the schema that mlpredict has in one for itself: beside it are other programs.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from psycopg import IsolationLevel
+from psycopg.sql import Identifier
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
-from mlpredict.storage.maintenance import clients
-from mlpredict.storage.maintenance.clients import Target, failure, find, plain
+from mlpredict.storage.creation import first_schema
+from mlpredict.storage.maintenance import clients, loading
+from mlpredict.storage.maintenance.clients import Target
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
 from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
-from mlpredict.support.scratch import scratch_file
-from mlpredict.support.signals import interrupted_by_termination
+from mlpredict.storage.names import home_of, schema_of
+from mlpredict.storage.shape import relations_of
 
+DEFAULT_SCHEMA = "public"
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
 RESTORING = (*WITHOUT_OWNERS, "--no-tablespaces")
-TABLE_LISTED = re.compile(r"^\d+; \d+ \d+ TABLE \S+ (\S+) ", re.MULTILINE)
-"""A table in what `pg_restore --list` prints: its schema, its name, its owner."""
-
-SPOKEN_TO = 170000
-"""The first `server_version` that pg_restore itself can restore into."""
-
-UNKNOWN = b"SET transaction_timeout = 0;\n"
-BEGINNING_BYTES = 4096
-"""In which it is set, before any of the data."""
+TABLE_LISTED = r"^\d+; \d+ \d+ TABLE .* {} "
+"""A table in what `pg_restore --list` prints: its schema, which may have spaces, its name, its owner."""
 
 
 class Source(NamedTuple):
@@ -57,7 +53,7 @@ class Restored:
 
 
 def dump(dsn: str | None, output: Path | int) -> Contents:
-    """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; what is in it.
+    """Write a dump of `dsn`, or of the local PostgreSQL, to a file or a descriptor; how much is in it.
 
     Raises:
         DatabaseError: the database holds nothing of ours, or pg_dump gives up.
@@ -71,7 +67,9 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
             # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
             ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
             counted = contents_of(connection)
-            arguments = ("--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}")
+            arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
+            if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
+                arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
             if isinstance(output, Path):
                 # By its name: pg_dump only appends to its standard output, and cannot complete its index.
                 command = target.command("pg_dump", *arguments, f"--file={output}")
@@ -99,7 +97,7 @@ def check(source: Source, target: Target) -> None:
             hint="SQL is run with mlpredict db psql" if "text format" in error.message else None,
         ) from error
     os.lseek(source.descriptor, 0, os.SEEK_SET)  # pg_restore has moved it
-    if not set(TABLE_LISTED.findall(listed)).issuperset(PUBLISHED):
+    if not all(re.search(TABLE_LISTED.format(table), listed, re.MULTILINE) for table in PUBLISHED):
         raise DatabaseError(f"{source.name} is a dump without mlpredict's tables")
 
 
@@ -112,26 +110,25 @@ def restore_into(dsn: str, source: Source) -> Restored:
     with clients.reached(dsn) as target:
         check(source, target)
         with open_connection(dsn) as connection:
-            if present := tables_of(connection):
-                raise DatabaseError(
-                    f"{describe(connection)} holds tables of these names: {', '.join(sorted(present))}",
-                    hint="make an empty database with createdb, and name that one",
-                )
-            load(source, target, connection)
-            return accept(source, connection)
+            _require_room(connection)
+            return restore_whole(source, target, connection)
+
+
+def restore_whole(source: Source, target: Target, connection: Connection) -> Restored:
+    """Restore into the database of a connection, and bring it to this version's schema, in one transaction.
+
+    Raises:
+        DatabaseError: the dump cannot be restored. Then nothing has changed, whoever was killed meanwhile.
+    """
+    with translated(), connection.transaction():
+        load(source, target, connection)
+        return accept(source, connection)
 
 
 def load(source: Source, target: Target, connection: Connection) -> None:
-    """Restore a dump into a database, in one transaction: where that fails, nothing has changed.
-
-    `connection` leads to the same database.
-    """
+    """Restore a dump in the transaction that there is: our tables go where the search path begins."""
     try:
-        if connection.info.server_version < SPOKEN_TO:
-            load_as_script(source.descriptor, target, RESTORING)
-            return
-        command = target.command("pg_restore", *RESTORING, "--no-password", "--single-transaction")
-        clients.run(command, target.environment, stdin=source.descriptor)
+        loading.load(source.descriptor, target, connection, RESTORING)
     except DatabaseError as error:
         raise source.blamed(error) from error
 
@@ -152,6 +149,19 @@ def accept(source: Source, connection: Connection) -> Restored:
     return Restored(contents_of(connection), schema)
 
 
+def _require_room(connection: Connection) -> None:
+    """Refuse a database where our tables are, or others under their names where they are to be."""
+    with translated():
+        schema = home_of(connection) or first_schema(connection)
+        present = {} if schema is None else relations_of(connection, schema)
+    if present:
+        raise DatabaseError(
+            f"{describe(connection)} holds tables of these names: {', '.join(sorted(present))}",
+            hint="make an empty database with createdb, and name that one, or a schema with nothing in it: "
+            "?options=-csearch_path%3DNAME",
+        )
+
+
 def _require_tables(connection: Connection) -> None:
     if not tables_of(connection).issuperset(PUBLISHED):
         raise DatabaseError(f"there are no mlpredict tables in {describe(connection)}")
@@ -163,55 +173,3 @@ def _is_seekable(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def load_as_script(dump: int, target: Target, arguments: Sequence[str]) -> None:
-    """Restore the dump in a descriptor, in one transaction.
-
-    Raises:
-        DatabaseError: the restore fails; with the reason of PostgreSQL.
-    """
-    printing = [find("pg_restore", target.bindir), "--file=-", *arguments]
-    running = target.command("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1")
-    environment = plain(target.environment)
-    with interrupted_by_termination(), scratch_file() as complaints, scratch_file() as errors:
-        # psql reads no more once it has failed, and then says why.
-        with (
-            suppress(BrokenPipeError),
-            _process(printing, environment, dump, subprocess.PIPE, complaints) as first,
-            _process(running, environment, subprocess.PIPE, subprocess.DEVNULL, errors) as second,
-        ):
-            _copy(first, second)
-        if second.returncode and first.returncode <= 0:
-            raise failure(running, second.returncode, _text(errors))
-        if first.returncode:
-            raise failure(printing, first.returncode, _text(complaints))
-
-
-def _copy(printing: subprocess.Popen[bytes], running: subprocess.Popen[bytes]) -> None:
-    """Hand over the script, within a transaction that ends well only if the script is whole."""
-    assert printing.stdout is not None
-    assert running.stdin is not None
-    running.stdin.write(b"BEGIN;\n" + printing.stdout.read(BEGINNING_BYTES).replace(UNKNOWN, b"", 1))
-    shutil.copyfileobj(printing.stdout, running.stdin)
-    if printing.wait() == 0:
-        running.stdin.write(b"COMMIT;\n")
-    running.stdin.close()
-    running.wait()
-
-
-@contextmanager
-def _process(
-    command: list[str], environment: dict[str, str], stdin: int, stdout: int, stderr: IO[bytes]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """A program that does not outlive the block."""
-    with subprocess.Popen(command, env=environment, stdin=stdin, stdout=stdout, stderr=stderr) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def _text(file: IO[bytes]) -> bytes:
-    file.seek(0)
-    return file.read()

@@ -73,8 +73,7 @@ def _replace(server: LocalServer, source: Source, lost: Contents) -> Restored:
         with _temporary_database(administrator) as name:
             target = clients.local_target(server, conninfo).named(name)
             with closing(_open(server, name)) as connection:
-                dumps.load(source, target, connection)
-                restored = dumps.accept(source, connection)
+                restored = dumps.restore_whole(source, target, connection)
             replaced = _swap(administrator, name, lambda: _require_same(lost, _contents(server)))
         try:
             _drop(administrator, replaced)

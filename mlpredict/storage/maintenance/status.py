@@ -13,17 +13,11 @@ from psycopg import sql
 
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.migrations import COUNTED, TABLES
-from mlpredict.storage.names import named
+from mlpredict.storage.migrations import COUNTED
+from mlpredict.storage.names import home_of, named
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
-
-TABLES_PRESENT = """
-    SELECT tablename FROM pg_catalog.pg_tables
-    WHERE tablename OPERATOR(pg_catalog.=) ANY (%s::text[])
-      AND schemaname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
-"""
-
+from mlpredict.storage.shape import relations_of
 
 COUNT = sql.SQL("SELECT pg_catalog.count(*) FROM {s}.{table}")
 
@@ -167,10 +161,11 @@ class Contents:
         return ", ".join(f"{number:,} {name}{'' if number == 1 else 's'}" for number, name in named)
 
 
-def tables_of(connection: Connection) -> set[str]:
-    """Which of our tables there are."""
+def tables_of(connection: Connection, schema: str | None = None) -> set[str]:
+    """Which of our tables, or others of their names, there are in a schema, or in ours."""
     with translated():
-        return {name for (name,) in connection.execute(TABLES_PRESENT, (list(TABLES),))}
+        schema = schema or home_of(connection)
+        return set() if schema is None else set(relations_of(connection, schema))
 
 
 def contents_of(connection: Connection) -> Contents:

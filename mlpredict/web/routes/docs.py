@@ -46,14 +46,22 @@ def add_docs(app: FastAPI) -> None:
 
 
 def calls(document: Mapping[str, Any]) -> Iterator[Call]:
-    """Every call of an OpenAPI document, in its order."""
+    """Every call of an OpenAPI document, in its order; HEAD goes with GET."""
     for path, methods in document["paths"].items():
         for method, call in methods.items():
-            parameters = [(one["name"], _schema(one["schema"])) for one in call.get("parameters", ())]
+            if method == "head":  # as GET, as the page says of all of them
+                continue
+            parameters = [(one["name"], _meaning(one)) for one in call.get("parameters", ())]
             for media, body in call.get("requestBody", {}).get("content", {}).items():
                 parameters += [(name, f"a field of {media}") for name in body["schema"]["properties"]]
             responses = ((status, response["description"]) for status, response in call["responses"].items())
             yield Call(method.upper(), path, call["summary"], tuple(parameters), tuple(responses))
+
+
+def _meaning(parameter: Mapping[str, Any]) -> str:
+    """A parameter in words, or its type."""
+    words = _schema(parameter["schema"])
+    return f"a header: {parameter['description']}" if parameter["in"] == "header" else words
 
 
 def _schema(schema: Mapping[str, Any]) -> str:

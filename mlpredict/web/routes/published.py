@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 import orjson
@@ -10,13 +10,16 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
-from mlpredict.domain import PredictionDetail, Rejected
+from mlpredict.domain import PredictionDetail, Rejected, Reply, Source
 from mlpredict.errors import NotFound
 from mlpredict.inputs.kept import data_uri
+from mlpredict.support.json_text import as_json
 from mlpredict.web.backend import Backend
+from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import Missing, RequestError, Unprocessable
+from mlpredict.web.idempotency import Call, digest_of_files, key_of
 from mlpredict.web.openapi import FORM_OF_ONE, PAIR, RECORD, ROWS, failures, success
-from mlpredict.web.responses import JSON, json_response, record_fields, stored_file
+from mlpredict.web.responses import JSON, json_response, record_fields, refusal, stored_file
 
 PAGE = 1000
 LARGEST_PAGE = 100_000
@@ -45,17 +48,24 @@ def router(backend: Backend) -> APIRouter:
         responses=success(RECORD) | failures(400, 413, 422, 503),
     )
     async def predict(request: Request) -> Response:
+        key = key_of(request.scope["headers"])
         with backend.memory.room() as room:
             file, *more = await backend.files(request, room)
             if more:
                 raise Unprocessable("One file at a time; POST /v1/predictions takes several.")
             if not (file.contenttype or "").startswith("image/"):
                 raise NotAnImageFile(f"File '{file.filename}' is not an image.")
-            [outcome] = await backend.predict([file])
-            if isinstance(outcome, Rejected):
-                raise NotAnImageFile(f"File '{file.filename}': {outcome.reason}")
-            # The content type as the client has it: the program of 2020 looked at nothing else.
-            return json_response(record_fields(outcome) | {"contenttype": file.contenttype})
+
+            def reply(outcomes: Sequence[Outcome]) -> Reply:
+                [outcome] = outcomes
+                if isinstance(outcome, Rejected):
+                    error = NotAnImageFile(f"File '{file.filename}': {outcome.reason}")
+                    return refusal(error, request.scope["path"])
+                # The content type as the client has it: the program of 2020 looked at nothing else.
+                return Reply(200, as_json(record_fields(outcome) | {"contenttype": file.contenttype}))
+
+            call = Call("/prediction/", key, lambda: digest_of_files([file]))
+            return await backend.answer(call, [Source(file.filename, file.content)], reply)
 
     @routes.get("/predictions", include_in_schema=False)
     @routes.get(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,14 +11,16 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mlpredict.domain import PredictionFilter, PredictionRecord, Rejected
+from mlpredict.domain import PredictionFilter, PredictionRecord, Rejected, Reply, Source
 from mlpredict.errors import UsageError
 from mlpredict.inference.outputs import OutputReader
 from mlpredict.records import Ranking, ranking
+from mlpredict.support.json_text import as_json
 from mlpredict.support.units import point_in_time
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import NotAnImage, Unprocessable
+from mlpredict.web.idempotency import Call, digest_of_files, key_of
 from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
 from mlpredict.web.responses import image_response, json_response, record_fields
 from mlpredict.web.uploads import UploadedFile
@@ -58,16 +60,22 @@ def router(backend: Backend) -> APIRouter:
         responses=success(MADE, 201) | failures(400, 413, 415, 422, 503),
     )
     async def create(request: Request) -> Response:
+        key = key_of(request.scope["headers"])
         with backend.memory.room() as room:
             files = await backend.files(request, room)
-            images = [file for file in files if _may_be_an_image(file)]
+            images = [Source(file.filename, file.content) for file in files if _may_be_an_image(file)]
             if not images:
                 raise NotAnImage
-            outcomes = iter(await backend.predict(images))
-            entries = [_entry(backend, file, outcomes) for file in files]
-            if all("error" in entry for entry in entries):
-                return json_response({"detail": NONE_PREDICTED, "predictions": entries}, 422)
-            return json_response({"predictions": entries}, 201)
+
+            def reply(outcomes: Sequence[Outcome]) -> Reply:
+                remaining = iter(outcomes)
+                entries = [_entry(backend, file, remaining) for file in files]
+                if all("error" in entry for entry in entries):
+                    return Reply(422, as_json({"detail": NONE_PREDICTED, "predictions": entries}))
+                return Reply(201, as_json({"predictions": entries}))
+
+            call = Call("/v1/predictions", key, lambda: digest_of_files(files))
+            return await backend.answer(call, images, reply)
 
     @routes.get(
         "/predictions",

@@ -6,10 +6,10 @@ import logging
 import time
 
 from mlpredict.support.logs import PACKAGE
-from mlpredict.web import app, service
+from mlpredict.web import errors
 
-TROUBLED = (app.logger, service.logger)
-"""They may have the same to say with every request."""
+TROUBLED = (errors.logger,)
+"""It may have the same to say with every request."""
 
 SECONDS = 10.0
 MOST_TEXTS = 100

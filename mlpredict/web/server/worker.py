@@ -25,6 +25,7 @@ from mlpredict.support.signals import handled
 from mlpredict.web.access import Rules
 from mlpredict.web.app import create_app
 from mlpredict.web.backend import Backend
+from mlpredict.web.idempotency import Keys, digest_of, scope_of
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.server.logs import prepare_loggers
 from mlpredict.web.server.options import Options
@@ -82,9 +83,9 @@ class Worker:
         metrics = Metrics()
         service = Service(model, recorder, metrics)
         most = self.options.max_upload
-        backend = Backend(
-            service, reads, metrics, most, Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
-        )
+        memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
+        keys = Keys(digest_of([scope_of(self.rules.token), model.identity.fingerprint.encode()]))
+        backend = Backend(service, reads, metrics, most, memory, keys, run)
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,

@@ -13,6 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from mlpredict.domain import EngineName
+from mlpredict.errors import ModelError
+from mlpredict.inference import compilation
+from mlpredict.inference.model import load_model
 from tests.conftest import COMMAND, Command
 from tests.make_hostile_models import MARKER
 from tests.processes import started
@@ -185,6 +189,29 @@ def test_a_model_that_never_ends_can_be_interrupted(
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20) == (b"", b"mlpredict: interrupted\n")
     assert process.returncode == 130
+
+
+def test_a_model_that_takes_all_memory_is_ended(
+    hostile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation, "memory_of_a_model", lambda: 1_500_000_000)
+    with pytest.raises(ModelError) as raised:
+        load_model(hostile / "greedy", engine=EngineName.AUTO, cache=tmp_path)
+    said = "TensorFlow took more than 1.5 GB of memory over it, and was ended"
+    assert raised.value.message == f"{hostile / 'greedy'}: {said}"
+
+
+def test_a_model_that_never_ends_is_given_up(
+    hostile: Path, environment: dict[str, str], digits: list[Path]
+) -> None:
+    """By a command whose patience is shorter than usual."""
+    code = "from mlpredict.inference import probe; probe.PROBE_SECONDS = 2.0\n" + COMMAND[2]
+    arguments = ["predict", str(digits[0]), "--no-store", "--model", str(hostile / "endless.tflite")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], env=environment, capture_output=True, timeout=60, text=True
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr.endswith("endless.tflite: took more than 0 minutes to answer 4 images\n")
 
 
 def test_nan_is_a_failure_that_is_recorded(

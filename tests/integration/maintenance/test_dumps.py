@@ -127,11 +127,11 @@ def test_an_older_server_takes_a_dump_whole_or_not_at_all(
             done = mlpredict("db", "restore", "-", "--dsn", older, stdin=source)
             assert done.returncode == 3
             assert query(older, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
-        execute(older, "CREATE FUNCTION published_likely_class(json) RETURNS integer RETURN 1")
+        execute(older, "CREATE FUNCTION fill_published_likely_class() RETURNS integer RETURN 1")
         done = mlpredict("db", "restore", dumped, "--dsn", older)
         assert done.returncode == 3
-        assert b'rows.dump: psql: function "published_likely_class" already exists' in done.stderr
-        execute(older, "DROP FUNCTION published_likely_class")
+        assert b'rows.dump: function "fill_published_likely_class" already exists' in done.stderr
+        execute(older, "DROP FUNCTION fill_published_likely_class")
         done = mlpredict("db", "restore", dumped, "--dsn", older)
         assert done.returncode == 0, done.stderr
         assert query(older, PREDICTIONS) == query(filled, PREDICTIONS)
@@ -275,22 +275,35 @@ def test_what_is_said_to_be_dumped_is_what_is_dumped(
     assert query(elsewhere, "SELECT count(*) FROM inputs") == [(3,)]
 
 
-@pytest.mark.parametrize("end", ["exit 1", "kill -9 $$"])
-def test_half_a_script_is_not_committed(
-    empty_dsn: str, running_server: LocalServer, tmp_path: Path, end: str
-) -> None:
-    scripts = {
-        "pg_restore": f"echo 'CREATE TABLE torn ();'\n{end}",
-        "psql": f"exec '{running_server.bindir / 'psql'}' \"$@\"",
-    }
-    for name, lines in scripts.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{lines}\n")
-        (tmp_path / name).chmod(0o755)
-    with clients.reached(empty_dsn) as target:
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("echo 'CREATE TABLE torn ();'\nexit 1", "pg_restore: exit status 1"),
+        ("echo 'CREATE TABLE torn ();'\nkill -9 $$", "pg_restore: ended by SIGKILL"),
+        (
+            "echo 'COPY s.predictions (inputid) FROM stdin;'\necho 1\n"
+            "echo 'pg_restore: error: lost' >&2\nexit 1",
+            "lost",
+        ),
+        ("echo 'CREATE TABLE torn ();'", "without mlpredict's tables"),
+    ],
+)
+def test_half_a_script_is_not_committed(dsn: str, tmp_path: Path, script: str, reason: str) -> None:
+    begin = "echo 'CREATE TABLE s.predictions ('\necho ' inputid bigint'\necho ');'\n"
+    program = tmp_path / "pg_restore"
+    program.write_text(f"#!/bin/sh\n{begin if 'without' not in reason else ''}{script}\n")
+    program.chmod(0o755)
+    execute(dsn, "CREATE SCHEMA other")
+    with (
+        clients.reached(dsn) as target,
+        psycopg.connect(dsn, autocommit=True, options="-c search_path=other") as connection,
+        open(os.devnull, "rb") as dump,
+    ):
         target = replace(target, bindir=tmp_path)
-        with open(os.devnull, "rb") as dump, pytest.raises(DatabaseError, match="pg_restore: "):
-            dumps.load_as_script(dump.fileno(), target, ())
-    assert query(empty_dsn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+        with pytest.raises(DatabaseError, match=reason):
+            dumps.restore_whole(dumps.Source(dump.fileno(), "a dump"), target, connection)
+    assert query(dsn, "SELECT count(*) FROM pg_tables WHERE schemaname = 'other'") == [(0,)]
+    assert query(dsn, "SELECT count(*) FROM pg_tables WHERE tablename = 'torn'") == [(0,)]
 
 
 def test_a_full_disk_leaves_what_was_there(mlpredict: Command, filled: str) -> None:

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from mlpredict.domain import EngineName, Keep, PredictionFilter, Rejected, Source
+from mlpredict.domain import EngineName, Keep, KeyedRequest, PredictionFilter, Rejected, Reply, Source
 from mlpredict.errors import DatabaseError
-from mlpredict.storage import names
+from mlpredict.storage import migrations, names
 from mlpredict.storage.connection import open_connection
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.repository import Repository, open_repository
@@ -110,7 +110,9 @@ def store(repository: Repository) -> tuple[int, int]:
     run = repository.start_run(model(), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
     batch = [new(0), new(1)]
     lost = [Rejected(2, Source("lost.png"), "it is no image")]
-    (first, _) = repository.add(run, batch, lost)
+    asked = KeyedRequest(os.urandom(32), bytes(32), lambda _outcomes: Reply(200, b"{}"))
+    (first, _) = repository.add(run, batch, lost, [asked])
+    assert repository.replies([asked.key])
     assert repository.stored(run, batch, []) is not None
     assert repository.stored(run, [], lost) == []
     assert repository.predicted(model().fingerprint, [batch[0].input.sha256])
@@ -145,6 +147,43 @@ def test_no_statement_calls_what_another_role_has_made(low: str, dsn: str, mlpre
         assert done.returncode == 0, done.stderr
 
 
+def test_what_the_2020_program_inserts_calls_nothing_that_another_role_has_made(low: str, dsn: str) -> None:
+    plant(dsn, low, PLANT)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for vector in ("[0.1, 0.9]", "[[0.1, 0.9]]", "[1, 1]", "[]", '{"a": 1}', None):
+            connection.execute("INSERT INTO predictions (predictions) VALUES (%s)", (vector,))
+        with pytest.raises(psycopg.errors.RaiseException, match="planted"):  # that there is something to call
+            connection.execute("SELECT 1::numeric - 1::integer")
+        found = connection.execute("SELECT label, score::text FROM predictions ORDER BY id").fetchall()
+    assert found == [("1", "0.9"), ("1", "0.9"), (None, None), (None, None), (None, None), (None, None)]
+
+
+def test_every_function_of_ours_looks_nowhere_else(dsn: str) -> None:
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute(
+            "SELECT proname, proconfig FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
+        ).fetchall()
+    assert found
+    assert {name: None for name, settings in found if settings != ["search_path=pg_catalog, pg_temp"]} == {}
+
+
+def test_a_function_that_somebody_uses_stays_and_looks_nowhere_else(
+    empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrations.migrations()
+    with psycopg.connect(empty_dsn, autocommit=True) as connection:
+        monkeypatch.setattr(migrations, "migrations", lambda: every[:10])
+        migrate(connection)
+        connection.execute("CREATE VIEW theirs AS SELECT (published_likely_class('[0.1, 0.9]')).score")
+        monkeypatch.setattr(migrations, "migrations", lambda: every)
+        migrate(connection)
+        assert connection.execute("SELECT score::text FROM theirs").fetchone() == ("0.9",)
+        found = connection.execute(
+            "SELECT proconfig FROM pg_proc WHERE proname = 'published_likely_class'"
+        ).fetchone()
+    assert found == (["search_path=pg_catalog, pg_temp"],)
+
+
 def test_the_search_path_is_as_it_was_after_every_transaction(dsn: str) -> None:
     with open_repository(dsn) as repository:
         store(repository)
@@ -163,7 +202,7 @@ def test_tables_are_found_in_the_schema_that_has_them(dsn: str) -> None:
         migrate(connection)
     path = f"{dsn} options='-c search_path=\"m-l\",public'"
     with open_connection(path) as connection:
-        assert names.schema_with(connection, "predictions") == "public"
+        assert names.home_of(connection) == "public"
         connection.execute(
             'CREATE TABLE "m-l".predictions (id serial PRIMARY KEY, inputId integer, predictions json)'
         )
@@ -204,4 +243,4 @@ def test_nothing_is_made_where_another_role_has_planted_something(role: str, emp
     with open_connection(empty_dsn) as connection:
         with pytest.raises(DatabaseError, match=rf"the operator =\(real,integer\) of {role}"):
             migrate(connection)
-        assert names.schema_with(connection, "predictions") is None
+        assert names.home_of(connection) is None

@@ -97,8 +97,9 @@ def test_predict_and_serve_leave_nothing_in_the_sessions_of_others(
     with pooled(tcp_server, pooler_directory, "transaction") as dsn:
         with serving(environment, "--dsn", dsn) as served:
             content = digits[0].read_bytes()
-            for _ in range(10):
-                assert served.post("/v1/predictions", File(content)).status == 201
+            for number in range(10):
+                for key in [{}] if number % 2 else 2 * [{"Idempotency-Key": str(number)}]:
+                    assert served.post("/v1/predictions", File(content), headers=key).status == 201
                 assert served.ask("/v1/predictions").status == 200
             with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:
                 assert other.execute(SESSION).fetchone() == ("0", "off")

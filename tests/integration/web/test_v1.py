@@ -182,8 +182,10 @@ def test_the_server_describes_itself(served: Served) -> None:
     page = served.ask("/docs")
     assert page.status == 200
     for path, methods in document["paths"].items():
-        for method in methods:
+        assert ("head" in methods) == ("get" in methods)
+        for method in set(methods) - {"head"}:
             assert f"<code>{method.upper()} {path}</code>" in page.body.decode()
+    assert b"HEAD is answered wherever GET is" in page.body
     assert b"<script" not in page.body
     assert b"//" not in page.body.replace(b"http://127.0.0.1", b"")
 

@@ -47,6 +47,11 @@ def test_the_measure_sees_what_is_imported() -> None:
         ["db", "status", "--help"],
         ["db", "stop", "--dsn", "dbname=x"],
         ["nonsense"],
+        ["ls"],
+        ["help"],
+        ["help", "list"],
+        ["version"],
+        ["show", "x"],
         ["predict"],
         ["list", "--since", "soon"],
     ],
@@ -80,6 +85,33 @@ def test_help_and_usage_errors_import_nothing_heavy(arguments: list[str]) -> Non
 )
 def test_a_module_imports_only_what_it_needs(code: str, unwanted: set[str]) -> None:
     assert imported_by(code) & unwanted == set()
+
+
+@pytest.mark.parametrize("line", ["mlpredict li", "mlpredict list --co", "mlpredict list --columns la"])
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_tab_for_what_no_database_knows_imports_nothing_heavy(shell: str, line: str) -> None:
+    asked = {"_MLPREDICT_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "_TYPER_COMPLETE_ARGS": line}
+    asked |= {"COMP_CWORD": str(line.count(" ")), "_TYPER_COMPLETE_FISH_ACTION": "get-args"}
+    code = (
+        f"import contextlib, os; os.environ.update({asked!r})\n"
+        "from mlpredict.cli import run\n"
+        "with contextlib.suppress(SystemExit): run([])"
+    )
+    assert imported_by(code) == set()
+
+
+def test_a_tab_for_labels_imports_the_driver_alone() -> None:
+    asked = {
+        "_MLPREDICT_COMPLETE": "complete_bash",
+        "COMP_WORDS": "mlpredict list --label ",
+        "COMP_CWORD": "3",
+    }
+    code = (
+        f"import contextlib, os; os.environ.update({asked!r})\n"
+        "from mlpredict.cli import run\n"
+        "with contextlib.suppress(SystemExit): run([])"
+    )
+    assert imported_by(code) <= {"psycopg", "orjson"}
 
 
 def test_the_commands_of_db_are_not_built_for_others() -> None:

@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from mlpredict.support.ahead import Prefetched, interruptible, mapped_ahead
+from mlpredict.support.ahead import Prefetched, mapped_ahead
 
 PATIENCE_SECONDS = 10
 
@@ -189,9 +189,3 @@ def test_a_closed_map_leaves_no_thread() -> None:
     next(results)
     results.close()  # type: ignore[attr-defined]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
-
-
-def test_what_is_interruptible_is_done_elsewhere_and_gives_its_result_or_its_error() -> None:
-    assert interruptible(threading.current_thread) is not threading.current_thread()
-    with pytest.raises(ZeroDivisionError):
-        interruptible(lambda: 1 / 0)

@@ -15,12 +15,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
-from mlpredict.errors import DatabaseError, ModelError
+from mlpredict.domain import (
+    ImageSpec,
+    KeyedRequest,
+    Prediction,
+    PredictionRecord,
+    Rejected,
+    Reply,
+    Sample,
+    Source,
+)
+from mlpredict.errors import AlreadyAnswered, DatabaseError, ModelError
 from mlpredict.pipeline.recording import NotStoring
 from mlpredict.web import service as service_module
 from mlpredict.web.batches import Pending
 from mlpredict.web.errors import Busy, DatabaseAway, TooMuchWork
+from mlpredict.web.idempotency import Asked
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.server import logs
 from mlpredict.web.server.logs import RateLimited
@@ -58,19 +68,28 @@ class Recorder(NotStoring):
 
     away = False
     batches: tuple[int, ...] = ()
+    answered: frozenset[bytes] = frozenset()
+    requests: Sequence[KeyedRequest] = ()
+
+    def answering(self, requests: Sequence[KeyedRequest]) -> Recorder:
+        mine = type(self)(self.model)
+        object.__setattr__(mine, "requests", requests)
+        return mine
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
     ) -> list[PredictionRecord]:
         if type(self).away:
             raise DatabaseError("gone")
+        if known := self.answered & {request.key for request in self.requests}:
+            raise AlreadyAnswered(known)
         type(self).batches += (len(answered) + len(failures),)
         return super().record(answered, failures)
 
 
 @pytest.fixture(autouse=True)
 def recorder() -> type[Recorder]:
-    Recorder.away, Recorder.batches = False, ()
+    Recorder.away, Recorder.batches, Recorder.answered = False, (), frozenset()
     return Recorder
 
 
@@ -119,6 +138,43 @@ def test_requests_that_gather_while_the_model_works_are_one_batch(recorder: type
     assert [labels(one) for one in outcomes] == [["1.0"], ["2.0"], ["3.0"], ["4.0"]]
     assert model.batches == [1, 3]
     assert recorder.batches == (1, 3)
+
+
+def test_what_was_answered_elsewhere_leaves_others_alone(recorder: type[Recorder]) -> None:
+    model = Model(batch_size=8)
+    recorder.answered = frozenset({b"known"})
+
+    async def work(service: Service) -> list[Any]:
+        first = await begun(model, service)
+        requests = [
+            asyncio.ensure_future(service.predict([Source(str(shade), png(shade))], asked(key)))
+            for shade, key in enumerate((b"known", b"new", b"twice", b"twice", None), 2)
+        ]
+        await asyncio.sleep(0.02)
+        model.gate.set()
+        await first
+        return await asyncio.gather(*requests, return_exceptions=True)
+
+    known, new, twice, again, plain = run(model, work)
+    assert isinstance(known, AlreadyAnswered)
+    assert isinstance(again, AlreadyAnswered)
+    assert [labels(one) for one in (new, twice, plain)] == [["3.0"], ["4.0"], ["6.0"]]
+    assert recorder.batches == (1, 3)
+
+
+def asked(key: bytes | None) -> Asked | None:
+    return None if key is None else Asked(key, bytes(32), lambda _outcomes: Reply(200, b""))
+
+
+def test_of_a_whole_request_nothing_is_predicted_where_something_cannot_be(
+    recorder: type[Recorder],
+) -> None:
+    model = Model()
+    model.gate.set()
+    sources = [Source("a", png(1)), Source("b", b"nothing"), Source("c", png(2))]
+    assert labels(run(model, lambda service: service.predict(sources, whole=True))) == ["not an image"]
+    assert (model.batches, recorder.batches) == ([], (1,))
+    assert labels(run(model, lambda service: service.predict(sources[::2], whole=True))) == ["1.0", "2.0"]
 
 
 def test_an_idle_model_waits_for_nobody() -> None:

@@ -1,0 +1,36 @@
+"""The pages of the manual: which there are, and how one is shown."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+LINK = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
+"""From one page to another."""
+
+WIDEST = 100
+"""Columns in which long lines can be read."""
+
+
+def topics() -> tuple[str, ...]:
+    """The names of all pages."""
+    folder = files("mlpredict") / "manual"
+    if not folder.is_dir():
+        return ()
+    return tuple(sorted(one.name.removesuffix(".md") for one in folder.iterdir() if one.name.endswith(".md")))
+
+
+def page(topic: str) -> str:
+    """A page as it was written, in Markdown."""
+    return (files("mlpredict") / "manual" / f"{topic}.md").read_text("utf-8")
+
+
+def rendered(markdown: str, width: int, *, colours: bool) -> str:
+    """A page for a terminal of so many columns."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console(width=min(width, WIDEST), force_terminal=colours, no_color=None if colours else True)
+    with console.capture() as capture:
+        console.print(Markdown(LINK.sub(r"\1 (`mlpredict help \2`)", markdown), hyperlinks=False))
+    return capture.get()

@@ -1,0 +1,62 @@
+"""What can be done where PostgreSQL refuses something, and whether it would refuse it again."""
+
+from __future__ import annotations
+
+import psycopg
+
+INSUFFICIENT_PRIVILEGE = "42501"
+READ_ONLY_TRANSACTION = "25006"
+
+LASTING_CLASSES = ("0A", "0L", "0P", "22", "28", "3D", "3F", "42", "44", "P0")
+"""Of SQLSTATEs that say something about the statement, the role or the row (PostgreSQL's appendix A)."""
+
+LASTING = ("23502", "23514")
+"""not_null_violation and check_violation: a constraint that somebody has added."""
+
+GRANT_HINT = (
+    "have the owner of mlpredict's tables run mlpredict init-db --grant-to ROLE, or --grant-to ROLE:reader "
+    "for a role that only reads"
+)
+OWNER_HINT = (
+    "run it as the owner of mlpredict's tables; roles that only use them need no more than their grants"
+)
+CREATE_HINT = (
+    "have the schema's owner GRANT CREATE ON SCHEMA … TO the role, or name a schema of the role's own by "
+    "?options=-csearch_path%3DSCHEMA in the DSN"
+)
+CONNECT_HINT = "have the database's owner GRANT CONNECT ON DATABASE … TO the role"
+POLICY_HINT = (
+    "of a table with row-level security, a role reads what a policy FOR SELECT shows it, and only its owner "
+    "and roles with BYPASSRLS store, as COPY knows no policies; or ALTER TABLE … DISABLE ROW LEVEL SECURITY"
+)
+READ_ONLY_HINT = (
+    "name the primary server: several hosts in the DSN with target_session_attrs=read-write find it; list "
+    "and show work here, and predict --no-store"
+)
+SET_READ_ONLY_HINT = (
+    "the server, the database or the role has default_transaction_read_only on, or the server is a standby: "
+    "end that or name another server; list and show work here, and predict --no-store"
+)
+
+POLICY_FUNCTIONS = ("ExecWithCheckOptions", "check_enable_rls")
+"""Of PostgreSQL, which tell of row-level security in whatever language the server speaks."""
+
+
+def hint_for(error: psycopg.Error) -> str | None:
+    """What to do about an error; None where that is not known."""
+    said = str(error)
+    if "row-level security" in said or error.diag.source_function in POLICY_FUNCTIONS:
+        return POLICY_HINT
+    if error.sqlstate == READ_ONLY_TRANSACTION or "during recovery" in said:
+        return SET_READ_ONLY_HINT
+    if "permission denied for database" in said:  # while connecting there is no SQLSTATE
+        return CONNECT_HINT
+    if error.sqlstate == INSUFFICIENT_PRIVILEGE:
+        return OWNER_HINT if "must be owner" in said else GRANT_HINT
+    return None
+
+
+def is_lasting(error: psycopg.Error) -> bool:
+    """Whether the same would be refused again."""
+    state = error.sqlstate or ""
+    return state.startswith(LASTING_CLASSES) or state in LASTING
