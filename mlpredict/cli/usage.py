@@ -14,7 +14,7 @@ def explained(error: Any) -> str:
     if (option := getattr(error, "option_name", None)) is not None and hasattr(error, "possibilities"):
         message = f"no such option: {option}"
         if error.possibilities:
-            closest, *_ = error.possibilities
+            closest = min(error.possibilities, key=lambda one: abs(len(one) - len(option)))
             return f"{message}; did you mean {closest}?"
     else:
         text = str(error.format_message())
