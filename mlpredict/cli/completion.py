@@ -114,10 +114,10 @@ def _asked(context: typer.Context, question: Callable[[KnownValues], list[Found]
 
     patience = threading.Timer(PATIENCE_SECONDS, os._exit, [0])
     patience.daemon = True
-    patience.start()
     try:
         from mlpredict.storage.glimpse import glimpse
 
+        patience.start()
         with glimpse(context.params.get("dsn") or settings.dsn()) as database:
             return question(database)
     except (MlpredictError, ImportError, OSError):
