@@ -85,7 +85,7 @@ def terminal_width() -> int | None:
 
 
 def data_console() -> Console:
-    """A rich console on standard output; what goes elsewhere than to a terminal is wrapped for $COLUMNS alone."""
+    """A rich console on standard output; what goes into a file or a pipe is wrapped for $COLUMNS alone."""
     from rich.console import Console
 
     width = terminal_width() or shutil.get_terminal_size((WIDE, 0)).columns
