@@ -18,7 +18,9 @@ MODEL = "Model"
 """The group of the options that say how a model is used."""
 
 
-def _set_quiet(given: bool) -> bool:
+def _set_quiet(context: typer.Context, given: bool) -> bool:
+    if context.resilient_parsing:  # a TAB, at which nothing is said
+        return given
     talk.quiet = talk.quiet or given
     # Every command that does something has this option, and --help ends before it is looked at.
     from mlpredict.cli import log_handler
