@@ -62,6 +62,7 @@ WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
 
 CONDITIONS = {
     "id": SQL("p.id = %(id)s"),
+    "ids": SQL("p.id = ANY(%(ids)s::bigint[])"),
     "before": SQL("p.id < %(before)s::bigint"),
     "label": SQL("p.label = %(label)s"),
     "labels": SQL("p.label = ANY(%(labels)s::text[])"),
@@ -77,6 +78,7 @@ CONDITIONS = {
     "since": SQL("p.created_at >= %(since)s"),
     "until": SQL("p.created_at < %(until)s"),
     "filename": SQL("p.filename ~ %(filename)s"),
+    "input": SQL("p.inputid = %(input)s"),
 }
 """One label or model is compared with `=`: an index on it and the id then has the rows in order."""
 
@@ -147,6 +149,7 @@ def values_of(connection: Connection, wanted: PredictionFilter, before: int | No
         "since": wanted.since,
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
+        "input": None if wanted.input_id is None else bigint(wanted.input_id),
         **_labels(connection, [storable(label) for label in wanted.labels]),
         **({} if wanted.model is None else _models(connection, wanted.model)),
     }

@@ -88,7 +88,7 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
 
     @app.get("/")
     def root() -> dict[str, str]:
-        return {"error": "Use GET /prediction instead of the root route!"}
+        return {"error": "Use GET /predictions/ instead of the root route!"}
 
     @app.post("/v1/predictions", status_code=201)
     def predict(file: list[UploadFile]) -> Any:

@@ -56,7 +56,7 @@ def test_a_browser_gets_the_page(connection: http.client.HTTPConnection) -> None
 def test_a_program_gets_the_answer_of_the_api(connection: http.client.HTTPConnection, accept: str) -> None:
     response, text = ask(connection, "/", {"Accept": accept})
     assert response.status == 200
-    assert json.loads(text) == {"error": "Use GET /prediction instead of the root route!"}
+    assert json.loads(text) == {"error": "Use GET /predictions/ instead of the root route!"}
 
 
 def test_the_page_may_load_nothing_from_elsewhere_and_run_nothing_inline(
