@@ -22,6 +22,7 @@ from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_body, error_response, json_response
 from mlpredict.web.routes import health, published, stored, tensorflow_serving, v1
 from mlpredict.web.routes.docs import add_docs
+from mlpredict.web.routes.manual import manual_router
 from mlpredict.web.routes.page import page_router
 
 MOST_REQUESTS = 500
