@@ -157,29 +157,6 @@ class Order(StrEnum):
         return self.value.startswith("-")
 
 
-class Order(StrEnum):
-    """In which order predictions are listed; a minus puts the last ones first."""
-
-    NEWEST = "-id"
-    OLDEST = "id"
-    LEAST_SURE = "score"
-    SUREST = "-score"
-    LABEL = "label"
-    LABEL_REVERSED = "-label"
-    TIME = "time"
-    TIME_REVERSED = "-time"
-
-    @property
-    def key(self) -> str:
-        """By what is sorted."""
-        return self.value.removeprefix("-")
-
-    @property
-    def descends(self) -> bool:
-        """Whether the greatest comes first."""
-        return self.value.startswith("-")
-
-
 class Format(StrEnum):
     """How records are written."""
 

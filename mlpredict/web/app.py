@@ -42,7 +42,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
     )
     page = page_router(backend.model.identity, backend.model.spec)
     others = (routes.router(backend) for routes in (published, stored, v1, tensorflow_serving, health))
-    for router in (page, *others):
+    for router in (page, manual_router(), *others):
         app.include_router(router)
     describe(app, rules)
     add_docs(app)

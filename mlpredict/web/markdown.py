@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import cast
 
 from markdown_it import MarkdownIt
@@ -50,9 +51,7 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-def _wide(
-    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: object, env: object
-) -> str:
+def _wide(_renderer: RendererHTML, tokens: Sequence[Token], index: int, *_settings: object) -> str:
     """Tables and code in a box of their own, which scrolls, also by keyboard."""
     token = tokens[index]
     if token.type == "table_close":
@@ -81,7 +80,7 @@ def _plain(inline: Token) -> str:
 
 def _with_anchors(tokens: Sequence[Token]) -> Iterator[tuple[str, str]]:
     """Give headings ids, as links name them: the words in lower case, joined by hyphens."""
-    for opening, inline in zip(tokens, tokens[1:], strict=False):
+    for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             text = _plain(inline)
             anchor = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")

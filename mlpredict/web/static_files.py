@@ -21,9 +21,7 @@ class StaticFile:
 
 def static_files() -> Mapping[str, StaticFile]:
     """Every file in `static/`, by its name."""
-    return {
-        path.name: StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in sorted(FOLDER.iterdir())
-    }
+    return {path.name: StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in sorted(FOLDER.iterdir())}
 
 
 def static_version(files: Mapping[str, StaticFile]) -> str:

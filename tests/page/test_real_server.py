@@ -64,7 +64,7 @@ def test_files_and_drawings_are_predicted_stored_and_looked_at(
 
         page.get_by_label("Label", exact=True).fill("7")
         expect(tiles(page)).to_have_count(4)
-        page.get_by_label("to", exact=True).fill("0.1")
+        page.get_by_label("to", exact=True).fill("10")
         expect(tiles(page)).to_have_count(0)
         page.get_by_role("button", name="Clear filters").click()
         expect(tiles(page)).to_have_count(20)
@@ -78,7 +78,7 @@ def test_files_and_drawings_are_predicted_stored_and_looked_at(
         expect(tiles(page)).to_have_count(36)
         page.reload()
         expect(tiles(page)).to_have_count(24)
-        page.get_by_role("button", name="Show older ones").click()
+        page.get_by_role("button", name="Show more").click()
         expect(tiles(page)).to_have_count(36)
         assert watched.console == []
         assert [url for url in watched.requests if not url.startswith(address)] == []

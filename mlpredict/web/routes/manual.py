@@ -36,7 +36,7 @@ def manual_router() -> APIRouter:
     """`GET /manual/` and `GET /manual/NAME`; the pages are rendered when the first is asked for."""
     router = APIRouter(include_in_schema=False)
 
-    async def folder(request: Request) -> Response:
+    async def folder() -> Response:
         # Relative: whatever a proxy has put before it stays.
         return RedirectResponse("manual/", 308)
 

@@ -11,11 +11,14 @@ from starlette.types import Scope
 from mlpredict.domain import ImageSpec, ModelIdentity
 from mlpredict.web.access import wants_page
 from mlpredict.web.documents import Document, render
-from mlpredict.web.heading import heading
+from mlpredict.web.heading import DIGITS, heading
 from mlpredict.web.static_files import static_files, static_version
 
 # Their address changes with their content.
 STATIC_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+SAMPLES = ("2-felt-pen.png", "3-brush.png", "6-white-on-black.png", "7-marker.png")
+"""Pictures to try a model of digits with."""
 
 
 class BrowserRoute(APIRoute):
@@ -51,5 +54,11 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
 def render_page(model: ModelIdentity, spec: ImageSpec, version: str) -> str:
     """The document, with what it says of the model escaped."""
     return render(
-        "page.html", model=model, spec=spec, heading=heading(model), root="", static=f"static/{version}"
+        "page.html",
+        model=model,
+        spec=spec,
+        heading=heading(model),
+        samples=SAMPLES if model.labels == DIGITS else (),
+        root="",
+        static=f"static/{version}",
     )
