@@ -57,7 +57,7 @@ def _wide(_renderer: RendererHTML, tokens: Sequence[Token], index: int, *_settin
     if token.type == "table_close":
         return "</table></div>\n"
     if token.type == "table_open":
-        return '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>\n'
+        return '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>\n'
     return f'<pre tabindex="0"><code>{escapeHtml(token.content)}</code></pre>\n'
 
 
