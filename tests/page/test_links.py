@@ -70,7 +70,9 @@ def test_the_detail_can_be_zoomed_saved_and_copied(page: Page, store: Store) -> 
     zoom.click()
     expect(zoom).to_have_attribute("aria-pressed", "true")
     after = dialog.locator("figure").bounding_box()
-    assert before and after and after["width"] > 2 * before["width"]
+    assert before is not None
+    assert after is not None
+    assert after["width"] > 2 * before["width"]
     with page.expect_download() as download:
         dialog.get_by_role("button", name="Download").click()
     assert download.value.suggested_filename == "9-ballpoint.png"

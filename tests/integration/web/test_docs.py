@@ -68,12 +68,12 @@ def test_harmless_calls_are_tried_on_the_page(served: Served, digits: list[Path]
             )
             call.get_by_text("Try it").click()
             if "{" in path:
-                call.get_by_label("prediction_id").fill(str(made["prediction_id"]))
+                call.get_by_role("textbox", name="prediction_id").fill(str(made["prediction_id"]))
             call.get_by_role("button", name="Send").click()
             expect(call.locator(".try-answer")).to_contain_text(said)
         image = page.locator("section.call").filter(has_text="GET /v1/inputs/{input_id}/image")
         image.get_by_text("Try it").click()
-        image.get_by_label("input_id").fill(str(made["input_id"]))
+        image.get_by_role("textbox", name="input_id").fill(str(made["input_id"]))
         image.get_by_role("button", name="Send").click()
         expect(image.locator(".try-answer img")).to_be_visible()
         assert watched.console == []

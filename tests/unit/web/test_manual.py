@@ -2,60 +2,73 @@
 
 from __future__ import annotations
 
+import http.client
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from fastapi import FastAPI
-from starlette.testclient import TestClient
 
 import mlpredict
 from mlpredict.web.markdown import page_of
 from mlpredict.web.routes.manual import manual_pages, manual_router
+from tests.page.stand_in import served
 
 NAMES = sorted(path.stem for path in (Path(mlpredict.__file__).parent / "manual").glob("*.md"))
 
 
-def client() -> TestClient:
+@pytest.fixture(scope="module")
+def connection() -> Iterator[http.client.HTTPConnection]:
     app = FastAPI(redirect_slashes=False)
     app.include_router(manual_router())
-    return TestClient(app)
+    with served(app) as address:
+        connection = http.client.HTTPConnection(address.removeprefix("http://").rstrip("/"))
+        yield connection
+        connection.close()
 
 
-def test_every_page_is_served_and_listed() -> None:
+def ask(
+    connection: http.client.HTTPConnection, path: str, headers: dict[str, str] | None = None
+) -> tuple[http.client.HTTPResponse, str]:
+    connection.request("GET", path, headers=headers or {})
+    response = connection.getresponse()
+    return response, response.read().decode()
+
+
+def test_every_page_is_served_and_listed(connection: http.client.HTTPConnection) -> None:
     assert sorted(manual_pages()) == NAMES
-    listed = client().get("/manual/").text
+    _, listed = ask(connection, "/manual/")
     for name, page in manual_pages().items():
-        answer = client().get(f"/manual/{name}")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-        assert answer.text.count("<h1>") == 1
+        answer, text = ask(connection, f"/manual/{name}")
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+        assert text.count("<h1>") == 1
         assert f'<a href="{name}">{page.title}</a>' in listed
-        assert (
-            client().get(f"/manual/{name}", headers={"If-None-Match": answer.headers["etag"]}).status_code
-            == 304
-        )
-    assert client().get("/manual/nosuch").status_code == 404
-    assert client().get("/manual", follow_redirects=False).headers["location"] == "manual/"
+        again, _ = ask(connection, f"/manual/{name}", {"If-None-Match": answer.headers["etag"]})
+        assert again.status == 304
+    assert ask(connection, "/manual/nosuch")[0].status == 404
+    answer, _ = ask(connection, "/manual")
+    assert (answer.status, answer.headers["location"]) == (308, "manual/")
 
 
-def test_every_link_leads_somewhere() -> None:
-    for name in NAMES:
-        text = client().get(f"/manual/{name}").text
+def test_every_link_leads_somewhere(connection: http.client.HTTPConnection) -> None:
+    pages = {name: ask(connection, f"/manual/{name}")[1] for name in NAMES}
+    for name, text in pages.items():
         for link in re.findall(r'<a (?:class="\w+" )?href="([^"]+)"', text):
             if link.startswith(("https://", "../")):
                 continue
             page, _, fragment = link.partition("#")
             assert page in ("", *NAMES), (name, link)
-            if fragment:
-                assert f'id="{fragment}"' in client().get(f"/manual/{page or name}").text, (name, link)
+            assert not fragment or f'id="{fragment}"' in pages[page or name], (name, link)
 
 
-def test_nothing_runs_and_nothing_comes_from_elsewhere() -> None:
+def test_nothing_runs_and_nothing_comes_from_elsewhere(connection: http.client.HTTPConnection) -> None:
     for name in NAMES:
-        answer = client().get(f"/manual/{name}")
+        answer, text = ask(connection, f"/manual/{name}")
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; style-src 'self'")
         assert "script-src" not in policy
-        assert not re.search(r"<script|\sstyle=|\son[a-z]+=|src=\"https?:", answer.text)
+        assert not re.search(r"<script|\sstyle=|\son[a-z]+=|src=\"https?:", text)
 
 
 def test_what_markdown_may_not_do_is_text() -> None:
