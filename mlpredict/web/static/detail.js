@@ -112,10 +112,17 @@ export function startDetail() {
     zoomIn(false);
     if (openInAddress() === null) return;
     // Opened by a click, there is an address to go back to; by a link, there is none of ours.
-    if (history.state?.opened) history.back();
+    if (history.state?.opened) goBack();
     else history.replaceState(null, "", addressWith(null));
   });
   return { open, follow };
+}
+
+/** Back to where the dialog was opened; browsers may move the focus to the part that the address names. */
+function goBack() {
+  const focused = document.activeElement;
+  addEventListener("popstate", () => setTimeout(() => focused.focus({ preventScroll: true })), { once: true });
+  history.back();
 }
 
 function zoomIn(large) {
