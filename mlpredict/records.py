@@ -172,6 +172,8 @@ def plain(value: Any) -> str:
             return value
         case None:
             return ""
+        case bool():
+            return "true" if value else "false"
         case datetime():
             return _local_time(value)
         case JsonText():

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from mlpredict import settings
+from mlpredict.api.filters import Filters, filter_of
 from mlpredict.api.images import several, sources_of
+from mlpredict.api.labelling import Labelling
+from mlpredict.api.reporting import Reporting
 from mlpredict.api.run import Run
 from mlpredict.domain import (
     Keep,
@@ -20,8 +20,8 @@ from mlpredict.domain import (
     Rejected,
     Sample,
 )
+from mlpredict.errors import UsageError
 from mlpredict.support.ahead import never
-from mlpredict.support.units import point_in_time
 
 RETRY_SECONDS = 30.0
 """For so long a batch is tried again when the connection to the database is lost."""
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions, StoredPrediction
-    from mlpredict.storage.repository import Repository
-    from mlpredict.storage.retrying import PersistentStore
+    from mlpredict.pipeline.labelling import FolderLabels
 
 
 @contextmanager
@@ -51,30 +50,10 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
         yield database
 
 
-@dataclass(slots=True)
-class Database:
+class Database(Labelling, Reporting):
     """Where predictions are kept; make one with `connect`."""
 
-    dsn: str | None
-    retry: float
-    _idle: list[PersistentStore] = field(default_factory=list)
-    _turn: threading.Lock = field(default_factory=threading.Lock)
-
-    @contextmanager
-    def opened(self) -> Iterator[None]:
-        """Have a connection at hand until the block ends."""
-        with self.store():
-            pass
-        try:
-            yield
-        finally:
-            while self._idle:
-                self._idle.pop().close()
-
-    @property
-    def place(self) -> Path | None:
-        """The directory of the local PostgreSQL; None where the database is another's."""
-        return self._idle[0].place if self._idle else None
+    __slots__ = ()
 
     def model(self, name: str, *, labels: str | None = None, unsafe: bool = False) -> Model:
         """The model that was used last under a name, or `name@digits` of its fingerprint; or that at a path.
@@ -101,15 +80,17 @@ class Database:
         keep: Keep | str = Keep.ORIGINAL,
         pages: Pages | str = Pages.FIRST,
         batch_size: int | None = None,
+        label_from: str | None = None,
     ) -> Run:
         """Predict images and store them with their predictions, while the run is iterated.
 
         Images are files, folders (recursive), and whatever `Model.predict` takes. With
         `skip_existing` those are passed over that the model has predicted already. `pages` are "all" of
-        a file or frames of an animation, as "scan.tif#2", or the "first".
+        a file or frames of an animation, as "scan.tif#2", or the "first". With `label_from="folders"` the
+        folders that images lie in are their true labels.
 
         Raises:
-            UsageError: `keep` is "reference", and an image is not a file.
+            UsageError: `keep` is "reference", and an image is not a file; or labels come from elsewhere.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -120,13 +101,15 @@ class Database:
         from mlpredict.pipeline.predicting import decoding
 
         wanted = Keep(keep)
-        sources = sources_of(several(images), only_files=wanted is Keep.REFERENCE)
+        named = list(several(images)) if label_from is not None else several(images)
+        sources = sources_of(named, only_files=wanted is Keep.REFERENCE)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
         return self.run(
             model,
             decoding(sources, spec, batch_size=size, pages=Pages(pages)),
             keep=wanted,
             skip_existing=skip_existing,
+            labels=None if label_from is None else _folder_labels(label_from, named),
         )
 
     def run(
@@ -137,44 +120,29 @@ class Database:
         keep: Keep = Keep.ORIGINAL,
         skip_existing: bool = False,
         enough: Callable[[], bool] = never,
+        labels: FolderLabels | None = None,
     ) -> Run:
         """The same of images that are being decoded; it ends early when `enough` comes true."""
-        return Run(self, model, decoded, keep, skip_existing, enough)
+        return Run(self, model, decoded, keep, skip_existing, enough, labels)
 
     def predictions(
-        self,
-        *,
-        label: str | Iterable[str] = (),
-        model: str | None = None,
-        run: int | None = None,
-        min_score: float | None = None,
-        max_score: float | None = None,
-        since: str | datetime | None = None,
-        until: str | datetime | None = None,
-        filename: str | None = None,
-        limit: int | None = None,
-        before: int | None = None,
+        self, *, limit: int | None = None, before: int | None = None, **filters: Unpack[Filters]
     ) -> Predictions:
-        """Stored predictions, newest first; `since` and `until` are times, or ages such as "7d".
+        """Stored predictions, newest first; by the filters of `mlpredict.api.filters.Filters`.
 
         Example:
             >>> with mlpredict.connect() as db:
             ...     {one.label for one in db.predictions(label="7", min_score=0.9)} <= {"7"}
             True
         """
-        wanted = PredictionFilter(
-            labels=(label,) if isinstance(label, str) else tuple(label),
-            model=model,
-            run_id=run,
-            min_score=min_score,
-            max_score=max_score,
-            since=_time(since, "since"),
-            until=_time(until, "until"),
-            filename=filename,
-        )
         from mlpredict.api.stored import Predictions
 
-        return Predictions(self, wanted, limit, before)
+        return Predictions(self, filter_of(filters), limit, before)
+
+    def ids(self, wanted: PredictionFilter) -> list[int]:
+        """The predictions that a filter finds, the newest first."""
+        with self.reading() as repository:
+            return repository.ids(wanted)
 
     def prediction(self, prediction_id: int) -> StoredPrediction:
         """Everything about one prediction.
@@ -188,30 +156,10 @@ class Database:
             detail = repository.detail(prediction_id)
             return StoredPrediction(detail, repository.map(prediction_id) if detail.has_map else None)
 
-    @contextmanager
-    def reading(self) -> Iterator[Repository]:
-        """A connection of its own to read from, until the block ends."""
-        from mlpredict.storage.repository import open_repository
 
-        with open_repository(self.dsn) as repository:
-            yield repository
+def _folder_labels(label_from: str, images: Iterable[ImageLike]) -> FolderLabels:
+    from mlpredict.pipeline.labelling import FolderLabels
 
-    @contextmanager
-    def store(self) -> Iterator[PersistentStore]:
-        """A connection to write to, which no other thread has meanwhile."""
-        from mlpredict.storage.retrying import open_store
-
-        with self._turn:
-            store = self._idle.pop() if self._idle else None
-        store = store or open_store(self.dsn, retry=self.retry)
-        try:
-            yield store
-        except BaseException:
-            store.close()
-            raise
-        with self._turn:
-            self._idle.append(store)
-
-
-def _time(given: str | datetime | None, name: str) -> datetime | None:
-    return point_in_time(given, name) if isinstance(given, str) else given
+    if label_from != "folders":
+        raise UsageError(f'label_from="{label_from}": labels come from "folders"')
+    return FolderLabels(os.fspath(one) for one in images if isinstance(one, (str, os.PathLike)))

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mlpredict.domain import (
     Keep,
+    Labelled,
+    LabelSource,
+    PredictionRecord,
     Rejected,
     Sample,
 )
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.support.ahead import Prefetched
+from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions
+    from mlpredict.pipeline.labelling import FolderLabels
+    from mlpredict.storage.retrying import PersistentStore
 
+logger = get_logger(__name__)
 
 Items = list[Sample | Rejected]
 
@@ -37,9 +44,13 @@ class Run(Iterator[Outcome]):
         keep: Keep,
         skip_existing: bool,
         enough: Callable[[], bool],
+        labels: FolderLabels | None = None,
     ) -> None:
         self.run_id: int | None = None
         """The run's number, once it has begun."""
+        self.labelled = Labelled()
+        """What came of the labels that folders gave."""
+        self._labels = labels
         self.failures: list[Rejected] = []
         self._database, self._model, self._decoded = database, model, decoded
         self._keep, self._skip_existing, self._enough = keep, skip_existing, enough
@@ -83,11 +94,39 @@ class Run(Iterator[Outcome]):
                 return
             recorder, run = start_recording(model, store, keep=self._keep, skip_existing=self._skip_existing)
             self.run_id = run.run_id
-            for outcomes in predict(batches, model, recorder, self._enough):
+            for outcomes in predict(self._seen(batches), model, recorder, self._enough):
                 self.failures += [one for one in outcomes if isinstance(one, Rejected)]
-                yield outcomes
+                yield self._with_truth(outcomes, store)
             if not self._enough():
                 store.finish_run(run)
+
+    def _seen(self, batches: Iterator[Items]) -> Iterator[Items]:
+        for batch in batches:
+            if self._labels is not None:
+                self._labels.see(batch)
+            yield batch
+            del batch
+
+    def _with_truth(self, outcomes: list[Outcome], store: PersistentStore) -> list[Outcome]:
+        """What was stored, labelled as its folders say."""
+        new = [] if self._labels is None else self._labels.of(outcomes)
+        if not new:
+            return outcomes
+        done = store.label(new, source=LabelSource.FOLDERS)
+        for remark in done.remarks:
+            if remark not in self.labelled.remarks:
+                logger.warning(remark)
+        self.labelled += done
+        ids = [one.prediction_id for one in outcomes if isinstance(one, PredictionRecord)]
+        truths = store.truths([one for one in ids if one is not None])
+        return [_with(one, truths) for one in outcomes]
+
+
+def _with(outcome: Outcome, truths: Mapping[int, tuple[str, bool | None]]) -> Outcome:
+    if not isinstance(outcome, PredictionRecord) or outcome.prediction_id is None:
+        return outcome
+    true_label, right = truths.get(outcome.prediction_id, (None, None))
+    return outcome._replace(true_label=true_label, right=right)
 
 
 def _until_something_is_there(batches: Iterator[Items]) -> tuple[list[Rejected], Iterator[Items] | None]:

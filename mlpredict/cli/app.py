@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from mlpredict.cli import db
+from mlpredict.cli.compare import compare
 from mlpredict.cli.help import help_, print_version, version
 from mlpredict.cli.ids import CommandOfIds
 from mlpredict.cli.init_db import init_db
+from mlpredict.cli.label import label
 from mlpredict.cli.layout import GENERAL, App
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.model import model
 from mlpredict.cli.predict import predict
 from mlpredict.cli.program import Program
+from mlpredict.cli.reporting import report
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
 from mlpredict.cli.talk import PROGRAM, talk
@@ -56,6 +59,17 @@ app.command(
     rich_help_panel=ANSWERS,
     epilog="mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg",
 )(show)
+app.command(
+    "label",
+    rich_help_panel=ANSWERS,
+    epilog="mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada",
+)(label)
+app.command("report", rich_help_panel=ANSWERS, epilog="mlpredict report --model pets --html pets.html")(
+    report
+)
+app.command("compare", rich_help_panel=ANSWERS, epilog="mlpredict compare pets pets2 --fail-if-worse")(
+    compare
+)
 app.command(
     "init-db",
     rich_help_panel=DATABASE,

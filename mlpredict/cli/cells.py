@@ -21,6 +21,8 @@ def cell(column: str, value: Any) -> Text:
         return Text("–", style="dim")
     if column == "score":
         return Text(f"{value:.4f}", style=_score_style(value))
+    if column == "right":
+        return Text("yes" if value else "no", style="green" if value else "red")
     if column == "value":
         return Text(f"{value:.6g}")
     if column == "labels":

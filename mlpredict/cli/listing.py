@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import completion, garbage
+from mlpredict.cli.filters import filtered
 from mlpredict.cli.nothing import tell_of_nothing, tell_unknown
 from mlpredict.cli.options import (
     RARE,
@@ -27,7 +27,6 @@ from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import stderr_is_terminal, talk
 from mlpredict.domain import Format, Order, PredictionFilter
 from mlpredict.errors import UsageError
-from mlpredict.support.units import point_in_time
 
 if TYPE_CHECKING:
     from mlpredict.storage.repository import Repository
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
 DEFAULT_LIMIT = 20
-WHICH = "Which predictions"
+EVERYTHING = PredictionFilter()
 ROWS = "How many, in which order"
 
 Limit = Annotated[
@@ -61,93 +60,6 @@ Before = Annotated[
         rich_help_panel=ROWS,
     ),
 ]
-Label = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--label",
-        metavar="LABEL",
-        autocompletion=completion.label,
-        help="Only this label; may be repeated.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="NAME",
-        autocompletion=completion.model,
-        help="Only this model: name, name@digits or digits.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-RunId = Annotated[
-    int | None,
-    typer.Option(
-        "--run",
-        metavar="N",
-        help="Only this run.",
-        show_default=False,
-        autocompletion=completion.run,
-        rich_help_panel=WHICH,
-    ),
-]
-MinScore = Annotated[
-    float | None,
-    typer.Option(
-        "--min-score",
-        metavar="SCORE",
-        help="Only scores from here.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-MaxScore = Annotated[
-    float | None,
-    typer.Option(
-        "--max-score",
-        metavar="SCORE",
-        help="Only scores up to here.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-Since = Annotated[
-    str | None,
-    typer.Option(
-        "--since",
-        metavar="TIME",
-        autocompletion=completion.time,
-        help="Only from this time: 2026-11-23, 2h, yesterday.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-Until = Annotated[
-    str | None,
-    typer.Option(
-        "--until",
-        metavar="TIME",
-        autocompletion=completion.time,
-        help="Only before this time.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-FileName = Annotated[
-    str | None,
-    typer.Option(
-        "--filename",
-        metavar="GLOB",
-        help="Only names that match, as '*.png' or 'scans/*'.",
-        show_default=False,
-        rich_help_panel=WHICH,
-    ),
-]
-
-
 SortKey = Annotated[
     Order,
     typer.Option(
@@ -165,15 +77,9 @@ Count = Annotated[
 ]
 
 
+@filtered
 def list_predictions(
-    label: Label = None,
-    model: ModelName = None,
-    run: RunId = None,
-    min_score: MinScore = None,
-    max_score: MaxScore = None,
-    since: Since = None,
-    until: Until = None,
-    filename: FileName = None,
+    wanted: PredictionFilter = EVERYTHING,
     sort: SortKey = Order.NEWEST,
     limit: Limit = None,
     all_: All = False,
@@ -194,21 +100,8 @@ def list_predictions(
         raise UsageError("--all and --limit exclude each other")
     if count and (limit is not None or columns is not None or sort is not Order.NEWEST):
         raise UsageError("--count is of all that match: it goes with neither --limit, --sort nor --columns")
-    for option, score in (("--min-score", min_score), ("--max-score", max_score)):
-        if score is not None and math.isnan(score):
-            raise UsageError(f"{option} {score}: not a number")
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, TABLE_COLUMNS if chosen is Format.TABLE else COLUMNS)
-    wanted = PredictionFilter(
-        labels=tuple(label or ()),
-        model=model,
-        run_id=run,
-        min_score=min_score,
-        max_score=max_score,
-        since=None if since is None else point_in_time(since, "--since"),
-        until=None if until is None else point_in_time(until, "--until"),
-        filename=filename,
-    )
     from mlpredict.storage.repository import open_repository
 
     rows = None if all_ else limit or DEFAULT_LIMIT
@@ -223,7 +116,7 @@ def list_predictions(
         if not found and count:
             tell_unknown(repository, wanted)
         elif not found:
-            filtered = wanted != PredictionFilter() or before is not None
+            filtered = wanted != EVERYTHING or before is not None
             tell_of_nothing(repository, wanted, chosen, filtered=filtered)
     if found == rows and not count and chosen is Format.TABLE and stderr_is_terminal():
         which = "newest" if sort is Order.NEWEST else "first"

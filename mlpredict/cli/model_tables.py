@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from mlpredict.cli.cutting import cut_path
 from mlpredict.cli.stdout import terminal_width
-from mlpredict.cli.tables import cell, print_pairs, print_renderable
+from mlpredict.cli.tables import cell, print_pairs, print_renderable, simple_table
 from mlpredict.domain import Prediction
 from mlpredict.inference.choices import REASONS, Choice, Reason
 from mlpredict.inference.toml_writing import as_lines, differing
@@ -84,7 +82,7 @@ def print_tried(wanted: Sequence[Candidate], answers: Sequence[Tried]) -> None:
     at_once = 1 if width is not None and width < LEAST_FOR_THREE else IMAGES_ABREAST
     for start in range(0, len(names), at_once):
         abreast = names[start : start + at_once]
-        table = _table()
+        table = simple_table()
         table.add_column("preprocessing", no_wrap=True)
         for name in abreast:
             heading = (
@@ -182,7 +180,7 @@ def _conclusion(found: Measured) -> list[str]:
 
 
 def _print_scores(scores: Sequence[Score]) -> None:
-    table = _table()
+    table = simple_table()
     table.add_column("preprocessing", overflow="fold")
     for heading in ("right", "accuracy", "95 % interval"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -209,7 +207,7 @@ def _score(one: Score) -> dict[str, Any]:
 
 
 def _print_choices(heading: str, choices: Sequence[Choice]) -> None:
-    table = _table()
+    table = simple_table()
     width = terminal_width()
     narrow = width is not None and width < LEAST_FOR_THREE
     print_renderable(Text(f" {heading}", style="bold"))
@@ -231,10 +229,6 @@ def _room(width: int, shown: Sequence[Candidate], abreast: int) -> int:
     """How wide the heading of each of so many answers may be, beside the names of candidates."""
     names = max(len(one.name) for one in shown)
     return max(SHORTEST_HEADING, (width - names - 2 * (abreast + 2)) // abreast)
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
 
 
 def _name(one: Candidate) -> Text:

@@ -129,8 +129,8 @@ Columns = Annotated[
 ]
 
 
-RARE = ("labels", "value", "unit")
-"""Columns of a table that only some models fill."""
+RARE = ("labels", "value", "unit", "true_label")
+"""Columns of a table that only some models fill, or those that have labelled images."""
 
 
 def chosen_format(given: Format | None, as_json: bool) -> Format:

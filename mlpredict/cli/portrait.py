@@ -79,6 +79,9 @@ def _facts(detail: PredictionDetail) -> Table:
 def _more(detail: PredictionDetail) -> Iterator[tuple[str, Text]]:
     """What only some models say."""
     record = detail.record
+    if record.true_label is not None:
+        style = "" if record.right is None else "green" if record.right else "red"
+        yield "truth", Text(printable(record.true_label), style=style)
     if record.labels is not None:
         yield "labels", cell("labels", record.labels)
     if record.value is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
     from mlpredict.inference.outputs import OutputReader
 
 STDIN = "-"
+DSNS = ("postgresql://", "postgres://")
+"""They are no images, and would be kept with their passwords as files that failed."""
+
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
 # A number or an array has no label and no score; it is shown itself.
 COLUMNS_WITHOUT_CLASSES = ("prediction_id", "filename", "prediction", "created_at")
@@ -49,6 +53,13 @@ SOME_FAILED = 1
 RETRY_SECONDS = 30.0
 IMAGES = "Images"
 STORING = "What is stored"
+
+
+class FromFolders(StrEnum):
+    """Where labels come from."""
+
+    FOLDERS = "folders"
+
 
 Paths = Annotated[
     list[str] | None,
@@ -125,6 +136,14 @@ Retry = Annotated[
         rich_help_panel=STORING,
     ),
 ]
+LabelFrom = Annotated[
+    FromFolders | None,
+    typer.Option(
+        "--label-from",
+        help="Label what is predicted: by the folders that images lie in.",
+        show_default=False,
+    ),
+]
 PagesChoice = Annotated[
     Pages,
     typer.Option(
@@ -174,6 +193,7 @@ def predict(
     top_k: TopK = None,
     no_store: NoStore = False,
     skip_existing: SkipExisting = False,
+    label_from: LabelFrom = None,
     pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL,
     retry: Retry = RETRY_SECONDS,
@@ -193,6 +213,8 @@ def predict(
     """
     named = paths or []
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
+    if label_from is not None and no_store:
+        raise UsageError("--label-from labels what is stored: not with --no-store")
     if math.isnan(retry):
         raise UsageError("--retry nan: not a number of seconds")
     chosen = chosen_format(format_, as_json)
@@ -224,6 +246,7 @@ def predict(
             countable=STDIN not in named and files_from is None,
             keep=keep,
             skip_existing=skip_existing,
+            labels_below=None if label_from is None else named,
             streams=chosen is not Format.TABLE,
             passed_over=PassedOver(),
             arguments=context.obj,
@@ -256,6 +279,8 @@ def _check_usage(
 ) -> None:
     if not named and files_from is None:
         raise UsageError("nothing to predict: name image files or folders, or - for an image on stdin")
+    if any(name.startswith(DSNS) for name in named):
+        raise UsageError("a database is named with --dsn, and images without")
     if STDIN in named and files_from == STDIN:
         raise UsageError("stdin cannot be an image and a list of paths at once")
     if (STDIN in named or files_from == STDIN) and stdin_is_terminal():

@@ -18,6 +18,7 @@ from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import volume_of
 from mlpredict.pipeline.batch import Outcome
+from mlpredict.pipeline.labelling import FolderLabels
 from mlpredict.pipeline.predicting import predict
 from mlpredict.pipeline.recording import NotStoring
 from mlpredict.pipeline.tally import Tally
@@ -38,6 +39,8 @@ class Job:
     """Whether the names can be gone through twice: once to know how many there are."""
     keep: Keep
     skip_existing: bool
+    labels_below: Sequence[str] | None
+    """The folders and files whose own folders are labels; None where nothing is labelled."""
     streams: bool
     """Whether predictions are printed while the others are being made."""
     passed_over: PassedOver
@@ -88,12 +91,20 @@ def _outcomes(
         yield from predict(decoded, model.loaded, NotStoring(str(model)), enough)
         return
     started = database.run(
-        model, nullcontext(decoded), keep=job.keep, skip_existing=job.skip_existing, enough=enough
+        model,
+        nullcontext(decoded),
+        keep=job.keep,
+        skip_existing=job.skip_existing,
+        enough=enough,
+        labels=None if job.labels_below is None else FolderLabels(job.labels_below),
     )
     for outcomes in started.batches():
         tally.run_id = started.run_id
         yield outcomes
     tally.run_id = started.run_id
+    if job.labels_below is not None:
+        done = started.labelled
+        talk.notice(f"{done.labelled:,} labelled, {done.unchanged:,} unchanged, {done.revised:,} revised")
 
 
 @dataclass(slots=True)

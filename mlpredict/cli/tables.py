@@ -89,6 +89,11 @@ def _line(columns: Sequence[Column], cells: Sequence[Text]) -> Text:
     return line
 
 
+def simple_table() -> Table:
+    """An empty table as all of ours look."""
+    return Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+
+
 def print_pairs(pairs: Mapping[str, str]) -> None:
     """Names and what there is to say of each, one a line."""
     grid = Table.grid(padding=(0, 0, 0, 2), pad_edge=True)
@@ -101,7 +106,7 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
 
 def print_summary(tally: Tally) -> None:
     """What came of a run that is too long for a table."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", collapse_padding=True, pad_edge=False)
+    table = simple_table()
     table.add_column("label", no_wrap=True)
     table.add_column("images", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)

@@ -7,6 +7,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mlpredict.domain.labels import (
+        Labelled as Labelled,
+    )
+    from mlpredict.domain.labels import (
+        LabelSource as LabelSource,
+    )
+    from mlpredict.domain.labels import (
+        NewLabel as NewLabel,
+    )
+    from mlpredict.domain.labels import (
+        Truth as Truth,
+    )
     from mlpredict.domain.models import (
         Activation as Activation,
     )
@@ -117,6 +129,7 @@ if TYPE_CHECKING:
     )
 
 _FILES = {
+    "labels": ("LabelSource", "Labelled", "NewLabel", "Truth"),
     "models": ("Activation", "EngineName", "ModelIdentity", "Task", "model_label"),
     "predictions": (
         "FIELDS",

@@ -29,8 +29,9 @@ class PredictionRecord(NamedTuple):
 
     Ids are None when nothing was stored; model, filename and time are None where a row of the
     2020 program does not tell. `labels` is for models of several labels, `value` for regressions of one
-    number, `outputs` for models of several outputs. A field's type says how it is read from a row, and
-    what the web server's description calls it.
+    number, `outputs` for models of several outputs. `true_label` is the truth of the image where it is
+    labelled, and `right` says whether the prediction is that. A field's type says how it is read from a
+    row, and what the web server's description calls it.
     """
 
     prediction_id: int | None
@@ -48,6 +49,8 @@ class PredictionRecord(NamedTuple):
     value: float | None = None
     unit: str | None = None
     outputs: Json | None = None
+    true_label: str | None = None
+    right: bool | None = None
 
     @classmethod
     def of(
@@ -120,7 +123,8 @@ class PredictionFilter(NamedTuple):
     `labels` are those of the likely class, or any of several that hold.
     `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the
     whole name where it has a slash, else of its last part. Both scores and `since` are included,
-    `until` is not.
+    `until` is not. `true_labels` are of the image, `labelled` says whether it must have one or must not,
+    and `right` whether the prediction must be that, or another.
     """
 
     labels: tuple[str, ...] = ()
@@ -131,6 +135,9 @@ class PredictionFilter(NamedTuple):
     since: datetime | None = None
     until: datetime | None = None
     filename: str | None = None
+    true_labels: tuple[str, ...] = ()
+    labelled: bool | None = None
+    right: bool | None = None
     input_id: int | None = None
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlpredict.domain import Source
+from mlpredict.domain.labels import plain
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import discover
@@ -55,8 +55,8 @@ def labelled_images(folder: str, labels: Sequence[str], most: int, limits: Limit
 
 def _matched(folder: str, names: Sequence[str], labels: Sequence[str]) -> tuple[dict[str, str], str | None]:
     """The label of each folder, and what was assumed."""
-    known = {_plain(label): label for label in labels}
-    by_name = {name: known[_plain(name)] for name in names if _plain(name) in known}
+    known = {plain(label): label for label in labels}
+    by_name = {name: known[plain(name)] for name in names if plain(name) in known}
     if len(by_name) == len(names):
         return by_name, None
     are_numbers = all(label.isdecimal() for label in labels)
@@ -74,10 +74,6 @@ def _matched(folder: str, names: Sequence[str], labels: Sequence[str]) -> tuple[
         f" of this model, which has {', '.join(labels[:SHOWN])}{', …' if len(labels) > SHOWN else ''}",
         hint="name the folders as the labels, or the labels with --labels",
     )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
 def _images(folder: Path, limits: Limits) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString
 
 from mlpredict.domain import FIELDS
+from mlpredict.storage.truth import IS_RIGHT, TRUE_LABEL
 from mlpredict.storage.values import storable
 
 
@@ -14,7 +15,7 @@ from mlpredict.storage.values import storable
 class Column:
     """Where a field is kept.
 
-    `read` is SQL that makes JSON of it, over `predictions AS p` and its model `m`; integers and
+    `read` is SQL that makes JSON of it, over `predictions AS p`, its model `m` and its truth; integers and
     reals are JSON as they are, other types go through `to_json`. `name` is the column that the value
     of a new prediction goes into, through `stored` where that is given. It is empty where the value
     does not come from the record.
@@ -51,6 +52,8 @@ COLUMNS: Mapping[str, Column] = {
     "value": Column("p.value", "value"),
     "unit": Column("to_json(p.unit)", "unit", storable),
     "outputs": Column("p.outputs", "outputs"),
+    "true_label": Column(f"to_json({TRUE_LABEL})"),
+    "right": Column(f"to_json({IS_RIGHT})"),
 }
 """By the names of `PredictionRecord`, which has their types."""
 

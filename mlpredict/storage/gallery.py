@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from psycopg.sql import SQL, Composable, Literal
+from psycopg.sql import SQL, Literal
 
 from mlpredict.domain import Order, PredictionFilter, PredictionRecord
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.listing import CONDITIONS, Values, prediction_rows, values_of
+from mlpredict.storage.filters import Values, joined, values_of, where
+from mlpredict.storage.listing import prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_record
 from mlpredict.storage.sorting import Sorting, sorting
@@ -21,7 +22,7 @@ many where images were predicted a thousand times: then a page is short, and the
 CANDIDATES = SQL("""
     WITH candidates AS MATERIALIZED (
         SELECT p.id, p.inputid, p.score, row_number() OVER (ORDER BY {order}) AS place
-        FROM {s}.predictions AS p
+        FROM {s}.predictions AS p {truth}
         WHERE {where}
         ORDER BY {order}
         LIMIT {window}
@@ -34,7 +35,7 @@ CANDIDATES = SQL("""
     SELECT c.id, c.inputid
     FROM firsts AS c
     -- As a value, it is looked up for one image after the other until the page is full.
-    WHERE (SELECT true FROM {s}.predictions AS p
+    WHERE (SELECT true FROM {s}.predictions AS p {truth}
            WHERE p.inputid = c.inputid AND {earlier} AND {wanted} LIMIT 1) IS NULL
     ORDER BY c.place
     LIMIT {limit}
@@ -42,7 +43,7 @@ CANDIDATES = SQL("""
 """The images whose first prediction is in a window of the predictions that are wanted."""
 
 WINDOW_END = SQL("""
-    SELECT p.id FROM {s}.predictions AS p WHERE {where} ORDER BY {order} LIMIT 1 OFFSET {last}
+    SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} ORDER BY {order} LIMIT 1 OFFSET {last}
 """)
 
 EARLIER: Mapping[Order, SQL] = {
@@ -59,7 +60,9 @@ BEHIND = SQL("""
     GROUP BY p.inputid
 """)
 
-COUNT = SQL("SELECT count(DISTINCT coalesce(p.inputid, -p.id)) FROM {s}.predictions AS p WHERE {where}")
+COUNT = SQL(
+    "SELECT count(DISTINCT coalesce(p.inputid, -p.id)) FROM {s}.predictions AS p {truth} WHERE {where}"
+)
 
 
 class ImageFound(NamedTuple):
@@ -112,7 +115,7 @@ def count_images(connection: Connection, wanted: PredictionFilter) -> int:
     """How many images have a prediction that is wanted."""
     values = values_of(connection, wanted, None)
     with translated(), catalog_only(connection):
-        query = named(connection, COUNT, where=_all_of(_conditions(values)))
+        query = named(connection, COUNT, where=where(values), truth=joined(connection, values))
         row = connection.execute(query, values).fetchone()
     assert row is not None
     return int(row[0])
@@ -125,8 +128,9 @@ def _firsts(
     query = named(
         connection,
         CANDIDATES,
-        where=_all_of([*_conditions(values), *by.conditions]),
-        wanted=_all_of(_conditions(values)),
+        where=where(values, *by.conditions),
+        wanted=where(values),
+        truth=joined(connection, values),
         earlier=EARLIER[order],
         order=by.order,
         window=Literal(window),
@@ -137,15 +141,7 @@ def _firsts(
 
 def _window_end(connection: Connection, values: Values, by: Sorting, window: int) -> int | None:
     """The last prediction of a window; None where nothing follows."""
-    where = _all_of([*_conditions(values), *by.conditions])
-    query = named(connection, WINDOW_END, where=where, order=by.order, last=Literal(window - 1))
+    parts = {"where": where(values, *by.conditions), "truth": joined(connection, values)}
+    query = named(connection, WINDOW_END, **parts, order=by.order, last=Literal(window - 1))
     row = connection.execute(query, {**values, **by.values}).fetchone()
     return None if row is None else int(row[0])
-
-
-def _conditions(values: Values) -> list[Composable]:
-    return [CONDITIONS[name] for name in values]
-
-
-def _all_of(conditions: list[Composable]) -> Composable:
-    return SQL(" AND ").join(conditions) if conditions else SQL("true")

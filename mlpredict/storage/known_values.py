@@ -12,7 +12,7 @@ from psycopg.sql import SQL
 
 from mlpredict.domain import PredictionFilter
 from mlpredict.storage.connection import Connection
-from mlpredict.storage.listing import model_ids
+from mlpredict.storage.filters import model_ids
 from mlpredict.storage.names import named
 from mlpredict.storage.values import bigint, storable
 

@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from psycopg import capabilities, sql
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 from psycopg.types.string import TextLoader
 
-from mlpredict.domain import PredictionFilter
+from mlpredict.storage import truth
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
 from mlpredict.storage.sorting import NEWEST_FIRST, Sorting
-from mlpredict.storage.values import bigint, glob_to_regex, real, storable
-
-Values = Mapping[str, Any]
+from mlpredict.storage.values import bigint
 
 BLOCK_ROWS = 300
 """What fits into a socket's buffer: PostgreSQL goes on while a block is printed. It waits with 1,000, which
 take a quarter longer."""
 
-IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
-"""Conditions with an index that has the rows in the order of their ids."""
-
-MODEL_IDS = SQL("""
-    SELECT id FROM {s}.models
-    WHERE name = %(model)s
-       OR name || '@' || left(fingerprint, 8) = %(model)s
-       OR starts_with(fingerprint, lower(%(model)s))
-""")
-
-SEVERAL_LABELS = SQL("""
-    SELECT FROM {s}.models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
-""")
-"""A model that was recorded before it was known to have several labels has the activation of those that do.
-"""
+FIRST_CANDIDATES = 2000
+MORE_CANDIDATES = 16
+"""How many predictions are looked at for those of a certain truth: so many, and then so many times more."""
 
 PREDICTIONS = SQL("""
     SELECT {fields}
@@ -48,39 +34,39 @@ PREDICTIONS = SQL("""
         SELECT id, to_json(name || '@' || left(fingerprint, 8)) AS label FROM {s}.models
         OFFSET 0  -- so that it is made once a model, and not once a prediction
     ) AS m ON m.id = p.model_id
+    {truth}
     WHERE {where}
     ORDER BY {order}
     LIMIT {limit}
 """)
 
-COUNT = SQL("SELECT count(*) FROM {s}.predictions AS p WHERE {where}")
+COUNT = SQL("SELECT count(*) FROM {s}.predictions AS p {truth} WHERE {where}")
+
+IDS = SQL("SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} ORDER BY p.id DESC")
+
+OF_CERTAIN_TRUTH = SQL("""
+    SELECT p.id
+    FROM (
+        SELECT p.id, p.inputid, p.label, p.labels, p.score, p.created_at
+        FROM {s}.predictions AS p
+        WHERE {candidates}
+        ORDER BY {order}
+        OFFSET {start} LIMIT {size}
+    ) AS p
+    {truth}
+    WHERE {where}
+    ORDER BY {order}
+    LIMIT {limit}
+""")
+"""Among so many candidates: else the truth of one after the other is looked up, a million times where few
+are found."""
+
+CANDIDATES = SQL("SELECT FROM {s}.predictions AS p WHERE {candidates} ORDER BY {order} OFFSET {end} LIMIT 1")
 
 AS_TEXT = ("int4", "int8", "float4", "json")
 """The types of what is selected, which stay as PostgreSQL writes them."""
 
 WITHOUT_SORTING = SQL("SET LOCAL enable_sort = off")
-
-CONDITIONS = {
-    "id": SQL("p.id = %(id)s"),
-    "ids": SQL("p.id = ANY(%(ids)s::bigint[])"),
-    "before": SQL("p.id < %(before)s::bigint"),
-    "label": SQL("p.label = %(label)s"),
-    "labels": SQL("p.label = ANY(%(labels)s::text[])"),
-    "one_of_several": SQL("(p.label = %(one_of_several)s OR p.labels @> ARRAY[%(one_of_several)s]::text[])"),
-    "some_of_several": SQL(
-        "(p.label = ANY(%(some_of_several)s::text[]) OR p.labels && %(some_of_several)s::text[])"
-    ),
-    "model": SQL("p.model_id = %(model)s"),
-    "models": SQL("p.model_id = ANY(%(models)s::bigint[])"),
-    "run": SQL("p.run_id = %(run)s"),
-    "min_score": SQL("p.score >= %(min_score)s::real"),
-    "max_score": SQL("p.score <= %(max_score)s::real"),
-    "since": SQL("p.created_at >= %(since)s"),
-    "until": SQL("p.created_at < %(until)s"),
-    "filename": SQL("p.filename ~ %(filename)s"),
-    "input": SQL("p.inputid = %(input)s"),
-}
-"""One label or model is compared with `=`: an index on it and the id then has the rows in order."""
 
 
 def prediction_rows(
@@ -91,10 +77,13 @@ def prediction_rows(
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
     """
-    conditions = [*(CONDITIONS[name] for name in values), *by.conditions] or [SQL("true")]
+    if limit is not None and values.keys() & OF_TRUTH:
+        ids = _ids_of_certain_truth(connection, values, limit, by)
+        yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
+        return
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
-        where=sql.SQL(" AND ").join(conditions),
+        where=where(values, *by.conditions),
         order=by.order,
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
@@ -105,6 +94,7 @@ def prediction_rows(
         catalog_only(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
+        parts["truth"] = named(connection, truth.JOIN if _are_labels(connection) else truth.NO_JOIN)
         if by is NEWEST_FIRST:
             _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
@@ -116,11 +106,49 @@ def prediction_rows(
 
 def count_predictions(connection: Connection, values: Values) -> int:
     """How many predictions meet the conditions that `values` are for."""
-    conditions = [CONDITIONS[name] for name in values] or [SQL("true")]
-    query = named(connection, COUNT, where=SQL(" AND ").join(conditions))
+    query = named(connection, COUNT, truth=joined(connection, values), where=where(values))
     with translated(), catalog_only(connection):
         row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0
+
+
+def prediction_ids(connection: Connection, values: Values) -> list[int]:
+    """The ids of all predictions that meet conditions, the newest first."""
+    query = named(connection, IDS, truth=joined(connection, values), where=where(values))
+    with translated(), catalog_only(connection):
+        return [one for (one,) in connection.execute(query, values)]
+
+
+def _are_labels(connection: Connection) -> bool:
+    return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
+
+
+def _ids_of_certain_truth(connection: Connection, values: Values, limit: int, by: Sorting) -> list[int]:
+    """The first predictions that meet conditions of their truth, found among ever more candidates."""
+    plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
+    of_truth = {name: value for name, value in values.items() if name in OF_TRUTH}
+    parts = {"candidates": where(plain, *by.conditions), "order": by.order}
+    given = {**values, **by.values}
+    found: dict[int, None] = {}
+    start, size = 0, FIRST_CANDIDATES
+    with translated(), catalog_only(connection):
+        while True:
+            query = named(
+                connection,
+                OF_CERTAIN_TRUTH,
+                truth=joined(connection, values),
+                where=where(of_truth),
+                start=sql.Literal(start),
+                size=sql.Literal(size),
+                limit=sql.Literal(bigint(limit - len(found))),
+                **parts,
+            )
+            found |= dict.fromkeys(one for (one,) in connection.execute(query, given))
+            start += size
+            more = named(connection, CANDIDATES, end=sql.Literal(start), **parts)
+            if len(found) >= limit or connection.execute(more, given).fetchone() is None:
+                return list(found)
+            size *= MORE_CANDIDATES
 
 
 def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:
@@ -137,44 +165,3 @@ def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     iterator = iter(rows)
     while block := list(islice(iterator, BLOCK_ROWS)):
         yield block
-
-
-def values_of(connection: Connection, wanted: PredictionFilter, before: int | None) -> Values:
-    """What the conditions of a filter compare with, by their names; none for what it leaves open."""
-    values = {
-        "before": None if before is None else bigint(before),
-        "run": None if wanted.run_id is None else bigint(wanted.run_id),
-        "min_score": None if wanted.min_score is None else real(wanted.min_score),
-        "max_score": None if wanted.max_score is None else real(wanted.max_score),
-        "since": wanted.since,
-        "until": wanted.until,
-        "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
-        "input": None if wanted.input_id is None else bigint(wanted.input_id),
-        **_labels(connection, [storable(label) for label in wanted.labels]),
-        **({} if wanted.model is None else _models(connection, wanted.model)),
-    }
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
-    """One label or more, compared with all that a prediction may have only where there are such models."""
-    if not wanted:
-        return {}
-    with translated(), catalog_only(connection):
-        several = connection.execute(named(connection, SEVERAL_LABELS)).fetchone() is not None
-    if len(wanted) == 1:
-        return {"one_of_several" if several else "label": wanted[0]}
-    return {"some_of_several" if several else "labels": list(wanted)}
-
-
-def model_ids(connection: Connection, wanted: str) -> list[int]:
-    """The models of a name, of `name@digits`, or with these first digits of the fingerprint."""
-    rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)})
-    return [model_id for (model_id,) in rows]
-
-
-def _models(connection: Connection, wanted: str) -> Values:
-    with translated(), catalog_only(connection):
-        ids = model_ids(connection, wanted)
-    # A model that nobody knows has no predictions, rather than all of them.
-    return {"model": ids[0]} if len(ids) == 1 else {"models": ids}

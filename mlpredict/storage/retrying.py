@@ -13,7 +13,9 @@ from mlpredict.domain import (
     EngineName,
     Keep,
     KeyedRequest,
+    Labelled,
     ModelIdentity,
+    NewLabel,
     NewPrediction,
     PredictionRecord,
     Rejected,
@@ -112,6 +114,20 @@ class PersistentStore:
             return repository.add(run, predictions, failures, requests) if stored is None else stored
 
         return self._until_done(add_once)
+
+    def label(self, new: Sequence[NewLabel], *, source: str, labelled_by: str | None = None) -> Labelled:
+        """Store the truth of images in one transaction; done twice it changes nothing."""
+        return self._until_done(
+            lambda repository, _: repository.label(new, source=source, labelled_by=labelled_by)
+        )
+
+    def unlabel(self, images: Sequence[NewLabel], *, removed_by: str | None = None) -> Labelled:
+        """Take the truth of images away, in one transaction."""
+        return self._until_done(lambda repository, _: repository.unlabel(images, removed_by=removed_by))
+
+    def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
+        """The truth of predictions that have one, and whether they are right."""
+        return self._until_done(lambda repository, _: repository.truths(ids))
 
     def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:
         """What `work` gives, told whether it has been tried before."""

@@ -42,6 +42,7 @@ RANKING = {**_array(_object(label=STRING, score=NUMBER)), "type": ["array", "nul
 
 TYPES: dict[str, Schema] = {
     "int": INTEGER,
+    "bool": {"type": "boolean"},
     "str": STRING,
     "float": NUMBER,
     "datetime": {**STRING, "format": "date-time"},

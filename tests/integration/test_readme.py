@@ -66,7 +66,7 @@ def test_the_two_commands_come_first() -> None:
     ]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=["disagreement", "by-day"])
+@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
 def test_the_queries_run(connection: psycopg.Connection[Any], query: str) -> None:
     assert connection.execute(query.encode()).fetchall() == []
 

@@ -2,6 +2,7 @@
 
 from tests.benchmarks.cases.case import Case
 from tests.benchmarks.cases.folders import digits, photos
+from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
 from tests.benchmarks.cases.reading import list_, show
 from tests.benchmarks.cases.scaling import scaling
@@ -24,4 +25,5 @@ CASES: dict[str, Case] = {
     "stream": stream,
     "serve": serve,
     "settings": settings,
+    "labels": labels,
 }

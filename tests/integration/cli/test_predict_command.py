@@ -41,6 +41,8 @@ FIELDS = [
     "value",
     "unit",
     "outputs",
+    "true_label",
+    "right",
 ]
 TOLERANCE = 1e-5
 

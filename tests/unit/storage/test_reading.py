@@ -28,6 +28,8 @@ PLAIN = {
     "value": "36.25",
     "unit": '"years"',
     "outputs": '{"age": [0.5]}',
+    "true_label": '"cat"',
+    "right": "false",
 }
 
 
@@ -45,7 +47,7 @@ def test_a_plain_row_is_its_texts_by_their_names() -> None:
         b'{"prediction_id":7,"input_id":3,"run_id":2,"filename":"a.png","contenttype":"image/png",'
         b'"prediction":[0.25,0.75],"likely_class":1,"label":"dog","score":0.75,"model":"pets@3f2a91c0",'
         b'"created_at":"2026-11-23T12:00:00+00:00","labels":["dog","cat"],"value":36.25,"unit":"years",'
-        b'"outputs":{"age": [0.5]}}'
+        b'"outputs":{"age": [0.5]},"true_label":"cat","right":false}'
     )
 
 
