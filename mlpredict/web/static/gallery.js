@@ -18,6 +18,7 @@ export function startGallery({ open, onLoad }) {
   const records = [];
   let next = null;
   let images = null;
+  let counting = 0;
   let loading = new AbortController();
   const filters = startFilters(reload, (reason) => (status.textContent = reason));
 
@@ -28,12 +29,13 @@ export function startGallery({ open, onLoad }) {
     list.setAttribute("aria-busy", "true");
     try {
       place(await pages(path, signal));
+      list.removeAttribute("aria-busy");
       tellState();
     } catch (error) {
       if (error.name === "AbortError") return;
+      list.removeAttribute("aria-busy");
       tellFailure(error);
     }
-    list.removeAttribute("aria-busy");
   }
 
   /** A page, put together of several where those are short. */
@@ -124,9 +126,13 @@ export function startGallery({ open, onLoad }) {
   async function tellCount() {
     const { sort: _order, ...asked } = filters.query();
     images = null;
+    counting += 1;
+    const mine = counting;
     const path = `v1/predictions/count?${new URLSearchParams(asked)}`;
     try {
       const counted = await getJson(path);
+      // The filters may have changed meanwhile.
+      if (mine !== counting) return;
       images = counted.images;
       count.textContent = images ? `${amount(images, "image")}, ${amount(counted.predictions, "prediction")}` : "";
       tellState();
@@ -137,7 +143,7 @@ export function startGallery({ open, onLoad }) {
   }
 
   function tellState() {
-    if (list.hasAttribute("aria-busy") && records.length === 0) return;
+    if (list.hasAttribute("aria-busy")) return;
     const isAll = next === null || (images !== null && records.length >= images && !filters.query().sort);
     more.hidden = isAll;
     retry.hidden = true;

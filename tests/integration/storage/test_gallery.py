@@ -69,6 +69,8 @@ def firsts(repository: Repository, wanted: PredictionFilter, order: Order) -> li
         PredictionFilter(filename="1?.png"),
         PredictionFilter(input_id=7),
         PredictionFilter(model="nosuch"),
+        PredictionFilter(labelled=False),
+        PredictionFilter(labelled=True),
     ],
 )
 def test_every_image_comes_once_with_its_first_prediction(
