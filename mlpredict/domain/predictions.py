@@ -138,6 +138,7 @@ class PredictionFilter(NamedTuple):
     true_labels: tuple[str, ...] = ()
     labelled: bool | None = None
     right: bool | None = None
+    input_id: int | None = None
 
 
 class Order(StrEnum):

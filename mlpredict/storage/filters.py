@@ -54,6 +54,7 @@ CONDITIONS = {
     "since": SQL("p.created_at >= %(since)s"),
     "until": SQL("p.created_at < %(until)s"),
     "filename": SQL("p.filename ~ %(filename)s"),
+    "input": SQL("p.inputid = %(input)s"),
     "true_labels": SQL(
         f"({truth.TRUE_LABEL} = ANY(%(true_labels)s::text[])"
         f" OR {truth.TRUE_LABELS} && %(true_labels)s::text[])"
@@ -87,6 +88,7 @@ def values_of(connection: Connection, wanted: PredictionFilter, before: int | No
         "since": wanted.since,
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
+        "input": None if wanted.input_id is None else bigint(wanted.input_id),
         **_labels(connection, [storable(label) for label in wanted.labels]),
         **({} if wanted.model is None else _models(connection, wanted.model)),
         "true_labels": [storable(label) for label in wanted.true_labels] or None,

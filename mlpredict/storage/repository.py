@@ -28,7 +28,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, idempotency, migrations, picking, transactions, writing
+from mlpredict.storage import detail, gallery, idempotency, migrations, picking, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -251,6 +251,20 @@ class Repository(LabelledRows):
         """The ids of the predictions from one to another, both included."""
         with translated(), catalog_only(self._connection):
             return picking.ids_between(self._connection, first, last)
+
+    def images(
+        self, wanted: PredictionFilter, *, limit: int, before: int | None = None, order: Order = Order.NEWEST
+    ) -> gallery.ImagePage:
+        """Images, each with the first of its predictions in an order, from behind that of the id `before`.
+
+        Raises:
+            NotFound: they are sorted by something else than ids, and there is no such prediction.
+        """
+        return gallery.images(self._connection, wanted, order, before, limit)
+
+    def count_images(self, wanted: PredictionFilter) -> int:
+        """How many images have a prediction that is wanted."""
+        return gallery.count_images(self._connection, wanted)
 
     def _rows(
         self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order
