@@ -28,7 +28,7 @@ RECORD = "schema_migrations"
 """Which only migrations write."""
 
 CHANGED: Mapping[str, Sequence[str]] = {
-    "runs": ("finished_at",),
+    "runs": ("finished_at", "ended"),
     "idempotency_keys": ("request", "status", "body", "created_at"),
 }
 """The columns that are changed after they were stored, by table."""
