@@ -27,6 +27,7 @@ from mlpredict.domain import (
     StoredImage,
     model_label,
 )
+from mlpredict.domain.history import Ended
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.storage import detail, gallery, idempotency, migrations, picking, transactions, writing
 from mlpredict.storage.connection import (
@@ -103,6 +104,11 @@ class Repository(LabelledRows):
         with translated():
             self._connection.execute("SELECT")
 
+    @property
+    def connection(self) -> Connection:
+        """The connection, for `History`, `Deletion` and `Exporting`."""
+        return self._connection
+
     def known_models(self) -> list[KnownModel]:
         """Every model that was used, the last one first."""
         with translated(), catalog_only(self._connection):
@@ -134,10 +140,10 @@ class Repository(LabelledRows):
             logger.info(f"{model.path} is listed as {run.model}: that was its name when it was first used")
         return run
 
-    def finish_run(self, run: Run) -> None:
+    def finish_run(self, run: Run, ended: Ended = Ended.FINISHED) -> None:
         """Record that a run came to its end."""
         with translated():
-            writing.finish_run(self._connection, run.run_id)
+            writing.finish_run(self._connection, run.run_id, ended)
 
     def add(
         self,

@@ -35,6 +35,7 @@ ADDED: Mapping[int, Mapping[str, str]] = {
         "predictions_labelled": "prediction_id input_id run_id created_at filename model task label labels"
         " score value unit true_label true_labels true_value is_right source labelled_by labelled_at",
     },
+    13: {"runs": "ended"},
 }
 """The columns that each migration adds."""
 
