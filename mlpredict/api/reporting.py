@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from mlpredict.api.connections import Connections
 from mlpredict.api.filters import Filters, filter_of
-from mlpredict.domain.reports import GroupBy, Report
 
 if TYPE_CHECKING:
     from mlpredict.domain import PredictionFilter
     from mlpredict.domain.comparisons import Comparison
+    from mlpredict.domain.reports import GroupBy, Report
 
 
 class Reporting(Connections):
@@ -44,6 +44,7 @@ class Reporting(Connections):
             ...     db.report(model="pets").accuracy is None
             True
         """
+        from mlpredict.domain.reports import GroupBy
         from mlpredict.pipeline.reporting import report
 
         group = None if by is None else GroupBy(by)

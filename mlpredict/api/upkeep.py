@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Unpack
 
 from mlpredict.api.connections import Connections
 from mlpredict.api.filters import Filters, filter_of
-from mlpredict.domain.export import Exported, FolderBy
 
 if TYPE_CHECKING:
     from mlpredict.domain import PredictionFilter
     from mlpredict.domain.deletion import Deleted
+    from mlpredict.domain.export import Exported, FolderBy
 
 
 class Upkeep(Connections):
@@ -52,7 +52,7 @@ class Upkeep(Connections):
         target: str | os.PathLike[str],
         wanted: PredictionFilter | None = None,
         *,
-        by: FolderBy | str = FolderBy.TRUTH,
+        by: FolderBy | str = "truth",
         link: bool = False,
         columns: Sequence[str] | None = None,
         probabilities: bool = False,
@@ -78,6 +78,8 @@ class Upkeep(Connections):
         from mlpredict.api.exporting import Wanted, export
 
         chosen = filter_of(filters) if wanted is None else wanted
+        from mlpredict.domain.export import FolderBy
+
         how = Wanted(chosen, FolderBy(by), link, columns, probabilities, force)
         [done] = deque(export(self, target, how), maxlen=1)
         return done

@@ -56,8 +56,9 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(arguments: Sequence[str]) -> int:
     import typer
 
-    from mlpredict.cli.app import app
+    from mlpredict.cli.app import app_of
 
+    app = app_of(arguments, completes="_MLPREDICT_COMPLETE" in os.environ)
     try:
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=tuple(arguments))
     except typer.Abort as error:

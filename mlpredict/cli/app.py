@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 import typer
 
-from mlpredict.cli import db
-from mlpredict.cli.compare import compare
-from mlpredict.cli.delete import delete
-from mlpredict.cli.export import export
-from mlpredict.cli.failures import failures
-from mlpredict.cli.help import help_, print_version, version
-from mlpredict.cli.ids import CommandOfIds
-from mlpredict.cli.init_db import init_db
-from mlpredict.cli.label import label
-from mlpredict.cli.layout import GENERAL, App
-from mlpredict.cli.listing import list_predictions
-from mlpredict.cli.model import model
-from mlpredict.cli.models import models
-from mlpredict.cli.predict import predict
+from mlpredict.cli.layout import GENERAL, App, Command
 from mlpredict.cli.program import Program
-from mlpredict.cli.reporting import report
-from mlpredict.cli.runs import runs
-from mlpredict.cli.serve import serve
-from mlpredict.cli.show import show
 from mlpredict.cli.talk import PROGRAM, talk
 from mlpredict.errors import UsageError
 
@@ -34,69 +19,98 @@ DATABASE = "The database"
 HELP = "Help"
 SHELL = "Your shell"
 
-app = App(
-    name=PROGRAM,
-    cls=Program,
-    help="Run a Keras image model over image files and keep every prediction in PostgreSQL.",
-    invoke_without_command=True,
-    subcommand_metavar="COMMAND [ARGS]…",
-    # Without rich help starts twice as fast, and errors stay on one line.
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    # The program has options of its own for it, which load what they need when they are used.
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command(
-    "predict",
-    rich_help_panel=IMAGES,
-    epilog="mlpredict predict photos/ --model pets.keras\n"
-    "find photos -name '*.jpg' -print0 | mlpredict predict -T - -0",
-)(predict)
-app.command("model", rich_help_panel=IMAGES, epilog="mlpredict model pets.keras --try cat.jpg dog.jpg")(model)
-app.command("serve", rich_help_panel=IMAGES, epilog="mlpredict serve --model pets.keras --port 8080")(serve)
-app.command("list", rich_help_panel=ANSWERS, epilog="mlpredict list --label cat --max-score 0.6 --since 7d")(
-    list_predictions
-)
-app.command(
-    "show",
-    cls=CommandOfIds,
-    rich_help_panel=ANSWERS,
-    epilog="mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg",
-)(show)
-app.command(
-    "label",
-    rich_help_panel=ANSWERS,
-    epilog="mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada",
-)(label)
-app.command("report", rich_help_panel=ANSWERS, epilog="mlpredict report --model pets --html pets.html")(
-    report
-)
-app.command("compare", rich_help_panel=ANSWERS, epilog="mlpredict compare pets pets2 --fail-if-worse")(
-    compare
-)
-app.command("runs", rich_help_panel=ANSWERS, epilog="mlpredict runs\nmlpredict runs last")(runs)
-app.command("models", rich_help_panel=ANSWERS, epilog="mlpredict models\nmlpredict models pets")(models)
-app.command("failures", rich_help_panel=ANSWERS, epilog="mlpredict failures --run last")(failures)
-app.command(
-    "export",
-    rich_help_panel=ANSWERS,
-    epilog="mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets",
-)(export)
-app.command(
-    "delete",
-    rich_help_panel=ANSWERS,
-    epilog="mlpredict delete --run 7\nmlpredict delete --older-than 90d --yes\n"
-    "mlpredict delete --image me.jpg",
-)(delete)
-app.command(
-    "init-db",
-    rich_help_panel=DATABASE,
-    epilog="mlpredict init-db --dsn postgresql://me@db.example.org/images",
-)(init_db)
-app.add_typer(db.app, name="db", rich_help_panel=DATABASE)
-app.command("help", rich_help_panel=HELP, epilog="mlpredict help list\nmlpredict help models")(help_)
-app.command("version", rich_help_panel=HELP)(version)
+
+class Listed(NamedTuple):
+    """A command, made when it is used: where its function is, its group in the help, and examples."""
+
+    place: str
+    panel: str
+    examples: str = ""
+    takes_ids: bool = False
+    """Whether -1 is a word for an id, and no option."""
+
+
+COMMANDS: dict[str, Listed] = {
+    "predict": Listed(
+        "predict:predict",
+        IMAGES,
+        "mlpredict predict photos/ --model pets.keras\n"
+        "find photos -name '*.jpg' -print0 | mlpredict predict -T - -0",
+    ),
+    "model": Listed("model:model", IMAGES, "mlpredict model pets.keras --try cat.jpg dog.jpg"),
+    "serve": Listed("serve:serve", IMAGES, "mlpredict serve --model pets.keras --port 8080"),
+    "list": Listed(
+        "listing:list_predictions", ANSWERS, "mlpredict list --label cat --max-score 0.6 --since 7d"
+    ),
+    "show": Listed(
+        "show:show", ANSWERS, "mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg", True
+    ),
+    "label": Listed(
+        "label:label", ANSWERS, "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada"
+    ),
+    "report": Listed("reporting:report", ANSWERS, "mlpredict report --model pets --html pets.html"),
+    "compare": Listed("compare:compare", ANSWERS, "mlpredict compare pets pets2 --fail-if-worse"),
+    "runs": Listed("runs:runs", ANSWERS, "mlpredict runs\nmlpredict runs last"),
+    "models": Listed("models:models", ANSWERS, "mlpredict models\nmlpredict models pets"),
+    "failures": Listed("failures:failures", ANSWERS, "mlpredict failures --run last"),
+    "export": Listed(
+        "export:export", ANSWERS, "mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets"
+    ),
+    "delete": Listed(
+        "delete:delete",
+        ANSWERS,
+        "mlpredict delete --run 7\nmlpredict delete --older-than 90d --yes\nmlpredict delete --image me.jpg",
+    ),
+    "init-db": Listed(
+        "init_db:init_db", DATABASE, "mlpredict init-db --dsn postgresql://me@db.example.org/images"
+    ),
+    "db": Listed("db:app", DATABASE),
+    "help": Listed("help:help_", HELP, "mlpredict help list\nmlpredict help models"),
+    "version": Listed("help:version", HELP),
+}
+"""All commands, in the order of the help."""
+
+
+def app_of(arguments: Sequence[str], *, completes: bool = False) -> typer.Typer:
+    """The app for a command line: with the command that it begins with alone, if there is one."""
+    first = arguments[0] if arguments else ""
+    alone = first in COMMANDS and first != "help" and not completes
+    return app_with([first] if alone else COMMANDS)
+
+
+def app_with(names: Iterable[str]) -> typer.Typer:
+    """The app with some of its commands: each is imported, and Typer looks at all its options."""
+    app = App(
+        name=PROGRAM,
+        cls=Program,
+        help="Run a Keras image model over image files and keep every prediction in PostgreSQL.",
+        invoke_without_command=True,
+        subcommand_metavar="COMMAND [ARGS]…",
+        # Without rich help starts twice as fast, and errors stay on one line.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        # The program has options of its own for it, which load what they need when they are used.
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_without_command)
+    for name in names:
+        _add(app, name, COMMANDS[name])
+    return app
+
+
+def _add(app: typer.Typer, name: str, listed: Listed) -> None:
+    module, _, attribute = listed.place.partition(":")
+    found = getattr(import_module(f"mlpredict.cli.{module}"), attribute)
+    if isinstance(found, typer.Typer):
+        app.add_typer(found, name=name, rich_help_panel=listed.panel)
+        return
+    kind = Command
+    if listed.takes_ids:
+        from mlpredict.cli.ids import CommandOfIds
+
+        kind = CommandOfIds
+    app.command(name, cls=kind, rich_help_panel=listed.panel, epilog=listed.examples or None)(found)
 
 
 def _install_completion(shell: str | None) -> None:
@@ -117,11 +131,12 @@ def _show_completion(shell: str | None) -> None:
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from mlpredict.cli.help import print_version
+
         print_version()
         raise typer.Exit
 
 
-@app.callback()
 def _without_command(
     context: typer.Context,
     version: Annotated[

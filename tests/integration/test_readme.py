@@ -10,7 +10,8 @@ import psycopg
 import pytest
 import typer.main
 
-from mlpredict.cli.app import app
+from mlpredict.cli.app import COMMANDS as NAMES
+from mlpredict.cli.app import app_with
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -33,7 +34,7 @@ def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-COMMANDS = commands_of(typer.main.get_command(app))
+COMMANDS = commands_of(typer.main.get_command(app_with(NAMES)))
 CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", EVERYTHING, flags=re.DOTALL)))
 QUERIES = re.findall(r"```sql\n(.*?)```", EVERYTHING, re.DOTALL)
 

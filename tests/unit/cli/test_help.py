@@ -10,12 +10,13 @@ import typer.main
 
 from mlpredict import __version__
 from mlpredict.cli import run
-from mlpredict.cli.app import app
+from mlpredict.cli.app import COMMANDS as NAMES
+from mlpredict.cli.app import app_with
 from mlpredict.cli.guesses import GUESSES
 from mlpredict.cli.manual import topics
 from mlpredict.domain import FIELDS
 
-GROUP: Any = typer.main.get_command(app)
+GROUP: Any = typer.main.get_command(app_with(NAMES))
 
 
 def commands(group: Any, prefix: str = "") -> dict[str, Any]:
