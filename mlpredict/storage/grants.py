@@ -30,23 +30,34 @@ RECORD = "schema_migrations"
 CHANGED: Mapping[str, Sequence[str]] = {
     "runs": ("finished_at",),
     "idempotency_keys": ("request", "status", "body", "created_at"),
+    "labels": ("superseded_by", "superseded_at"),
 }
 """The columns that are changed after they were stored, by table."""
 
 PASSING = frozenset({"idempotency_keys"})
 """Tables whose rows writers remove in passing."""
 
+VIEWS = ("predictions_labelled",)
+"""Which are read with the rights of their owner."""
+
 ROLES = SQL("""
     SELECT rolname FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY (%s::name[])
 """)
 DATABASE = SQL("SELECT current_database()")
 MAY_CONNECT = SQL("SELECT has_database_privilege(%s, current_database(), 'CONNECT')")
+MAY_MAKE_TEMPORARY = SQL("SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')")
+CAN_GIVE_TEMPORARY = SQL("""
+    SELECT has_database_privilege(current_user, current_database(), 'TEMPORARY WITH GRANT OPTION')
+""")
 MAY_USE = SQL("SELECT has_schema_privilege(%s, %s, 'USAGE')")
 MAY_ON_TABLE = SQL("SELECT has_table_privilege(%s, %s, %s)")
 MAY_CHANGE = SQL("SELECT has_column_privilege(%s, %s, %s, 'UPDATE')")
 MAY_ON_SEQUENCE = SQL("SELECT has_sequence_privilege(%s, %s, %s)")
 
 GRANT_CONNECT = SQL("GRANT CONNECT ON DATABASE {database} TO {role}")
+GRANT_TEMPORARY = SQL("GRANT TEMPORARY ON DATABASE {database} TO {role}")
+"""Labels are compared with those that there are in a table of the transaction's own."""
+
 GRANT_USE = SQL("GRANT USAGE ON SCHEMA {schema} TO {role}")
 GRANT_READING = SQL("GRANT SELECT ON TABLE {table} TO {role}")
 GRANT_ADDING = SQL("GRANT INSERT ON TABLE {table} TO {role}")
@@ -125,13 +136,18 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
     if not grants:
         return
     with catalog_only(connection):
-        present = {str(name) for (name,) in connection.execute(PRESENT, (schema, list(table_names())))}
+        present = {str(name) for (name,) in connection.execute(PRESENT, (schema, [*table_names(), *VIEWS]))}
         for one in grants:
             giving = _Giving(connection, schema, one.role)
             giving.give_entrance()
+            if one.stores:
+                giving.give_temporary_tables()
             for table in table_names():
                 if table in present:
                     giving.give_rights_on(table, stores=one.stores)
+            for view in VIEWS:
+                if view in present:
+                    giving.give_rights_on(view, stores=False)
             logger.info(f"{one.role} may {'store and read' if one.stores else 'read'} in the schema {schema}")
 
 
@@ -149,6 +165,20 @@ class _Giving(NamedTuple):
             self._give(GRANT_CONNECT, MAY_CONNECT, database=Identifier(database))
         if not self._may(MAY_USE, self.schema):
             self._give(GRANT_USE, MAY_USE, self.schema, schema=Identifier(self.schema))
+
+    def give_temporary_tables(self) -> None:
+        """What labelling needs, and mostly everybody has; it is the database's owner who gives it."""
+        if self._may(MAY_MAKE_TEMPORARY):
+            return
+        ((can_give,),) = self.connection.execute(CAN_GIVE_TEMPORARY).fetchall()
+        ((database,),) = self.connection.execute(DATABASE).fetchall()
+        if not can_give:
+            logger.warning(
+                f"{self.role} cannot label images until the owner of the database gives it"
+                f" TEMPORARY ON DATABASE {database}"
+            )
+            return
+        self._give(GRANT_TEMPORARY, MAY_MAKE_TEMPORARY, database=Identifier(database))
 
     def give_rights_on(self, table: str, *, stores: bool) -> None:
         """To read a table, and to store in it."""

@@ -29,6 +29,10 @@ ADDED: Mapping[int, Mapping[str, str]] = {
     8: {"runs": "model_name model_path"},
     9: {"predictions": "labels value unit outputs map"},
     10: {"idempotency_keys": "key request status body created_at"},
+    12: {
+        "labels": "id sha256 input_id label labels value source labelled_by labelled_at superseded_by"
+        " superseded_at"
+    },
 }
 """The columns that each migration adds."""
 

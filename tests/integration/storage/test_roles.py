@@ -95,6 +95,15 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
         )
         assert mlpredict("db", "status", "--dsn", dsn).returncode == 0
         assert mlpredict("db", "dump", "-", "--dsn", dsn).returncode == 0
+    for label in ("7", "8"):
+        assert mlpredict("label", digits[0], label, "--dsn", writing).returncode == 0
+    assert mlpredict("label", digits[0], "9", "--dsn", reading).returncode == 3
+    for dsn in (writing, reading):
+        told = json.loads(mlpredict("report", "--json", "--dsn", dsn).stdout)
+        assert (told["labelled"], told["right"]) == (1, 0)
+        with psycopg.connect(dsn) as connection:
+            labelled = connection.execute("SELECT true_label FROM predictions_labelled WHERE NOT is_right")
+            assert labelled.fetchall() == [("8",)]
     with open_repository(writing) as repository:
         store(repository)
     with serving(environment, "--dsn", writing) as served:
