@@ -28,7 +28,7 @@ BEGIN
         FROM json_array_elements(vector) WITH ORDINALITY AS elements (element, place)
     ) AS probabilities;
 EXCEPTION
-    WHEN numeric_value_out_of_range THEN
+    WHEN data_exception THEN
         likely_class := NULL;
         score := NULL;
 END

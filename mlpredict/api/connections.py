@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Connections:
     """Where predictions are kept, and the connections to it that are idle."""
 
-    dsn: str | None
+    dsn: str | None = field(repr=False)
     retry: float
     _idle: list[PersistentStore] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from mlpredict.inference.outputs import OutputReader
 
 STDIN = "-"
+DSNS = ("postgresql://", "postgres://")
+"""They are no images, and would be kept with their passwords as files that failed."""
+
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at")
 # A number or an array has no label and no score; it is shown itself.
 COLUMNS_WITHOUT_CLASSES = ("prediction_id", "filename", "prediction", "created_at")
@@ -276,6 +279,8 @@ def _check_usage(
 ) -> None:
     if not named and files_from is None:
         raise UsageError("nothing to predict: name image files or folders, or - for an image on stdin")
+    if any(name.startswith(DSNS) for name in named):
+        raise UsageError("a database is named with --dsn, and images without")
     if STDIN in named and files_from == STDIN:
         raise UsageError("stdin cannot be an image and a list of paths at once")
     if (STDIN in named or files_from == STDIN) and stdin_is_terminal():

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from mlpredict.errors import MlpredictError
+from mlpredict.support.credentials import without_passwords
 from mlpredict.support.printable import printable
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Talk:
 
     def error(self, text: str) -> None:
         """Something that must be said; one line."""
-        line = f"{PROGRAM}: {printable(text)}"
+        line = f"{PROGRAM}: {printable(without_passwords(text))}"
         if self._progress is not None:
             self._progress.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
         else:
@@ -58,7 +59,7 @@ class Talk:
     def traceback(self, lines: Iterable[str]) -> None:
         """The chain of causes, as Python prints it."""
         for line in "".join(lines).splitlines():
-            self._write(f"{printable(line)}\n")
+            self._write(f"{printable(without_passwords(line))}\n")
 
     def restore_terminal(self) -> None:
         """Give the cursor back, which a progress bar hides, when there is no time to end the bar."""

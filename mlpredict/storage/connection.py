@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,10 @@ SHOWN = ("host", "port", "dbname", "user")
 
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
+ENCODING_HINT = "mlpredict init-db with the same --dsn says how to make a database that has every character"
+BYTES = r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*"
+"""A character in messages of PostgreSQL about encodings."""
+
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
 
 
@@ -113,22 +118,6 @@ def require_primary(connection: Connection) -> None:
         raise DatabaseError(message, hint=READ_ONLY_HINT)
 
 
-def parse(dsn: str) -> dict[str, Any]:
-    """The connection parameters of a DSN, a URL's or `key=value` pairs.
-
-    Raises:
-        DatabaseError: it is neither; the message does not quote it.
-    """
-    try:
-        return conninfo.conninfo_to_dict(dsn)
-    except (psycopg.Error, UnicodeError):
-        # The driver's message quotes the DSN, and with it the password.
-        raise DatabaseError(
-            "the DSN is not one PostgreSQL understands",
-            hint="postgresql://USER@HOST:PORT/DATABASE, or host=… dbname=…",
-        ) from None
-
-
 def require_local_platform() -> None:
     """Look whether the local PostgreSQL can be run on this platform.
 
@@ -145,11 +134,26 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-        raise SchemaOutdated(_first_line(error), hint=INIT_DB_HINT) from error
+        raise SchemaOutdated(_first_line(str(error)), hint=INIT_DB_HINT) from error
+    except psycopg.errors.UntranslatableCharacter as error:
+        raise DatabaseRefuses(_unheld(error) or _first_line(str(error)), hint=ENCODING_HINT) from error
     except psycopg.errors.InvalidRegularExpression as error:
-        raise UsageError(f"not a pattern: {_first_line(error)}") from error
+        raise UsageError(f"not a pattern: {_first_line(str(error))}") from error
     except psycopg.Error as error:
-        raise _kind_of(error)(_first_line(error), hint=hint_for(error)) from error
+        raise _kind_of(error)(_first_line(str(error)), hint=hint_for(error)) from error
+
+
+def _unheld(error: psycopg.Error) -> str | None:
+    """Which character the database cannot hold, from a message in whatever language."""
+    found = re.search(BYTES, str(error))
+    try:
+        return (
+            f"the database's encoding has no {bytes.fromhex(found[0].replace('0x', '')).decode()}"
+            if found
+            else None
+        )
+    except UnicodeDecodeError:
+        return None  # one that the database has, and UTF-8 has not
 
 
 def _kind_of(error: psycopg.Error) -> type[DatabaseError]:
@@ -170,12 +174,16 @@ def connection_parameters(dsn: str) -> dict[str, Any]:
     Raises:
         DatabaseError: it is no DSN.
     """
+    # The local PostgreSQL has none.
+    from mlpredict.storage.dsn import parse
+
     parameters = parse(dsn)
     parameters.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
     parameters.setdefault("application_name", "mlpredict")
     _require_user(parameters)
-    # A pooler may have another session for each transaction, and that one not know what this one prepared.
-    return {**KEEPALIVE, **parameters, "prepare_threshold": None}
+    # UTF-8 whatever the DSN, PGCLIENTENCODING, the role or the database says. A pooler may have another
+    # session for each transaction, and that one not know what this one prepared.
+    return {**KEEPALIVE, **parameters, "client_encoding": "UTF8", "prepare_threshold": None}
 
 
 def _require_user(parameters: dict[str, Any]) -> None:
@@ -203,15 +211,16 @@ def _connect(dsn: str) -> Connection:
     try:
         return psycopg.connect(**parameters)
     except psycopg.Error as error:
-        raise DatabaseError(_connection_failure(error, parameters), hint=hint_for(error)) from error
+        from mlpredict.storage.dsn import without_secrets
+
+        said = without_secrets(error, parameters)
+        # Nor is a secret in the traceback.
+        cause = error if said == str(error) else None
+        raise DatabaseError(_first_line(said), hint=hint_for(error)) from cause
+    except UnicodeError as error:
+        raise DatabaseError("the host is no name that can be looked up") from error
 
 
-def _connection_failure(error: psycopg.Error, parameters: dict[str, Any]) -> str:
-    reason = _first_line(error)
-    password = parameters.get("password")
-    return reason.replace(str(password), "…") if password else reason
-
-
-def _first_line(error: psycopg.Error) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+def _first_line(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[0] if lines else "the database does not say why"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from psycopg.sql import SQL, Identifier
 
-from mlpredict.errors import DatabaseError, DatabaseRefuses
+from mlpredict.errors import DatabaseRefuses
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.names import home_of
 from mlpredict.storage.refusals import CREATE_HINT, GRANT_HINT, POLICY_HINT
@@ -20,6 +20,9 @@ FIRST = SQL("SELECT pg_catalog.current_schema()")
 PATH = SQL("SELECT pg_catalog.current_setting('search_path'), current_user::text")
 SET_PATH = SQL("SELECT pg_catalog.set_config('search_path', %s, true)")
 MAKE = SQL("CREATE SCHEMA {schema}")
+USUAL = "public"
+"""Where tables go when nobody says where."""
+
 NAME = re.compile(r'"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^\s,"]+)')
 """A schema in `search_path`, as PostgreSQL writes it."""
 
@@ -42,16 +45,14 @@ def creation_schema(connection: Connection) -> str:
     """The schema that new tables go into: the first of the search path, made where the path has none.
 
     Raises:
-        DatabaseError: it cannot be made, or this role may not use it.
+        DatabaseRefuses: it cannot be made, or this role may not use it.
     """
     if (first := first_schema(connection)) is not None:
         return first
     require_visible(connection)
     named = [name for name in _path(connection)[0] if name != "$user"]
     if not named:
-        raise DatabaseError(
-            "the search path names no schema", hint="?options=-csearch_path%3Dpublic in the DSN"
-        )
+        return USUAL
     connection.execute(MAKE.format(schema=Identifier(named[0])))
     logger.debug(f"made the schema {named[0]}, which the search path begins with")
     return named[0]
@@ -70,7 +71,8 @@ def put_first(connection: Connection, schema: str) -> Iterator[None]:
     if first_schema(connection) == schema:
         yield
         return
-    connection.execute(SET_PATH, (f"{Identifier(schema).as_string(connection)}, {before}",))
+    path = [Identifier(schema).as_string(connection), before]
+    connection.execute(SET_PATH, (", ".join(filter(None, path)),))
     yield
     connection.execute(SET_PATH, (before,))
 

@@ -14,8 +14,9 @@ from psycopg.sql import SQL, Identifier
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import INIT_DB_HINT, Connection, translated
-from mlpredict.storage.names import home_of, named, schema_of
+from mlpredict.storage.names import chooses_schema, found_home, home_of, named, schema_of
 from mlpredict.storage.refusals import CREATE_HINT, OWNER_HINT
+from mlpredict.storage.transactions import writing
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def applied_version(connection: Connection) -> int:
     from mlpredict.storage.shape import relations_of
 
     with translated():
-        schema = home_of(connection)
+        schema = found_home(connection)
         return 0 if schema is None else _recorded(connection, schema, relations_of(connection, schema))
 
 
@@ -147,13 +148,14 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
     """
     # None of this is needed by a command that finds the schema as it should be.
     from mlpredict.storage.creation import as_maker, creation_schema, put_first, require_visible
+    from mlpredict.storage.encodings import require_every_name, warn_of_encoding
     from mlpredict.storage.grants import grant, require_roles
     from mlpredict.storage.shape import relations_of, require_ours
 
-    with translated(), connection.transaction():
+    with translated(), writing(connection):
         connection.execute("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)", (ADVISORY_LOCK,))
         require_roles(connection, grants)
-        home = home_of(connection)
+        home = _home(connection)
         with as_maker():
             schema = home or creation_schema(connection)
         found = relations_of(connection, schema)
@@ -162,6 +164,9 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         if version == 0:
             require_visible(connection)
         require_ours(connection, schema, found, version)
+        if not found.keys() >= set(PUBLISHED):
+            require_every_name(connection)
+        warn_of_encoding(connection)
         adopted = _count_published_rows(connection, found) if version == 0 else (0, 0)
         missing = tuple(m for m in migrations() if m.version > version)
         with put_first(connection, schema), as_maker(OWNER_HINT if home else CREATE_HINT):
@@ -170,6 +175,11 @@ def migrate(connection: Connection, grants: Sequence[Grant] = ()) -> SchemaRepor
         _warn_if_open(connection)
     present = tuple(m for m in migrations() if m.version <= version)
     return SchemaReport(missing, present, schema, *adopted)
+
+
+def _home(connection: Connection) -> str | None:
+    """Where our tables are; a search path that is set for this connection alone asks for new ones."""
+    return home_of(connection) if chooses_schema(connection) else found_home(connection)
 
 
 def _apply(connection: Connection, missing: Sequence[Migration]) -> None:

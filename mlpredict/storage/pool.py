@@ -19,6 +19,7 @@ from mlpredict.storage.connection import (
     translated,
 )
 from mlpredict.storage.repository import Repository
+from mlpredict.storage.transactions import reading
 
 if TYPE_CHECKING:
     from mlpredict.storage.server.local_server import LocalServer
@@ -29,8 +30,7 @@ WAIT_SECONDS = 2.0
 RECONNECT_SECONDS = 0.2
 """After which a pool does not go on trying by itself: who asks next has it try again at once."""
 
-STATEMENT_SECONDS = 30
-STATEMENT_LIMIT = f"SET LOCAL statement_timeout = '{STATEMENT_SECONDS}s'".encode()
+STATEMENT_LIMIT = "'30s'"
 
 
 class ReadPool:
@@ -69,8 +69,7 @@ class ReadPool:
         except psycopg.Error as error:
             raise TransientDatabaseError("the database does not answer") from error
         try:
-            with translated(), connection.transaction():
-                connection.execute(STATEMENT_LIMIT)
+            with translated(), reading(connection, statement_timeout=STATEMENT_LIMIT):
                 yield Repository(connection)
         finally:
             self._pool.putconn(connection)
@@ -127,4 +126,3 @@ def _reviving(server: LocalServer) -> type[Connection]:
 
 def _configure(connection: Connection) -> None:
     connection.autocommit = True
-    connection.read_only = True  # of each transaction, as it begins

@@ -28,7 +28,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, idempotency, migrations, picking, writing
+from mlpredict.storage import detail, idempotency, migrations, picking, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -123,8 +123,10 @@ class Repository(LabelledRows):
         """
         run_id = self.reserve_run() if run_id is None else run_id
         named = (storable(model.name), storable(model.path))
-        with translated(), self._connection.transaction():
-            model_id, known_as = writing.add_model(self._connection, model, *named)
+        with translated():
+            description = writing.description_of(self._connection, model)
+        with translated(), transactions.writing(self._connection):
+            model_id, known_as = writing.add_model(self._connection, model, *named, description)
             values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__)
             self._connection.execute(self._named(writing.INSERT_RUN), values)
         run = Run(run_id, model_id, model_label(known_as, model.fingerprint))
@@ -135,7 +137,7 @@ class Repository(LabelledRows):
     def finish_run(self, run: Run) -> None:
         """Record that a run came to its end."""
         with translated():
-            self._connection.execute(self._named(writing.FINISH_RUN), (run.run_id,))
+            writing.finish_run(self._connection, run.run_id)
 
     def add(
         self,
@@ -155,10 +157,12 @@ class Repository(LabelledRows):
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
             disk.require(place, maps + sum(len(new.input.uri) for new in predictions))
-        with translated(), self._connection.transaction():
+        with translated():
+            unheld = writing.unheld_names(self._connection, predictions, failures)
+        with translated(), transactions.writing(self._connection):
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
-            stored = writing.add_predictions(self._connection, run, predictions, inputs)
-            writing.add_failures(self._connection, run, failures)
+            stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
+            writing.add_failures(self._connection, run, failures, unheld)
             if requests:
                 outcomes = idempotency.by_position(predictions, stored, failures)
                 idempotency.add_replies(self._connection, requests, outcomes)
@@ -195,7 +199,7 @@ class Repository(LabelledRows):
 
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
-        with translated():
+        with translated(), catalog_only(self._connection):
             rows = self._connection.execute(
                 self._named(writing.PREDICTED_NAMES), (fingerprint, list(digests))
             )

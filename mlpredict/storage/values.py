@@ -6,6 +6,7 @@ import math
 import os
 import re
 import struct
+from collections.abc import Container
 
 BIGINT = 1 << 63
 
@@ -36,10 +37,20 @@ def storable(text: str) -> str:
     )
 
 
-def encode_filename(name: str) -> tuple[str, bytes | None]:
-    """A file's name as text, and its bytes where the text is not the whole truth."""
+def encode_filename(name: str, unheld: Container[str] = ()) -> tuple[str, bytes | None]:
+    """A file's name as text, and its bytes where the text is not the whole truth.
+
+    `unheld` are texts that the database cannot hold.
+    """
     text = storable(name)
+    if text in unheld:
+        text = in_ascii(text)
     return text, None if text == name else os.fsencode(name)
+
+
+def in_ascii(text: str) -> str:
+    """Text that every database can hold, with question marks for the rest."""
+    return text.encode("ascii", "replace").decode()
 
 
 def decode_filename(text: str | None, raw: bytes | None) -> str | None:

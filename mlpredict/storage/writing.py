@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -22,11 +23,13 @@ from mlpredict.domain import (
     Run,
 )
 from mlpredict.errors import DatabaseRefuses
+from mlpredict.storage import encodings
 from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.refusals import POLICY_HINT
-from mlpredict.storage.values import encode_filename, storable
+from mlpredict.storage.transactions import write_alone
+from mlpredict.storage.values import encode_filename, in_ascii, storable
 
 INSERT_BYTES = 256 << 10
 """Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one."""
@@ -53,7 +56,7 @@ INSERT_RUN = SQL("""
 """)
 
 FINISH_RUN = SQL("""
-    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) %s
+    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) {run}
 """)
 
 INSERT_INPUTS = SQL("""
@@ -133,15 +136,27 @@ def _of_sequence(connection: Connection, statement: SQL, table: str) -> Composed
 
 def reserve_run(connection: Connection) -> int:
     """A number for a run that is yet to start, and for no other."""
-    row = connection.execute(_of_sequence(connection, RUN_ID, "runs")).fetchone()
-    assert row is not None
-    return int(row[0])
+    ((number,),) = write_alone(connection, _of_sequence(connection, RUN_ID, "runs"))
+    return int(number)
 
 
-def add_model(connection: Connection, model: ModelIdentity, name: str, path: str) -> tuple[int, str]:
+def finish_run(connection: Connection, run_id: int) -> None:
+    """Record that a run came to its end."""
+    write_alone(connection, named(connection, FINISH_RUN, run=Literal(run_id)))
+
+
+def description_of(connection: Connection, model: ModelIdentity) -> str | None:
+    """What is told of a model, as JSON that the database can hold; its words are ours, mostly."""
+    text = as_json_text(model.description)
+    return in_ascii(text) if text and encodings.unheld(connection, [text]) else text
+
+
+def add_model(
+    connection: Connection, model: ModelIdentity, name: str, path: str, description: str | None
+) -> tuple[int, str]:
     """The id of a model, new or not, and what it was called first."""
     columns = (model.fingerprint, name, model.format, path, model.task)
-    documents = (as_json_text(model.labels), as_json_text(model.description))
+    documents = (as_json_text(model.labels), description)
     connection.execute(named(connection, INSERT_MODEL), (*columns, *documents))
     row = connection.execute(named(connection, MODEL), (model.fingerprint,)).fetchone()
     assert row is not None
@@ -190,8 +205,21 @@ def _copy_input(connection: Connection, new: NewInput, uri: DataUri) -> None:
             copy.write(piece)
 
 
+def unheld_names(
+    connection: Connection, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
+) -> frozenset[str]:
+    """The names and reasons that the database cannot hold, which are stored another way."""
+    names = (new.filename for new in predictions)
+    told = (text for failure in failures for text in (failure.source.filename, failure.reason))
+    return encodings.unheld(connection, map(storable, chain(names, told)))
+
+
 def add_predictions(
-    connection: Connection, run: Run, predictions: Sequence[NewPrediction], inputs: Mapping[InputKey, int]
+    connection: Connection,
+    run: Run,
+    predictions: Sequence[NewPrediction],
+    inputs: Mapping[InputKey, int],
+    unheld: Container[str] = (),
 ) -> list[PredictionRecord]:
     """Store what models said of inputs that have been stored; the records, in the same order."""
     if not predictions:
@@ -206,20 +234,27 @@ def add_predictions(
     copying = named(connection, COPY_PREDICTIONS, columns=columns)
     with connection.cursor() as cursor, cursor.copy(copying) as copy:
         for new, record in zip(predictions, records, strict=True):
-            copy.write_row(prediction_row(run, new, record))
+            copy.write_row(prediction_row(run, new, record, unheld))
     return records
 
 
-def add_failures(connection: Connection, run: Run, failures: Sequence[Rejected]) -> None:
+def add_failures(
+    connection: Connection, run: Run, failures: Sequence[Rejected], unheld: Container[str] = ()
+) -> None:
     """Store what gave no prediction."""
     if not failures:
         return
     rows = [
-        (failure.position, *encode_filename(failure.source.filename), storable(failure.reason))
+        (failure.position, *encode_filename(failure.source.filename, unheld), _reason(failure, unheld))
         for failure in failures
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     connection.execute(named(connection, INSERT_FAILURES), [run.run_id, *columns])
+
+
+def _reason(failure: Rejected, unheld: Container[str]) -> str:
+    text = storable(failure.reason)
+    return in_ascii(text) if text in unheld else text
 
 
 def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
@@ -263,13 +298,15 @@ def new_record(
     )
 
 
-def prediction_row(run: Run, new: NewPrediction, record: PredictionRecord) -> tuple[Any, ...]:
+def prediction_row(
+    run: Run, new: NewPrediction, record: PredictionRecord, unheld: Container[str] = ()
+) -> tuple[Any, ...]:
     """The columns of `COPY_PREDICTIONS`."""
     values = list(_values(record))
     for place, stored in _converted:
         if values[place] is not None:
             values[place] = stored(values[place])
-    return (run.model_id, new.position, *encode_filename(new.filename), new.prediction.map, *values)
+    return (run.model_id, new.position, *encode_filename(new.filename, unheld), new.prediction.map, *values)
 
 
 def as_json_text(value: object) -> str | None:

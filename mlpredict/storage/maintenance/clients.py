@@ -13,7 +13,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,18 +21,13 @@ from urllib.parse import quote
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.connection import parse, require_local_platform
+from mlpredict.storage.connection import require_local_platform
+from mlpredict.storage.dsn import SECRETS, parse
 from mlpredict.storage.server.pg_binaries import OVERRIDE, find_binaries
 from mlpredict.support.signals import handled, interrupted_by_termination
 
 if TYPE_CHECKING:
     from mlpredict.storage.server.local_server import LocalServer
-
-
-SECRETS = frozenset(
-    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
-)
-"""The connection parameters that nobody is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,7 @@ class Target:
 
     parameters: Mapping[str, str]
     """libpq's, without secrets."""
-    environment: Mapping[str, str]
+    environment: Mapping[str, str] = field(repr=False)
     bindir: Path | None
     """Where to look for programs before PATH."""
 

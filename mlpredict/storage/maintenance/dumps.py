@@ -12,18 +12,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from psycopg import IsolationLevel
 from psycopg.sql import Identifier
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.connection import Connection, describe, open_connection, translated
 from mlpredict.storage.creation import first_schema
+from mlpredict.storage.encodings import encoding_of, require_every_name
 from mlpredict.storage.maintenance import clients, loading
 from mlpredict.storage.maintenance.clients import Target
 from mlpredict.storage.maintenance.status import Contents, contents_of, tables_of
 from mlpredict.storage.migrations import PUBLISHED, SchemaReport, migrate
 from mlpredict.storage.names import home_of, schema_of
 from mlpredict.storage.shape import relations_of
+from mlpredict.storage.transactions import reading, writing
 
 DEFAULT_SCHEMA = "public"
 WITHOUT_OWNERS = ("--no-owner", "--no-privileges")
@@ -59,23 +60,27 @@ def dump(dsn: str | None, output: Path | int) -> Contents:
         DatabaseError: the database holds nothing of ours, or pg_dump gives up.
         BrokenPipeError: whoever reads the descriptor's other end has gone.
     """
-    with open_connection(dsn) as connection, clients.reached(dsn) as target:
-        connection.read_only = True
-        connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        with translated(), connection.transaction():
-            _require_tables(connection)
-            # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
-            ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
-            counted = contents_of(connection)
-            arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", f"--snapshot={snapshot}"]
-            if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
-                arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
-            if isinstance(output, Path):
-                # By its name: pg_dump only appends to its standard output, and cannot complete its index.
-                command = target.command("pg_dump", *arguments, f"--file={output}")
-                clients.run(command, target.environment)
-            else:
-                clients.run(target.command("pg_dump", *arguments), target.environment, stdout=output)
+    with (
+        open_connection(dsn) as connection,
+        clients.reached(dsn) as target,
+        translated(),
+        reading(connection, isolation="repeatable read"),
+    ):
+        _require_tables(connection)
+        # pg_dump sees exactly the rows that are counted here, whoever goes on storing.
+        ((snapshot,),) = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()
+        counted = contents_of(connection)
+        # Not in what the role or the database sets for clients, which may not hold every name.
+        own = (f"--encoding={encoding_of(connection)}", f"--snapshot={snapshot}")
+        arguments = ["--format=custom", *WITHOUT_OWNERS, "--no-password", *own]
+        if (schema := schema_of(connection)) != DEFAULT_SCHEMA:
+            arguments.append(f"--schema={Identifier(schema).as_string(connection)}")
+        if isinstance(output, Path):
+            # By its name: pg_dump only appends to its standard output, and cannot complete its index.
+            command = target.command("pg_dump", *arguments, f"--file={output}")
+            clients.run(command, target.environment)
+        else:
+            clients.run(target.command("pg_dump", *arguments), target.environment, stdout=output)
     return counted
 
 
@@ -111,6 +116,8 @@ def restore_into(dsn: str, source: Source) -> Restored:
         check(source, target)
         with open_connection(dsn) as connection:
             _require_room(connection)
+            with translated():
+                require_every_name(connection)
             return restore_whole(source, target, connection)
 
 
@@ -120,7 +127,7 @@ def restore_whole(source: Source, target: Target, connection: Connection) -> Res
     Raises:
         DatabaseError: the dump cannot be restored. Then nothing has changed, whoever was killed meanwhile.
     """
-    with translated(), connection.transaction():
+    with translated(), writing(connection):
         load(source, target, connection)
         return accept(source, connection)
 

@@ -14,10 +14,11 @@ from psycopg import sql
 from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.migrations import COUNTED
-from mlpredict.storage.names import home_of, named
+from mlpredict.storage.names import found_home, named
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.shape import relations_of
+from mlpredict.storage.transactions import reading
 
 COUNT = sql.SQL("SELECT pg_catalog.count(*) FROM {s}.{table}")
 
@@ -71,7 +72,7 @@ def status_of(dsn: str | None) -> DatabaseStatus:
     """
     if dsn is None:
         return _local(local_server.locate())
-    with connection.open_connection(dsn) as client, translated():
+    with connection.open_connection(dsn) as client, translated(), reading(client):
         size = _one(client, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
         return DatabaseStatus(connection.describe(client), State.RUNNING, _live_facts(client), int(size))
 
@@ -164,7 +165,7 @@ class Contents:
 def tables_of(connection: Connection, schema: str | None = None) -> set[str]:
     """Which of our tables, or others of their names, there are in a schema, or in ours."""
     with translated():
-        schema = schema or home_of(connection)
+        schema = schema or found_home(connection)
         return set() if schema is None else set(relations_of(connection, schema))
 
 

@@ -141,7 +141,7 @@ def parameters(server: LocalServer, dbname: str = NAME) -> dict[str, str]:
     The variables themselves stay as they are: they are the whole process's, and other threads' too.
     """
     own = {name: str(value) for name, value in conninfo_to_dict(conninfo(server)).items()}
-    own |= {"dbname": dbname, "connect_timeout": str(CONNECT_SECONDS)}
+    own |= {"dbname": dbname, "connect_timeout": str(CONNECT_SECONDS), "client_encoding": "UTF8"}
     for option in pq.Conninfo.get_defaults():
         variable, name = (option.envvar or b"").decode(), option.keyword.decode()
         if variable in os.environ and name not in own:

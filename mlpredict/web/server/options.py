@@ -15,7 +15,7 @@ class Options:
     """The names of its classes, with commas between them, or a file of them."""
     trusted: bool
     """Whether the model may do more than compute."""
-    dsn: str | None
+    dsn: str | None = field(repr=False)
     host: str
     port: int
     workers: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.storage import migrations
 from mlpredict.storage.migrations import SchemaReport, applied_version, migrate, require_current
+from tests.conftest import Command
 from tests.published import PUBLISHED_TABLES
 
 PUBLISHED_ROWS = """
@@ -117,6 +119,33 @@ def test_rows_the_2020_program_goes_on_writing_get_their_likely_class(
     connection.execute("INSERT INTO inputs (image) VALUES ('data:image/jpeg;base64,')")
     connection.execute("INSERT INTO predictions (inputId, predictions) VALUES (1, %s)", (vector,))
     assert rows(connection, b"SELECT likely_class, label, score FROM predictions") == [expected]
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        '["\\u0000", 1]',
+        '[["\\u0000", 0.5]]',
+        '[["a\\u0000b"], [1]]',
+        '{"a": "\\u0000"}',
+        "[1e999999, 0]",
+        '[0.5, "\\udc00"]',
+    ],
+)
+def test_a_published_database_is_adopted_whatever_its_json_holds(
+    empty_dsn: str, vector: str, mlpredict: Command
+) -> None:
+    published(empty_dsn)
+    with psycopg.connect(empty_dsn) as connection:
+        connection.execute("INSERT INTO predictions (inputId, predictions) VALUES (1, %s)", (vector,))
+    adopted = mlpredict("init-db", "--dsn", empty_dsn)
+    assert (adopted.returncode, b"adopted 2 inputs and 6 predictions" in adopted.stderr) == (0, True)
+    listed = mlpredict("list", "--dsn", empty_dsn, "--format", "jsonl")
+    assert listed.returncode == 0
+    first, *others = listed.stdout.decode().splitlines()
+    assert f'"prediction":{vector},"likely_class":null,"label":null' in first
+    assert [json.loads(line)["likely_class"] for line in others] == [None, None, None, 2, 1]
+    assert mlpredict("show", "6", "--dsn", empty_dsn, "--json").returncode == 0
 
 
 def test_a_failing_migration_changes_nothing(

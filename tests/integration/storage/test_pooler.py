@@ -23,7 +23,11 @@ from tests.serving import File, serving
 from tests.tcp_server import PASSWORD, TcpServer
 
 PGBOUNCER = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
-SESSION = "SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only')"
+SESSION = """
+    SELECT current_setting('statement_timeout'), current_setting('default_transaction_read_only'),
+           current_setting('DateStyle'), current_setting('TimeZone'), current_setting('search_path'),
+           current_setting('lock_timeout'), current_setting('extra_float_digits')
+"""
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="there is no pgbouncer")
 
 
@@ -94,6 +98,12 @@ def test_predict_and_serve_leave_nothing_in_the_sessions_of_others(
     pooler_directory: Path,
     digits: list[Path],
 ) -> None:
+    with psycopg.connect(direct, autocommit=True) as connection:
+        connection.execute("ALTER DATABASE pooled SET DateStyle = 'German'")
+        connection.execute("ALTER DATABASE pooled SET TimeZone = 'Asia/Tokyo'")
+        connection.execute("ALTER DATABASE pooled SET lock_timeout = '7s'")
+    with psycopg.connect(direct) as connection:
+        untouched = connection.execute(SESSION).fetchone()
     with pooled(tcp_server, pooler_directory, "transaction") as dsn:
         with serving(environment, "--dsn", dsn) as served:
             content = digits[0].read_bytes()
@@ -102,7 +112,8 @@ def test_predict_and_serve_leave_nothing_in_the_sessions_of_others(
                     assert served.post("/v1/predictions", File(content), headers=key).status == 201
                 assert served.ask("/v1/predictions").status == 200
             with psycopg.connect(dsn, autocommit=True, prepare_threshold=None) as other:
-                assert other.execute(SESSION).fetchone() == ("0", "off")
+                for _ in range(4):  # of two sessions
+                    assert other.execute(SESSION).fetchone() == untouched
                 assert other.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
             # Batches beside the server, on the same two sessions.
             done = mlpredict("predict", *digits, *digits, "--batch-size", "1", "--dsn", dsn, "--json")

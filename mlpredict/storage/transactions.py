@@ -1,0 +1,137 @@
+"""Transactions that mean the same whatever the server, the database, the role or the environment has set.
+
+DateStyle, TimeZone and many other settings change what is stored and what is read, and everybody may
+set them: `ALTER SYSTEM`, `ALTER DATABASE`, `ALTER ROLE`, `PGOPTIONS`, `PGTZ`. So a transaction says
+what it needs as it begins, in one round trip with its BEGIN. Nothing outlives it: behind a pooler the
+session is another program's in the next moment, and a pooler may refuse settings at the start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import Any, Literal
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.sql import Composed
+
+from mlpredict.storage.connection import Connection
+
+Settings = tuple[tuple[str, str], ...]
+
+SETTINGS: Settings = (
+    # What times, numbers, bytes and arrays look like on their way.
+    ("DateStyle", "'ISO, MDY'"),
+    ("TimeZone", "'UTC'"),
+    ("IntervalStyle", "'postgres'"),
+    ("extra_float_digits", "1"),
+    ("bytea_output", "'hex'"),
+    ("array_nulls", "on"),
+    ("standard_conforming_strings", "on"),
+    # A list is as long as its reader takes, and a batch waits for another run that stores the same image.
+    ("statement_timeout", "0"),
+    ("lock_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+)
+"""Of every transaction, the values as SQL has them; pg_dump sets much the same for itself."""
+
+TIMEOUT_OF_TRANSACTIONS = ("transaction_timeout", "0")
+SINCE = 170000
+"""The first `server_version` that knows it."""
+
+Access = Literal["READ ONLY", "READ WRITE"]
+# In small letters: who looks for a COMMIT in what is sent finds no other.
+Isolation = Literal["read committed", "repeatable read"]
+
+
+@contextmanager
+def writing(connection: Connection) -> Iterator[None]:
+    """A transaction that may write, or the rest of the one there is.
+
+    On a standby it may not, and what would write is refused by its own name.
+
+    Example:
+        >>> with writing(connection):
+        ...     connection.execute("INSERT INTO …")
+    """
+    with _transaction(connection, _access(connection)):
+        yield
+
+
+@contextmanager
+def reading(
+    connection: Connection, *, isolation: Isolation = "read committed", **settings: str
+) -> Iterator[None]:
+    """A transaction that may not write, with settings of its own, or the rest of the one there is.
+
+    A standby takes it, which refuses one that may write.
+
+    Example:
+        >>> with reading(connection, statement_timeout="'30s'"):
+        ...     connection.execute("SELECT …")
+    """
+    with _transaction(connection, "READ ONLY", isolation, tuple(settings.items())):
+        yield
+
+
+def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, ...]]:
+    """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        return _rows(connection.execute(statement))
+    begin = _begin(_access(connection), "read committed", (), _newer(connection))
+    try:
+        return _rows(connection.execute(b"; ".join([begin, statement.as_bytes(connection), b"COMMIT"])))
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _rows(cursor: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of the one statement of several that has some."""
+    rows: list[tuple[Any, ...]] = []
+    for results in cursor.results():
+        if results.description:
+            rows = results.fetchall()
+    return rows
+
+
+@contextmanager
+def _transaction(
+    connection: Connection, access: Access, isolation: Isolation = "read committed", own: Settings = ()
+) -> Iterator[None]:
+    if connection.info.transaction_status != TransactionStatus.IDLE:
+        yield
+        return
+    try:
+        connection.execute(_begin(access, isolation, own, _newer(connection)))
+        yield
+    except BaseException:
+        _roll_back(connection)
+        raise
+    connection.commit()
+
+
+def _roll_back(connection: Connection) -> None:
+    # A connection that is lost has rolled back; who waits is told of the first error.
+    with suppress(psycopg.Error):
+        connection.rollback()
+
+
+def _access(connection: Connection) -> Access:
+    """What a transaction that is to write may do here."""
+    standby = connection.info.parameter_status("in_hot_standby") == "on"
+    return "READ ONLY" if standby else "READ WRITE"
+
+
+def _newer(connection: Connection) -> bool:
+    return connection.info.server_version >= SINCE
+
+
+@cache
+def _begin(access: Access, isolation: Isolation, own: Settings, newer: bool) -> bytes:
+    """BEGIN with the settings behind it, as one query of several statements."""
+    settings = dict([*SETTINGS, *([TIMEOUT_OF_TRANSACTIONS] if newer else []), *own])
+    local = (f"SET LOCAL {name} = {value}" for name, value in settings.items())
+    return "; ".join([f"BEGIN ISOLATION LEVEL {isolation} {access}", *local]).encode()
