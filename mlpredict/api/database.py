@@ -13,6 +13,7 @@ from mlpredict.api.images import several, sources_of
 from mlpredict.api.labelling import Labelling
 from mlpredict.api.reporting import Reporting
 from mlpredict.api.run import Run
+from mlpredict.api.upkeep import Upkeep
 from mlpredict.domain import (
     Keep,
     Pages,
@@ -50,7 +51,7 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
         yield database
 
 
-class Database(Labelling, Reporting):
+class Database(Labelling, Reporting, Upkeep):
     """Where predictions are kept; make one with `connect`."""
 
     __slots__ = ()

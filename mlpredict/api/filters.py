@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from mlpredict.domain import PredictionFilter
 from mlpredict.support.units import point_in_time
@@ -19,7 +19,7 @@ class Filters(TypedDict, total=False):
 
     label: str | Iterable[str]
     model: str | None
-    run: int | None
+    run: int | Literal["last"] | None
     min_score: float | None
     max_score: float | None
     since: str | datetime | None

@@ -14,6 +14,7 @@ from mlpredict.domain import (
     Rejected,
     Sample,
 )
+from mlpredict.domain.history import Ended
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.support.ahead import Prefetched
 from mlpredict.support.logs import get_logger
@@ -97,8 +98,7 @@ class Run(Iterator[Outcome]):
             for outcomes in predict(self._seen(batches), model, recorder, self._enough):
                 self.failures += [one for one in outcomes if isinstance(one, Rejected)]
                 yield self._with_truth(outcomes, store)
-            if not self._enough():
-                store.finish_run(run)
+            store.finish_run(run, Ended.INTERRUPTED if self._enough() else Ended.FINISHED)
 
     def _seen(self, batches: Iterator[Items]) -> Iterator[Items]:
         for batch in batches:

@@ -8,6 +8,9 @@ import typer
 
 from mlpredict.cli import db
 from mlpredict.cli.compare import compare
+from mlpredict.cli.delete import delete
+from mlpredict.cli.export import export
+from mlpredict.cli.failures import failures
 from mlpredict.cli.help import help_, print_version, version
 from mlpredict.cli.ids import CommandOfIds
 from mlpredict.cli.init_db import init_db
@@ -15,9 +18,11 @@ from mlpredict.cli.label import label
 from mlpredict.cli.layout import GENERAL, App
 from mlpredict.cli.listing import list_predictions
 from mlpredict.cli.model import model
+from mlpredict.cli.models import models
 from mlpredict.cli.predict import predict
 from mlpredict.cli.program import Program
 from mlpredict.cli.reporting import report
+from mlpredict.cli.runs import runs
 from mlpredict.cli.serve import serve
 from mlpredict.cli.show import show
 from mlpredict.cli.talk import PROGRAM, talk
@@ -70,6 +75,20 @@ app.command("report", rich_help_panel=ANSWERS, epilog="mlpredict report --model 
 app.command("compare", rich_help_panel=ANSWERS, epilog="mlpredict compare pets pets2 --fail-if-worse")(
     compare
 )
+app.command("runs", rich_help_panel=ANSWERS, epilog="mlpredict runs\nmlpredict runs last")(runs)
+app.command("models", rich_help_panel=ANSWERS, epilog="mlpredict models\nmlpredict models pets")(models)
+app.command("failures", rich_help_panel=ANSWERS, epilog="mlpredict failures --run last")(failures)
+app.command(
+    "export",
+    rich_help_panel=ANSWERS,
+    epilog="mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets",
+)(export)
+app.command(
+    "delete",
+    rich_help_panel=ANSWERS,
+    epilog="mlpredict delete --run 7\nmlpredict delete --older-than 90d --yes\n"
+    "mlpredict delete --image me.jpg",
+)(delete)
 app.command(
     "init-db",
     rich_help_panel=DATABASE,

@@ -11,7 +11,12 @@ from mlpredict.records import plain
 from mlpredict.support.printable import printable
 from mlpredict.support.units import local_time
 
-NUMBERS = frozenset({"prediction_id", "input_id", "run_id", "likely_class", "score", "value", "version"})
+SCORES = frozenset({"score", "mean_score", "accuracy"})
+COUNTS = frozenset(
+    {"classes", "runs", "predictions", "inputs", "labelled", "failures", "written", "present", "rows"}
+)
+IDS = frozenset({"prediction_id", "input_id", "run_id", "failure_id", "likely_class"})
+NUMBERS = SCORES | COUNTS | IDS | {"value", "version"}
 """Columns whose cells stand at the right."""
 
 
@@ -19,13 +24,15 @@ def cell(column: str, value: Any) -> Text:
     """A value as a table shows it, on one line."""
     if value is None:
         return Text("–", style="dim")
-    if column == "score":
+    if column in SCORES:
         return Text(f"{value:.4f}", style=_score_style(value))
-    if column == "right":
+    if column in COUNTS and isinstance(value, int):
+        return Text(f"{value:,}")
+    if column == "right" and isinstance(value, bool):
         return Text("yes" if value else "no", style="green" if value else "red")
     if column == "value":
         return Text(f"{value:.6g}")
-    if column == "labels":
+    if column == "labels" and not isinstance(value, (str, int)):
         return Text(printable(", ".join(value)))
     if isinstance(value, datetime):
         return Text(f"{local_time(value):%Y-%m-%d %H:%M:%S}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpredict.cli import completion
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
 from mlpredict.cli.talk import talk
@@ -20,9 +21,17 @@ WORSE = 1
 EVERYTHING = PredictionFilter()
 
 First = Annotated[
-    str, typer.Argument(metavar="A", help="A model: name, name@digits or digits; or a run's number.")
+    str,
+    typer.Argument(
+        metavar="A",
+        help="A model: name, name@digits or digits; or a run's number.",
+        autocompletion=completion.model_or_run,
+    ),
 ]
-Second = Annotated[str, typer.Argument(metavar="B", help="The other one.")]
+Second = Annotated[
+    str,
+    typer.Argument(metavar="B", help="The other one.", autocompletion=completion.model_or_run),
+]
 Html = Annotated[
     Path | None,
     typer.Option(
@@ -55,9 +64,10 @@ def compare(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Compare two models, or two runs, on the images that both have predicted.
+    """Compare two models, or two runs.
 
-    Of several predictions of an image by one side, the last one counts.
+    They are compared on the images that both have predicted. Of several predictions of an image by one
+    side, the last one counts.
     """
     if force and html is None:
         raise UsageError("--force goes with --html")

@@ -56,6 +56,13 @@ def run(context: typer.Context, incomplete: str) -> Offers:
     return [("last", "the newest run"), *((str(number), f"{time} {name}") for number, time, name in runs)]
 
 
+def model_or_run(context: typer.Context, incomplete: str) -> Offers:
+    """The names of models, or the numbers of runs where one is begun."""
+    if incomplete.isdecimal():
+        return [(number, said) for number, said in run(context, incomplete) if number.isdecimal()]
+    return model(context, incomplete)
+
+
 def prediction(context: typer.Context, incomplete: str) -> Offers:
     """The newest predictions."""
     if incomplete and not incomplete.isdecimal():
@@ -107,10 +114,10 @@ def _asked(context: typer.Context, question: Callable[[KnownValues], list[Found]
 
     patience = threading.Timer(PATIENCE_SECONDS, os._exit, [0])
     patience.daemon = True
-    patience.start()
     try:
         from mlpredict.storage.glimpse import glimpse
 
+        patience.start()
         with glimpse(context.params.get("dsn") or settings.dsn()) as database:
             return question(database)
     except (MlpredictError, ImportError, OSError):

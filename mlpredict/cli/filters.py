@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from mlpredict.cli import completion
+from mlpredict.cli.options import run_number
 from mlpredict.domain import PredictionFilter
 from mlpredict.errors import UsageError
 from mlpredict.support.units import point_in_time
@@ -40,11 +41,11 @@ ModelName = Annotated[
     ),
 ]
 RunId = Annotated[
-    int | None,
+    str | None,
     typer.Option(
         "--run",
-        metavar="N",
-        help="Only this run.",
+        metavar="N|last",
+        help="Only this run, or the newest one.",
         show_default=False,
         autocompletion=completion.run,
         rich_help_panel=WHICH,
@@ -207,7 +208,7 @@ def chosen_filter(
     return PredictionFilter(
         labels=tuple(label or ()),
         model=model,
-        run_id=run,
+        run_id=None if run is None else run_number(run),
         min_score=min_score,
         max_score=max_score,
         since=None if since is None else point_in_time(since, "--since"),

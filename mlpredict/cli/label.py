@@ -28,7 +28,7 @@ EVERYTHING = PredictionFilter()
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[ID|FILE]... LABEL",
+        metavar="[ID|FILE]… LABEL",
         help="Predictions by their ids, or image files and folders, and what they show; - or no image reads"
         " ids or files from stdin, one a line.",
         show_default=False,
@@ -77,10 +77,11 @@ def label(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Say what images really show: the truth, for every prediction of an image by any model.
+    """Say what images really show.
 
-    What was said before is kept as history. With filters, as --run 3 --label dog, all images that they find
-    are labelled. Exit status 1 says that nobody has predicted some of the images yet.
+    That is the truth for every prediction of an image, by any model. What was said before is kept as
+    history. With filters, as --run 3 --label dog, all images that they find are labelled. Exit status 1
+    says that nobody has predicted some of the images yet.
     """
     words = words or []
     _check_usage(words, from_folders, csv_file, wanted, remove=remove)

@@ -53,7 +53,8 @@ class Group(typer.core.TyperGroup):
         return super().make_context(info_name, args, parent, **extra)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_groups(formatter, {**self._commands_in_groups(ctx), **_options(self, ctx)})
+        _write_groups(formatter, self._commands_in_groups(ctx))
+        _write_groups(formatter, _options(self, ctx))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         _write_examples(formatter, self.epilog)

@@ -75,6 +75,25 @@ Count = Annotated[
     bool,
     typer.Option("--count", help="Print only how many there are.", show_default=False, rich_help_panel=ROWS),
 ]
+Failures = Annotated[
+    bool,
+    typer.Option(
+        "--failures",
+        help="What gave no prediction instead; into a pipe, the names alone, for predict -T -.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
+]
+NulSeparated = Annotated[
+    bool,
+    typer.Option(
+        "-0",
+        "--null",
+        help="The names of --failures end in NUL.",
+        show_default=False,
+        rich_help_panel=ROWS,
+    ),
+]
 
 
 @filtered
@@ -85,6 +104,8 @@ def list_predictions(
     all_: All = False,
     before: Before = None,
     count: Count = False,
+    failures: Failures = False,
+    null: NulSeparated = False,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -94,17 +115,34 @@ def list_predictions(
 ) -> None:
     """List stored predictions, newest first.
 
-    The filters that are given all hold. A table fits the terminal; into a pipe go lines of fields, uncut.
+    With --failures it is what gave none. The filters that are given all hold. A table fits the terminal;
+    into a pipe go lines of fields, uncut.
     """
     if all_ and limit is not None:
         raise UsageError("--all and --limit exclude each other")
     if count and (limit is not None or columns is not None or sort is not Order.NEWEST):
         raise UsageError("--count is of all that match: it goes with neither --limit, --sort nor --columns")
     chosen = chosen_format(format_, as_json)
+    rows = None if all_ else limit or DEFAULT_LIMIT
+    if failures:
+        from mlpredict.cli.failures import check_filter, list_failures, write_names
+
+        check_filter(wanted)
+        if count or sort is not Order.NEWEST:
+            raise UsageError("--failures goes with neither --count nor --sort")
+        by_default = format_ is None and not as_json and columns is None and before is None
+        if null and not by_default:
+            raise UsageError("--null prints names alone, and all of them")
+        if null or (by_default and chosen is not Format.TABLE):
+            write_names(wanted, limit, null=null, dsn=dsn)
+        else:
+            list_failures(wanted, chosen, columns, rows, before=before, dsn=dsn)
+        return
+    if null:
+        raise UsageError("--null goes with --failures")
     shown = chosen_columns(columns, TABLE_COLUMNS if chosen is Format.TABLE else COLUMNS)
     from mlpredict.storage.repository import open_repository
 
-    rows = None if all_ else limit or DEFAULT_LIMIT
     with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
         if count:

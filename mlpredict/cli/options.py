@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,14 +11,16 @@ from mlpredict.cli import completion
 from mlpredict.cli.layout import GENERAL, OUTPUT
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import talk
-from mlpredict.domain import FIELDS, EngineName, Format
+from mlpredict.domain import FIELDS, LAST_RUN, EngineName, Format
 from mlpredict.errors import UsageError
 
 MODEL = "Model"
 """The group of the options that say how a model is used."""
 
 
-def _set_quiet(given: bool) -> bool:
+def _set_quiet(context: typer.Context, given: bool) -> bool:
+    if context.resilient_parsing:  # a TAB, at which nothing is said
+        return given
     talk.quiet = talk.quiet or given
     # Every command that does something has this option, and --help ends before it is looked at.
     from mlpredict.cli import log_handler
@@ -146,8 +148,24 @@ def chosen_format(given: Format | None, as_json: bool) -> Format:
     return given or (Format.TABLE if stdout_is_terminal() else Format.TSV)
 
 
-def chosen_columns(given: str | None, default: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns asked for.
+def run_number(given: str, option: str = "--run") -> int | Literal["last"]:
+    """A run by its number, or the last one.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if given.strip().lower() == LAST_RUN:
+        return LAST_RUN
+    try:
+        return int(given)
+    except ValueError:
+        raise UsageError(f"{option} {given}: neither the number of a run nor {LAST_RUN}") from None
+
+
+def chosen_columns(
+    given: str | None, default: tuple[str, ...], available: tuple[str, ...] = FIELDS
+) -> tuple[str, ...]:
+    """The columns asked for, of those that there are.
 
     Raises:
         UsageError: one of them does not exist.
@@ -156,8 +174,8 @@ def chosen_columns(given: str | None, default: tuple[str, ...]) -> tuple[str, ..
         return default
     columns = tuple(name.strip() for name in given.split(",") if name.strip())
     for name in columns:
-        if name not in FIELDS:
-            raise UsageError(f"--columns: there is no column {name}; there are {', '.join(FIELDS)}")
+        if name not in available:
+            raise UsageError(f"--columns: there is no column {name}; there are {', '.join(available)}")
     if not columns:
-        raise UsageError(f"--columns: name at least one of {', '.join(FIELDS)}")
+        raise UsageError(f"--columns: name at least one of {', '.join(available)}")
     return columns

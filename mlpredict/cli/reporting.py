@@ -72,9 +72,10 @@ def report(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Tell what predictions were worth: accuracy, mistakes and calibration where images are labelled.
+    """Tell what predictions were worth.
 
-    Without labels it counts labels and scores over time. Label images with mlpredict label.
+    That is accuracy, mistakes and calibration where images are labelled. Without labels it counts labels
+    and scores over time. Label images with mlpredict label.
     """
     if against is not None and by is None:
         raise UsageError("--against goes with --by")

@@ -158,13 +158,14 @@ def _export(
     if len(numbers) > 1:
         _refuse_several_on_stdout(output)
         require_folder(output)
+    taken: set[str] = set()
     for number in numbers:
         with problems.told(NotFound, ImageUnavailable, FileNotWritten):
             detail = repository.detail(number)
             if map_:
-                write_map(detail, repository.map(number), output, force=force)
+                write_map(detail, repository.map(number), output, force=force, taken=taken)
             else:
-                write_image(detail, output, force=force)
+                write_image(detail, output, force=force, taken=taken)
 
 
 def _check_usage(ids: list[str], output: str | None, *, force: bool, image: bool, map_: bool) -> None:

@@ -85,8 +85,8 @@ def terminal_width() -> int | None:
 
 
 def data_console() -> Console:
-    """A rich console on standard output; nothing is wrapped that goes into a file or another program."""
+    """A rich console on standard output; what goes into a file or a pipe is wrapped for $COLUMNS alone."""
     from rich.console import Console
 
-    width = terminal_width() or WIDE
+    width = terminal_width() or shutil.get_terminal_size((WIDE, 0)).columns
     return Console(width=width, highlight=False, markup=False, emoji=False)

@@ -104,20 +104,27 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
     print_renderable(grid)
 
 
-def print_summary(tally: Tally) -> None:
-    """What came of a run that is too long for a table."""
+def print_counts(name: str, counts: Mapping[str, int]) -> None:
+    """How many there are of each, as bars; nothing where there is none."""
+    if not counts:
+        return
     table = simple_table()
-    table.add_column("label", no_wrap=True)
+    table.add_column(name, no_wrap=True)
     table.add_column("images", justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    most = max(tally.labels.values(), default=1)
-    longest = max((width_of(printable(label)) for label in tally.labels), default=0)
+    most = max(counts.values())
+    longest = max(width_of(printable(one)) for one in counts)
     label_width, bar_width = label_and_bar(longest, beside=len(f"{most:,}") + 8)
-    for label, images in sorted(tally.labels.items(), key=lambda item: (-item[1], item[0])):
-        shown = Text(cut_end(printable(label), label_width))
-        table.add_row(shown, f"{images:,}", bar(images / most, bar_width))
-    if tally.labels:
-        print_renderable(table)
+    for one, images in counts.items():
+        table.add_row(
+            Text(cut_end(printable(one), label_width)), f"{images:,}", bar(images / most, bar_width)
+        )
+    print_renderable(table)
+
+
+def print_summary(tally: Tally) -> None:
+    """What came of a run that is too long for a table."""
+    print_counts("label", dict(sorted(tally.labels.items(), key=lambda item: (-item[1], item[0]))))
     lines = [f"{tally.predicted:,} images, {tally.predicted / tally.seconds:,.0f} a second"]
     if tally.labels:
         lines.append(f"mean score {tally.score_sum / tally.predicted:.4f}")

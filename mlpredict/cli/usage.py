@@ -14,7 +14,8 @@ def explained(error: Any) -> str:
     if (option := getattr(error, "option_name", None)) is not None and hasattr(error, "possibilities"):
         message = f"no such option: {option}"
         if error.possibilities:
-            return f"{message}; did you mean {' or '.join(sorted(error.possibilities))}?"
+            closest = min(error.possibilities, key=lambda one: abs(len(one) - len(option)))
+            return f"{message}; did you mean {closest}?"
     else:
         text = str(error.format_message())
         message = f"{text[:1].lower()}{text[1:]}".rstrip(".")

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
         FIELDS as FIELDS,
     )
     from mlpredict.domain.predictions import (
+        LAST_RUN as LAST_RUN,
+    )
+    from mlpredict.domain.predictions import (
         Format as Format,
     )
     from mlpredict.domain.predictions import (
@@ -136,6 +139,7 @@ _FILES = {
         "FIELD_TYPES",
         "Format",
         "Keep",
+        "LAST_RUN",
         "Order",
         "PredictionDetail",
         "PredictionFilter",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from mlpredict.domain.models import Activation, Task
@@ -117,6 +117,10 @@ class PredictionDetail(NamedTuple):
     """Whether the class of each pixel is kept."""
 
 
+LAST_RUN: Final = "last"
+"""Stands for the number of the newest run."""
+
+
 class PredictionFilter(NamedTuple):
     """Which predictions `list` shows; None, or no labels, is no restriction.
 
@@ -129,7 +133,7 @@ class PredictionFilter(NamedTuple):
 
     labels: tuple[str, ...] = ()
     model: str | None = None
-    run_id: int | None = None
+    run_id: int | Literal["last"] | None = None
     min_score: float | None = None
     max_score: float | None = None
     since: datetime | None = None
@@ -138,6 +142,7 @@ class PredictionFilter(NamedTuple):
     true_labels: tuple[str, ...] = ()
     labelled: bool | None = None
     right: bool | None = None
+    input_id: int | None = None
 
 
 class Order(StrEnum):

@@ -99,6 +99,17 @@ def load_stored(image: StoredImage) -> ImageFile:
     raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
 
 
+def referenced_path(image: StoredImage) -> str | None:
+    """The file that an image refers to; None where the image itself is stored.
+
+    Raises:
+        ImageUnavailable: it cannot be told where the file is.
+    """
+    if image.uri is None or image.uri.partition(":")[0].lower() != "file":
+        return None
+    return _local_path(image.uri, f"input {image.input_id}")
+
+
 def _from_data_uri(uri: str, where: str) -> ImageFile:
     header, comma, payload = uri[len("data:") :].partition(",")
     contenttype, *parameters = header.split(";")

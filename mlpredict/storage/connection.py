@@ -32,6 +32,7 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 CONNECTION_EXCEPTIONS = "08"
 TRANSIENT_STATES = frozenset(
     [
+        "23503",  # foreign_key_violation: the input that is to be reused has been deleted just now
         "23505",  # unique_violation: another transaction stored the same just now, and it can be seen by now
         "40001",  # serialization_failure
         "40P01",  # deadlock_detected

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from psycopg import sql
 from psycopg.sql import SQL
 
-from mlpredict.domain import PredictionFilter
+from mlpredict.domain import LAST_RUN, PredictionFilter
 from mlpredict.storage import truth
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.names import catalog_only, named
@@ -29,6 +29,8 @@ MODEL_IDS = SQL("""
        OR name || '@' || left(fingerprint, 8) = %(model)s
        OR starts_with(fingerprint, lower(%(model)s))
 """)
+
+NEWEST_RUN = SQL("SELECT max(id) FROM {s}.runs")
 
 SEVERAL_LABELS = SQL("""
     SELECT FROM {s}.models WHERE task = 'multi-label' OR description ->> 'activation' = 'sigmoid' LIMIT 1
@@ -54,6 +56,7 @@ CONDITIONS = {
     "since": SQL("p.created_at >= %(since)s"),
     "until": SQL("p.created_at < %(until)s"),
     "filename": SQL("p.filename ~ %(filename)s"),
+    "input": SQL("p.inputid = %(input)s"),
     "true_labels": SQL(
         f"({truth.TRUE_LABEL} = ANY(%(true_labels)s::text[])"
         f" OR {truth.TRUE_LABELS} && %(true_labels)s::text[])"
@@ -81,12 +84,13 @@ def values_of(connection: Connection, wanted: PredictionFilter, before: int | No
     """What the conditions of a filter compare with, by their names; none for what it leaves open."""
     values = {
         "before": None if before is None else bigint(before),
-        "run": None if wanted.run_id is None else bigint(wanted.run_id),
+        "run": _run(connection, wanted.run_id),
         "min_score": None if wanted.min_score is None else real(wanted.min_score),
         "max_score": None if wanted.max_score is None else real(wanted.max_score),
         "since": wanted.since,
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
+        "input": None if wanted.input_id is None else bigint(wanted.input_id),
         **_labels(connection, [storable(label) for label in wanted.labels]),
         **({} if wanted.model is None else _models(connection, wanted.model)),
         "true_labels": [storable(label) for label in wanted.true_labels] or None,
@@ -116,6 +120,20 @@ def model_ids(connection: Connection, wanted: str) -> list[int]:
     with translated(), catalog_only(connection):
         rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
     return [model_id for (model_id,) in rows]
+
+
+def newest_run(connection: Connection) -> int | None:
+    """The number of the newest run; None where there was none."""
+    with translated(), catalog_only(connection):
+        row = connection.execute(named(connection, NEWEST_RUN)).fetchone()
+    return None if row is None else row[0]
+
+
+def _run(connection: Connection, wanted: int | Literal["last"] | None) -> int | None:
+    """The number of a run; 0, which no run has, for the last one where there was none."""
+    if wanted == LAST_RUN:
+        return newest_run(connection) or 0
+    return None if wanted is None else bigint(wanted)
 
 
 def _models(connection: Connection, wanted: str) -> Values:

@@ -15,7 +15,7 @@ from mlpredict.errors import DatabaseError, DatabaseRefuses, UsageError
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import catalog_only
 from mlpredict.storage.refusals import OWNER_HINT
-from mlpredict.storage.shape import table_names
+from mlpredict.storage.shape import VIEWS, Relation, relations_of
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
@@ -24,31 +24,23 @@ READER, WRITER = "reader", "writer"
 EVERYBODY = "public"
 """What PostgreSQL takes for all roles, in quotes too."""
 
-RECORD = "schema_migrations"
-"""Which only migrations write."""
+ONLY_READ = frozenset({"schema_migrations", *VIEWS})
+"""What a writer adds nothing to: only migrations write the record."""
 
 CHANGED: Mapping[str, Sequence[str]] = {
-    "runs": ("finished_at",),
+    "runs": ("finished_at", "ended"),
     "idempotency_keys": ("request", "status", "body", "created_at"),
-    "labels": ("superseded_by", "superseded_at"),
 }
 """The columns that are changed after they were stored, by table."""
 
-PASSING = frozenset({"idempotency_keys"})
-"""Tables whose rows writers remove in passing."""
-
-VIEWS = ("predictions_labelled",)
-"""Which are read with the rights of their owner."""
+ALSO: Mapping[str, Sequence[str]] = {"labels": ("UPDATE",), "idempotency_keys": ("DELETE",)}
+"""What else is done to whole tables: labels are locked to be revised, answers forgotten after a day."""
 
 ROLES = SQL("""
     SELECT rolname FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) ANY (%s::name[])
 """)
 DATABASE = SQL("SELECT current_database()")
-MAY_CONNECT = SQL("SELECT has_database_privilege(%s, current_database(), 'CONNECT')")
-MAY_MAKE_TEMPORARY = SQL("SELECT has_database_privilege(%s, current_database(), 'TEMPORARY')")
-CAN_GIVE_TEMPORARY = SQL("""
-    SELECT has_database_privilege(current_user, current_database(), 'TEMPORARY WITH GRANT OPTION')
-""")
+MAY_ON_DATABASE = SQL("SELECT has_database_privilege(%s, current_database(), %s)")
 MAY_USE = SQL("SELECT has_schema_privilege(%s, %s, 'USAGE')")
 MAY_ON_TABLE = SQL("SELECT has_table_privilege(%s, %s, %s)")
 MAY_CHANGE = SQL("SELECT has_column_privilege(%s, %s, %s, 'UPDATE')")
@@ -56,22 +48,18 @@ MAY_ON_SEQUENCE = SQL("SELECT has_sequence_privilege(%s, %s, %s)")
 
 GRANT_CONNECT = SQL("GRANT CONNECT ON DATABASE {database} TO {role}")
 GRANT_TEMPORARY = SQL("GRANT TEMPORARY ON DATABASE {database} TO {role}")
-"""Labels are compared with those that there are in a table of the transaction's own."""
-
 GRANT_USE = SQL("GRANT USAGE ON SCHEMA {schema} TO {role}")
-GRANT_READING = SQL("GRANT SELECT ON TABLE {table} TO {role}")
-GRANT_ADDING = SQL("GRANT INSERT ON TABLE {table} TO {role}")
-GRANT_REMOVING = SQL("GRANT DELETE ON TABLE {table} TO {role}")
+GRANT_ON_TABLE = {
+    "SELECT": SQL("GRANT SELECT ON TABLE {table} TO {role}"),
+    "INSERT": SQL("GRANT INSERT ON TABLE {table} TO {role}"),
+    "UPDATE": SQL("GRANT UPDATE ON TABLE {table} TO {role}"),
+    "DELETE": SQL("GRANT DELETE ON TABLE {table} TO {role}"),
+}
 GRANT_CHANGING = SQL("GRANT UPDATE ({column}) ON TABLE {table} TO {role}")
 GRANT_SEEING_COUNT = SQL("GRANT SELECT ON SEQUENCE {sequence} TO {role}")
 """Which dumping asks for."""
 
 GRANT_COUNTING = SQL("GRANT USAGE ON SEQUENCE {sequence} TO {role}")
-
-PRESENT = SQL("""
-    SELECT relname FROM pg_class
-    WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = %s) AND relname = ANY (%s::name[])
-""")
 
 SEQUENCES = SQL("""
     SELECT n.nspname, s.relname
@@ -136,18 +124,12 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
     if not grants:
         return
     with catalog_only(connection):
-        present = {str(name) for (name,) in connection.execute(PRESENT, (schema, [*table_names(), *VIEWS]))}
+        relations = relations_of(connection, schema)
         for one in grants:
             giving = _Giving(connection, schema, one.role)
-            giving.give_entrance()
-            if one.stores:
-                giving.give_temporary_tables()
-            for table in table_names():
-                if table in present:
-                    giving.give_rights_on(table, stores=one.stores)
-            for view in VIEWS:
-                if view in present:
-                    giving.give_rights_on(view, stores=False)
+            giving.give_entrance(stores=one.stores)
+            for name, relation in relations.items():
+                giving.give_rights_on(name, relation, stores=one.stores)
             logger.info(f"{one.role} may {'store and read' if one.stores else 'read'} in the schema {schema}")
 
 
@@ -158,43 +140,32 @@ class _Giving(NamedTuple):
     schema: str
     role: str
 
-    def give_entrance(self) -> None:
+    def give_entrance(self, *, stores: bool) -> None:
         """To the database and the schema; mostly everybody has that."""
-        ((database,),) = self.connection.execute(DATABASE).fetchall()
-        if not self._may(MAY_CONNECT):
-            self._give(GRANT_CONNECT, MAY_CONNECT, database=Identifier(database))
+        ((name,),) = self.connection.execute(DATABASE).fetchall()
+        database = Identifier(name)
+        if not self._may(MAY_ON_DATABASE, "CONNECT"):
+            self._give(GRANT_CONNECT, MAY_ON_DATABASE, "CONNECT", database=database)
+        if stores and not self._may(MAY_ON_DATABASE, "TEMPORARY"):
+            self._give(GRANT_TEMPORARY, MAY_ON_DATABASE, "TEMPORARY", database=database)
         if not self._may(MAY_USE, self.schema):
             self._give(GRANT_USE, MAY_USE, self.schema, schema=Identifier(self.schema))
 
-    def give_temporary_tables(self) -> None:
-        """What labelling needs, and mostly everybody has; it is the database's owner who gives it."""
-        if self._may(MAY_MAKE_TEMPORARY):
-            return
-        ((can_give,),) = self.connection.execute(CAN_GIVE_TEMPORARY).fetchall()
-        ((database,),) = self.connection.execute(DATABASE).fetchall()
-        if not can_give:
-            logger.warning(
-                f"{self.role} cannot label images until the owner of the database gives it"
-                f" TEMPORARY ON DATABASE {database}"
-            )
-            return
-        self._give(GRANT_TEMPORARY, MAY_MAKE_TEMPORARY, database=Identifier(database))
-
-    def give_rights_on(self, table: str, *, stores: bool) -> None:
+    def give_rights_on(self, table: str, relation: Relation, *, stores: bool) -> None:
         """To read a table, and to store in it."""
-        named = Identifier(self.schema, table)
-        name = named.as_string(self.connection)
-        self._give(GRANT_READING, MAY_ON_TABLE, name, "SELECT", table=named)
+        place = Identifier(self.schema, table)
+        name = place.as_string(self.connection)
+        self._give(GRANT_ON_TABLE["SELECT"], MAY_ON_TABLE, name, "SELECT", table=place)
         sequences = self._sequences_of(name)
         for sequence, its_name in sequences:
             self._give(GRANT_SEEING_COUNT, MAY_ON_SEQUENCE, its_name, "SELECT", sequence=sequence)
-        if not stores or table == RECORD:
+        if not stores or table in ONLY_READ:
             return
-        self._give(GRANT_ADDING, MAY_ON_TABLE, name, "INSERT", table=named)
-        if table in PASSING:
-            self._give(GRANT_REMOVING, MAY_ON_TABLE, name, "DELETE", table=named)
+        for privilege in ("INSERT", *ALSO.get(table, ())):
+            self._give(GRANT_ON_TABLE[privilege], MAY_ON_TABLE, name, privilege, table=place)
         for column in CHANGED.get(table, ()):
-            self._give(GRANT_CHANGING, MAY_CHANGE, name, column, table=named, column=Identifier(column))
+            if column in relation.columns:
+                self._give(GRANT_CHANGING, MAY_CHANGE, name, column, table=place, column=Identifier(column))
         for sequence, its_name in sequences:
             self._give(GRANT_COUNTING, MAY_ON_SEQUENCE, its_name, "USAGE", sequence=sequence)
 

@@ -14,6 +14,7 @@ from mlpredict.storage.names import catalog_only
 from mlpredict.storage.pair_queries import PairQueries, pairs
 from mlpredict.storage.reading import as_record
 from mlpredict.storage.report_queries import Queries, queries
+from mlpredict.storage.transactions import writing
 
 
 class LabelledRows:
@@ -24,12 +25,12 @@ class LabelledRows:
 
     def label(self, new: Sequence[NewLabel], *, source: str, labelled_by: str | None = None) -> Labelled:
         """Store the truth of images in one transaction: all of it, or nothing."""
-        with translated(), self._connection.transaction(), catalog_only(self._connection):
+        with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.add_labels(self._connection, new, source=source, labelled_by=labelled_by)
 
     def unlabel(self, images: Sequence[NewLabel], *, removed_by: str | None = None) -> Labelled:
         """Take the truth of images away, in one transaction."""
-        with translated(), self._connection.transaction(), catalog_only(self._connection):
+        with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.remove_labels(self._connection, images, removed_by=removed_by)
 
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:

@@ -87,20 +87,18 @@ def prediction_rows(
         order=by.order,
         limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
     )
-    # Older client libraries give one row at a time.
-    at_once = BLOCK_ROWS if capabilities.has_stream_chunked() else 1
     with (
         translated(),
         catalog_only(connection),
         connection.cursor(row_factory=tuple_row) as cursor,
     ):
-        parts["truth"] = named(connection, truth.JOIN if _are_labels(connection) else truth.NO_JOIN)
+        parts["truth"] = named(connection, truth.JOIN if are_labels(connection) else truth.NO_JOIN)
         if by is NEWEST_FIRST:
             _avoid_sorting(connection, values, limit)
         for name in AS_TEXT:
             cursor.adapters.register_loader(name, TextLoader)
         yield from cursor.stream(
-            named(connection, PREDICTIONS, **parts), {**values, **by.values}, size=at_once
+            named(connection, PREDICTIONS, **parts), {**values, **by.values}, size=rows_at_once()
         )
 
 
@@ -119,7 +117,8 @@ def prediction_ids(connection: Connection, values: Values) -> list[int]:
         return [one for (one,) in connection.execute(query, values)]
 
 
-def _are_labels(connection: Connection) -> bool:
+def are_labels(connection: Connection) -> bool:
+    """Whether any image is labelled: else nobody need look for the truth of one."""
     return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
 
 
@@ -158,6 +157,11 @@ def _avoid_sorting(connection: Connection, values: Values, limit: int | None) ->
     """
     if limit is None and values.keys() <= IN_ORDER:
         connection.execute(WITHOUT_SORTING)
+
+
+def rows_at_once() -> int:
+    """How many rows a streaming cursor is to give at a time; older client libraries give one."""
+    return BLOCK_ROWS if capabilities.has_stream_chunked() else 1
 
 
 def in_blocks(rows: Iterable[Row]) -> Iterator[list[Row]]:

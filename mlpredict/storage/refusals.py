@@ -15,7 +15,7 @@ LASTING = ("23502", "23514")
 
 GRANT_HINT = (
     "have the owner of mlpredict's tables run mlpredict init-db --grant-to ROLE, or --grant-to ROLE:reader "
-    "for a role that only reads"
+    "for a role that only reads; what deletes is run as the owner"
 )
 OWNER_HINT = (
     "run it as the owner of mlpredict's tables; roles that only use them need no more than their grants"

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
-from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Composable, Composed
 
 from mlpredict.domain import PredictionFilter
@@ -16,11 +15,11 @@ from mlpredict.storage import truth
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import Values, joined, values_of, where
 from mlpredict.storage.names import catalog_only, named
+from mlpredict.storage.transactions import reading
 
 BINS = 15
 """Of scores, equally wide (Guo et al., 2017)."""
 
-ONE_SNAPSHOT = SQL("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 FOR_LARGE_JOINS = SQL("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL enable_memoize = off")
 """Half a million labels fit into that; compiling takes longer than it saves, and no two images are alike."""
 
@@ -253,12 +252,8 @@ class Queries:
 def queries(connection: Connection, wanted: PredictionFilter) -> Iterator[Queries]:
     """What counts the predictions of a filter, in one snapshot until the block ends."""
     values = values_of(connection, wanted)
-    idle = connection.info.transaction_status == TransactionStatus.IDLE
-    with translated(), connection.transaction():
-        if idle:
-            connection.execute(ONE_SNAPSHOT)
-        with catalog_only(connection):
-            connection.execute(FOR_LARGE_JOINS)
-            labels = connection.execute(named(connection, truth.ANY_LABEL)).fetchone()
-            join = truth.NO_JOIN if labels is None else truth.JOIN
-            yield Queries(connection, values, named(connection, join), labels is not None)
+    with translated(), reading(connection, isolation="repeatable read"), catalog_only(connection):
+        connection.execute(FOR_LARGE_JOINS)
+        labels = connection.execute(named(connection, truth.ANY_LABEL)).fetchone()
+        join = truth.NO_JOIN if labels is None else truth.JOIN
+        yield Queries(connection, values, named(connection, join), labels is not None)

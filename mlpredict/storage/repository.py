@@ -27,8 +27,9 @@ from mlpredict.domain import (
     StoredImage,
     model_label,
 )
+from mlpredict.domain.history import Ended
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, idempotency, migrations, picking, transactions, writing
+from mlpredict.storage import detail, gallery, idempotency, migrations, picking, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -103,6 +104,11 @@ class Repository(LabelledRows):
         with translated():
             self._connection.execute("SELECT")
 
+    @property
+    def connection(self) -> Connection:
+        """The connection, for `History`, `Deletion` and `Exporting`."""
+        return self._connection
+
     def known_models(self) -> list[KnownModel]:
         """Every model that was used, the last one first."""
         with translated(), catalog_only(self._connection):
@@ -134,10 +140,10 @@ class Repository(LabelledRows):
             logger.info(f"{model.path} is listed as {run.model}: that was its name when it was first used")
         return run
 
-    def finish_run(self, run: Run) -> None:
+    def finish_run(self, run: Run, ended: Ended = Ended.FINISHED) -> None:
         """Record that a run came to its end."""
         with translated():
-            writing.finish_run(self._connection, run.run_id)
+            writing.finish_run(self._connection, run.run_id, ended)
 
     def add(
         self,
@@ -251,6 +257,20 @@ class Repository(LabelledRows):
         """The ids of the predictions from one to another, both included."""
         with translated(), catalog_only(self._connection):
             return picking.ids_between(self._connection, first, last)
+
+    def images(
+        self, wanted: PredictionFilter, *, limit: int, before: int | None = None, order: Order = Order.NEWEST
+    ) -> gallery.ImagePage:
+        """Images, each with the first of its predictions in an order, from behind that of the id `before`.
+
+        Raises:
+            NotFound: they are sorted by something else than ids, and there is no such prediction.
+        """
+        return gallery.images(self._connection, wanted, order, before, limit)
+
+    def count_images(self, wanted: PredictionFilter) -> int:
+        """How many images have a prediction that is wanted."""
+        return gallery.count_images(self._connection, wanted)
 
     def _rows(
         self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order

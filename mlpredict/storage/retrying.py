@@ -21,7 +21,9 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
+from mlpredict.domain.history import Ended
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
+from mlpredict.storage.deletion import Deletion
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
 
@@ -84,9 +86,9 @@ class PersistentStore:
             lambda repository, _: repository.start_run(model, engine=engine, keep=keep, run_id=run_id)
         )
 
-    def finish_run(self, run: Run) -> None:
+    def finish_run(self, run: Run, ended: Ended = Ended.FINISHED) -> None:
         """Record that a run came to its end."""
-        self._until_done(lambda repository, _: repository.finish_run(run))
+        self._until_done(lambda repository, _: repository.finish_run(run, ended))
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
@@ -128,6 +130,10 @@ class PersistentStore:
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""
         return self._until_done(lambda repository, _: repository.truths(ids))
+
+    def deleting(self, delete: Callable[[Deletion], Result]) -> Result:
+        """What one step of a deletion gives: what it has deleted already it does not delete again."""
+        return self._until_done(lambda repository, _: delete(Deletion(repository.connection)))
 
     def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:
         """What `work` gives, told whether it has been tried before."""

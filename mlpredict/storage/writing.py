@@ -22,6 +22,7 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
+from mlpredict.domain.history import Ended
 from mlpredict.errors import DatabaseRefuses
 from mlpredict.storage import encodings
 from mlpredict.storage.columns import STORED_FIELDS
@@ -30,6 +31,9 @@ from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.refusals import POLICY_HINT
 from mlpredict.storage.transactions import write_alone
 from mlpredict.storage.values import encode_filename, in_ascii, storable
+
+ATTEMPTS = 3
+"""At storing an image that is deleted between two statements, each time anew."""
 
 INSERT_BYTES = 256 << 10
 """Images of a statement travel in one array, and PostgreSQL takes twice the time for a large one."""
@@ -56,7 +60,8 @@ INSERT_RUN = SQL("""
 """)
 
 FINISH_RUN = SQL("""
-    UPDATE {s}.runs SET finished_at = pg_catalog.now() WHERE id OPERATOR(pg_catalog.=) {run}
+    UPDATE {s}.runs SET finished_at = pg_catalog.now(), ended = {ended}
+    WHERE id OPERATOR(pg_catalog.=) {run}
 """)
 
 INSERT_INPUTS = SQL("""
@@ -140,9 +145,10 @@ def reserve_run(connection: Connection) -> int:
     return int(number)
 
 
-def finish_run(connection: Connection, run_id: int) -> None:
-    """Record that a run came to its end."""
-    write_alone(connection, named(connection, FINISH_RUN, run=Literal(run_id)))
+def finish_run(connection: Connection, run_id: int, ended: Ended) -> None:
+    """Record that a run came to its end, and how."""
+    values = {"run": Literal(run_id), "ended": Literal(ended.value)}
+    write_alone(connection, named(connection, FINISH_RUN, **values))
 
 
 def description_of(connection: Connection, model: ModelIdentity) -> str | None:
@@ -171,23 +177,32 @@ def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[Input
     # for the other in a circle.
     ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
     ids: dict[InputKey, int] = {}
-    for part in by_bytes(ordered):
-        if isinstance(part[0].uri, DataUri):
-            _copy_input(connection, part[0], part[0].uri)
-            continue
-        rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
-        columns = [list(column) for column in zip(*rows, strict=True)]
-        ids |= ids_by_key(connection.execute(named(connection, INSERT_INPUTS), columns))
-    known = [(new.sha256, new.kept) for new in ordered if (new.sha256, new.kept) not in ids]
-    if known:
-        keys = [list(column) for column in zip(*known, strict=True)]
-        ids |= ids_by_key(connection.execute(named(connection, INPUT_IDS), keys))
-    if not all(key in ids for key in known):
+    # An input that was there may have been deleted before its id was asked for: then it is a new one.
+    for _ in range(ATTEMPTS):
+        missing = [new for new in ordered if (new.sha256, new.kept) not in ids]
+        if not missing:
+            return ids
+        for part in by_bytes(missing):
+            ids |= _insert_inputs(connection, part)
+        if known := [(new.sha256, new.kept) for new in missing if (new.sha256, new.kept) not in ids]:
+            keys = [list(column) for column in zip(*known, strict=True)]
+            ids |= ids_by_key(connection.execute(named(connection, INPUT_IDS), keys))
+    if any((new.sha256, new.kept) not in ids for new in ordered):
         raise DatabaseRefuses(
             "an image is an input already that this role is not shown: table inputs has row-level security",
             hint=POLICY_HINT,
         )
     return ids
+
+
+def _insert_inputs(connection: Connection, part: Sequence[NewInput]) -> dict[InputKey, int]:
+    """Store those inputs that are new; the ids of small ones."""
+    if isinstance(part[0].uri, DataUri):
+        _copy_input(connection, part[0], part[0].uri)
+        return {}
+    rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    return ids_by_key(connection.execute(named(connection, INSERT_INPUTS), columns))
 
 
 def _copy_input(connection: Connection, new: NewInput, uri: DataUri) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +20,8 @@ PREFIX_CHARACTERS = 50
 """Of the target's name: at four bytes each they fit into a name with the rest of it."""
 
 SUFFIX = ".partial"
+PARTIAL = re.compile(r"\..*\.[a-z0-9_]{8}\.partial", re.DOTALL)
+STALE_SECONDS = 3600
 NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EACCES, errno.EINVAL)
 """What systems say whose files have one name only."""
 
@@ -74,7 +78,7 @@ def whole_file(target: Path, *, force: bool, lasting: bool = True, private: bool
         with replacing(target, new=not force) as file:
             partial = Path(file.name)
             yield partial
-            partial.chmod(0o600 if private else 0o666 & ~_umask())
+            partial.chmod(0o600 if private else usual_mode())
             if lasting:
                 os.fsync(file.fileno())
             _refuse_what_is_no_file(target)
@@ -114,10 +118,21 @@ def _named(target: Path) -> Iterator[None]:
         raise FileNotWritten(f"{target}: {error.strerror or error}") from error
 
 
-def _umask() -> int:
+def usual_mode() -> int:
+    """The mode that the umask gives to new files."""
     mask = os.umask(0o077)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask
+
+
+def discard_partial(directory: Path) -> None:
+    """Remove what `replacing` left when it was killed; what is younger may be written at this moment."""
+    stale = time.time() - STALE_SECONDS
+    for entry in os.scandir(directory):
+        if PARTIAL.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+            with suppress(OSError):
+                if entry.stat(follow_symlinks=False).st_mtime < stale:
+                    os.unlink(entry.path)
 
 
 def _sync(directory: Path) -> None:

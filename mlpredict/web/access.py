@@ -15,6 +15,8 @@ from mlpredict.web.responses import error_response
 ALIVE = "/healthz"
 READY = "/readyz"
 STATIC = "/static/"
+DOCS = "/docs"
+MANUAL = "/manual"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE = ("same-origin", "none")
@@ -86,9 +88,11 @@ def wants_page(scope: Request_) -> bool:
 
 
 def _is_open(scope: Request_) -> bool:
-    """Whether everybody may ask for this: the page holds nothing, and asks for the token itself."""
+    """Whether everybody may ask for this: the pages hold nothing, and ask for the token themselves."""
     path = scope["path"]
-    return path in (ALIVE, READY) or path.startswith(STATIC) or wants_page(scope)
+    if path in (ALIVE, READY, DOCS, MANUAL) or path.startswith((STATIC, f"{MANUAL}/")):
+        return True
+    return wants_page(scope)
 
 
 def _hostname(host: bytes) -> str:

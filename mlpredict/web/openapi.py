@@ -77,6 +77,25 @@ MADE = _object(predictions=_array({"anyOf": [_object(**FIELD_SCHEMAS, top=RANKIN
 LISTED = _object(predictions=_array(RECORD), next=_or_null("string"))
 
 
+IMAGES = _object(
+    inputs=_array(
+        _object(
+            input_id=_or_null("integer"),
+            image=_or_null("string"),
+            predictions=INTEGER,
+            first=RECORD,
+        )
+    ),
+    next=_or_null("string"),
+)
+
+
+COUNTS = _object(predictions=INTEGER, images=INTEGER)
+
+
+MODELS = _object(models=_array(_object(model=STRING, name=STRING, fingerprint=STRING)))
+
+
 WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
 
 

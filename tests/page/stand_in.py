@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import Any
 
 import uvicorn
@@ -60,6 +61,34 @@ class Store:
         self.records.insert(0, record)
         return record
 
+    def again(self, record: dict[str, Any], score: float, of_model: str) -> dict[str, Any]:
+        """Store another prediction of the same image."""
+        number = len(self.records) + 1
+        made = {**record, "prediction_id": number, "run_id": 2, "score": score, "model": of_model}
+        self.records.insert(0, made)
+        return made
+
+    def matching(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        """The predictions that a filter wants, the newest first."""
+        return [
+            record
+            for record in self.records
+            if asked.get("label") in (None, record["label"])
+            and asked.get("model") in (None, record["model"])
+            and asked.get("run") in (None, str(record["run_id"]))
+            and asked.get("since", "") <= record["created_at"] < asked.get("until", "9")
+            and fnmatchcase(record["filename"], asked.get("filename", "*"))
+            and float(asked.get("min_score", 0)) <= (record["score"] or 0) <= float(asked.get("max_score", 1))
+        ]
+
+    def firsts(self, asked: dict[str, str]) -> list[dict[str, Any]]:
+        """Of each image the first of them in the order."""
+        found = self.matching(asked)
+        if "score" in asked.get("sort", ""):
+            found.sort(key=lambda record: record["score"], reverse=asked["sort"].startswith("-"))
+        first = {record["input_id"]: record for record in reversed(found)}
+        return [record for record in found if first[record["input_id"]] is record]
+
     def answers(self, record: dict[str, Any]) -> list[dict[str, Any]] | None:
         """Every label with its score, or None where there are none."""
         if record["label"] is None:
@@ -88,7 +117,7 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
 
     @app.get("/")
     def root() -> dict[str, str]:
-        return {"error": "Use GET /prediction instead of the root route!"}
+        return {"error": "Use GET /predictions/ instead of the root route!"}
 
     @app.post("/v1/predictions", status_code=201)
     def predict(file: list[UploadFile]) -> Any:
@@ -108,26 +137,38 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
         return {"predictions": [{**record, "top": top}]}
 
     @app.get("/v1/predictions")
-    def predictions(
-        limit: int = 20,
-        before: int | None = None,
-        label: str | None = None,
-        min_score: float = 0,
-        max_score: float = 1,
-    ) -> dict[str, Any]:
-        found = [
-            record
-            for record in store().records
-            if (before is None or record["prediction_id"] < before)
-            and label in (None, record["label"])
-            and min_score <= (record["score"] or 0) <= max_score
+    def predictions(input: int, limit: int = 20) -> dict[str, Any]:  # noqa: A002 - the API calls it so
+        of_image = [record for record in store().records if record["input_id"] == input]
+        return {"predictions": of_image[:limit], "next": None}
+
+    @app.get("/v1/predictions/count")
+    def count(request: Request) -> dict[str, int]:
+        found = store().matching(dict(request.query_params))
+        return {"predictions": len(found), "images": len({record["input_id"] for record in found})}
+
+    @app.get("/v1/inputs")
+    def inputs(request: Request, limit: int = 20, before: int | None = None) -> dict[str, Any]:
+        asked = dict(request.query_params)
+        found = store().firsts(asked)
+        ids = [record["prediction_id"] for record in found]
+        start = 0 if before is None else ids.index(before) + 1
+        page = found[start : start + limit]
+        kept = "".join(f"&{name}={value}" for name, value in asked.items() if name != "before")
+        following = f"/v1/inputs?before={page[-1]['prediction_id']}{kept}" if page else None
+        images = [
+            {
+                "input_id": record["input_id"],
+                "image": f"/v1/inputs/{record['input_id']}/image",
+                "predictions": sum(one["input_id"] == record["input_id"] for one in store().records),
+                "first": record,
+            }
+            for record in page
         ]
-        page = found[:limit]
-        filters = f"&label={label}" if label else ""
-        following = (
-            f"/v1/predictions?limit={limit}&before={page[-1]['prediction_id']}{filters}" if page else None
-        )
-        return {"predictions": page, "next": following if len(found) > limit else None}
+        return {"inputs": images, "next": following if len(found) > start + limit else None}
+
+    @app.get("/v1/models")
+    def models() -> dict[str, Any]:
+        return {"models": [{"model": name} for name in {one["model"] for one in store().records}]}
 
     @app.get("/v1/predictions/{number}")
     def prediction(number: int) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_a_token_is_asked_for_and_kept(page: Page, store: Store, watched: Watche
     page.keyboard.press("Enter")
     expect(tiles(page)).to_have_count(16)
     expect(prompt).to_be_hidden()
-    expect(page.get_by_role("contentinfo")).to_be_hidden()
+    expect(page.get_by_role("contentinfo")).to_be_visible()
     first = tiles(page).first.locator("img")
     expect(first).to_have_attribute("src", re.compile("^blob:"))
     assert width_of_picture(first) > 0

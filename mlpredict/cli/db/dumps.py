@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli.db.lifecycle import confirm
+from mlpredict.cli.asking import confirm
 from mlpredict.cli.options import Dsn, Quiet, Verbose
 from mlpredict.cli.stdout import output_errors, stdin_is_terminal, stdout_is_terminal
 from mlpredict.cli.talk import talk

@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from mlpredict import settings
+from mlpredict.cli.asking import confirm
 from mlpredict.cli.options import Dsn, Quiet, Verbose
-from mlpredict.cli.stdout import stdin_is_terminal
 from mlpredict.cli.talk import talk
 from mlpredict.errors import UsageError
-from mlpredict.support.printable import printable
-
-KEPT = 1
 
 Force = Annotated[
     bool,
@@ -101,22 +98,6 @@ def local_only(dsn: str | None, command: str) -> None:
     """
     if dsn is not None:
         raise UsageError(f"db {command} is for the local PostgreSQL; --dsn names another")
-
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Go on only if a person agrees, or `--yes` has.
-
-    Raises:
-        UsageError: there is no person to be asked.
-        typer.Exit: the person does not agree.
-    """
-    if yes:
-        return
-    if not stdin_is_terminal():
-        raise UsageError(f"{question} Nobody can be asked: stdin is no terminal", hint="pass --yes")
-    if not typer.confirm(printable(question), err=True):
-        talk.error("nothing was changed")
-        raise typer.Exit(KEPT)
 
 
 def _lingering() -> str:

@@ -71,15 +71,16 @@ def status_of(dsn: str | None) -> DatabaseStatus:
         DatabaseError: `dsn` does not answer, or another version of PostgreSQL is needed here.
     """
     if dsn is None:
-        return _local(local_server.locate())
+        server = local_server.locate()
+        with local_server.as_database_errors():
+            return _local(server)
     with connection.open_connection(dsn) as client, translated(), reading(client):
         size = _one(client, "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())")
         return DatabaseStatus(connection.describe(client), State.RUNNING, _live_facts(client), int(size))
 
 
 def _local(server: LocalServer) -> DatabaseStatus:
-    with local_server.as_database_errors():
-        data_directory.check_version(server.root, server.binaries.major)
+    data_directory.check_version(server.root, server.binaries.major)
     used = lease.usage(server.root)
     pid = lifecycle.owner_pid(server)
     there = (server.data / "PG_VERSION").exists()

@@ -84,9 +84,10 @@ def share(root: Path, linger: float, *, stop: Callable[[], object]) -> Lease:
         return Lease(linger, stop, None)
     file = locks.take(root / FILE_NAME, fcntl.LOCK_SH, _patience(root))
     if file is None:
+        pid = locks.holder(root / FILE_NAME)
         raise DatabaseError(
             f"the local PostgreSQL in {root} is being stopped or changed, and that takes too long",
-            hint="end the command that changes it, or run mlpredict db stop --force",
+            hint=f"end process {pid}, which does it" if pid else "end the command that does it",
         )
     _write_linger(file, linger)
     touch(file)
@@ -134,7 +135,7 @@ def is_shared(root: Path) -> bool:
 def usage(root: Path) -> Usage | None:
     """How the server in `root` is used, without being a use itself; None where it never was."""
     try:
-        file = os.open(root / FILE_NAME, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+        file = os.open(root / FILE_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None
     try:
@@ -170,9 +171,11 @@ def _patience(root: Path) -> Callable[[float], bool]:
         nonlocal told
         if seconds > NOTICE_SECONDS and not told:
             told = True
+            pid = locks.holder(root / FILE_NAME)
+            who = f" by process {pid}" if pid else ""
             logger.info(
-                f"waiting for the local PostgreSQL in {root}, which is being stopped or changed;"
-                " Ctrl-C ends the waiting, and mlpredict db status tells more"
+                f"waiting for the local PostgreSQL in {root}, which is being stopped or changed{who};"
+                " Ctrl-C ends the waiting"
             )
         return seconds < WAIT_SECONDS
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from mlpredict.storage.server.own_files import open_own
 
 POLL_SECONDS = 0.005
+PROC_LOCKS = Path("/proc/locks")
 
 
 @contextlib.contextmanager
@@ -56,6 +58,16 @@ def try_lock(file: int, operation: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def holder(path: Path) -> int | None:
+    """The process that has a file locked for itself; None where nobody has, or nobody can tell."""
+    try:
+        inode = path.stat().st_ino
+        held = re.findall(rf"^\d+: FLOCK +ADVISORY +WRITE (\d+) \S+:{inode} ", PROC_LOCKS.read_text(), re.M)
+    except OSError:
+        return None
+    return int(held[0]) if held and int(held[0]) > 0 else None
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -98,7 +98,9 @@ def bring_up(server: LocalServer, autocommit: bool) -> LocalConnection:
             return connection
         if time.monotonic() > told:
             told = math.inf
-            logger.info(f"waiting for another command, which starts the local PostgreSQL; {WAYS_OUT}")
+            pid = locks.holder(server.root / "start.lock")
+            who = "another command" + (f" (process {pid})" if pid else "")
+            logger.info(f"waiting for {who}, which starts the local PostgreSQL; {WAYS_OUT}")
         time.sleep(OTHERS_POLL_SECONDS)
 
 

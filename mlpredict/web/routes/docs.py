@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import jinja2
 from fastapi import FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
-PATH = "/docs"
-HEADERS = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
+from mlpredict.web.access import DOCS
+from mlpredict.web.documents import Document, render
+from mlpredict.web.examples import BASE, Example, example_of
+from mlpredict.web.static_files import static_files, static_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +26,35 @@ class Call:
     summary: str
     parameters: tuple[tuple[str, str], ...]
     responses: tuple[tuple[str, str], ...]
+    example: Example
+    fields: tuple[tuple[str, str], ...] | None
+    """The parameters by which the call can be tried; None where that would store something."""
 
 
 def add_docs(app: FastAPI) -> None:
     """Have the application describe itself."""
 
     @cache
-    def page() -> str:
+    def page() -> Document:
         document = app.openapi()
-        templates = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"), autoescape=True
-        )
-        return templates.get_template("docs.html").render(
-            **document["info"], document=app.openapi_url, calls=list(calls(document))
+        static = f"static/{static_version(static_files())}"
+        shown = list(calls(document))
+        address = (app.openapi_url or "").lstrip("/")
+        return Document(
+            render(
+                "docs.html",
+                **document["info"],
+                document=address,
+                calls=shown,
+                base=BASE,
+                root="",
+                static=static,
+            )
         )
 
-    @app.get(PATH, include_in_schema=False)
-    async def docs() -> Response:
-        return HTMLResponse(page(), headers=HEADERS)
+    @app.get(DOCS, include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return page().response(request)
 
 
 def calls(document: Mapping[str, Any]) -> Iterator[Call]:
@@ -55,7 +67,21 @@ def calls(document: Mapping[str, Any]) -> Iterator[Call]:
             for media, body in call.get("requestBody", {}).get("content", {}).items():
                 parameters += [(name, f"a field of {media}") for name in body["schema"]["properties"]]
             responses = ((status, response["description"]) for status, response in call["responses"].items())
-            yield Call(method.upper(), path, call["summary"], tuple(parameters), tuple(responses))
+            yield Call(
+                method.upper(),
+                path,
+                call["summary"],
+                tuple(parameters),
+                tuple(responses),
+                example_of(method.upper(), path, call),
+                _fields(call) if method == "get" else None,
+            )
+
+
+def _fields(call: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What may be filled in before a harmless call is tried: the names and places of its parameters."""
+    parameters = call.get("parameters", ())
+    return tuple((one["name"], one["in"]) for one in parameters if one["in"] in ("path", "query"))
 
 
 def _meaning(parameter: Mapping[str, Any]) -> str:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-
-import jinja2
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
@@ -16,41 +10,15 @@ from starlette.types import Scope
 
 from mlpredict.domain import ImageSpec, ModelIdentity
 from mlpredict.web.access import wants_page
+from mlpredict.web.documents import Document, render
+from mlpredict.web.heading import DIGITS, heading
+from mlpredict.web.static_files import static_files, static_version
 
-WEB = Path(__file__).parents[1]
-STATIC_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-# Scripts and styles come from files of ours alone, and no script may make HTML out of text.
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' blob: data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-        "require-trusted-types-for 'script'",
-        "trusted-types 'none'",
-    )
-)
-PAGE_HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
-    "Vary": "Accept",
-}
 # Their address changes with their content.
 STATIC_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 
-
-@dataclass(frozen=True, slots=True)
-class StaticFile:
-    """A file that the page loads."""
-
-    content: bytes
-    mediatype: str
+SAMPLES = ("2-felt-pen.png", "3-brush.png", "6-white-on-black.png", "7-marker.png")
+"""Pictures to try a model of digits with."""
 
 
 class BrowserRoute(APIRoute):
@@ -67,15 +35,11 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
     """`GET /` for browsers and `GET /static/…`; to be included before the API's own `GET /`."""
     files = static_files()
     version = static_version(files)
-    document = render_page(model, spec, version).encode()
-    etag = f'"{hashlib.sha256(document).hexdigest()[:16]}"'
+    document = Document(render_page(model, spec, version), more={"Vary": "Accept"})
     router = APIRouter(include_in_schema=False)
 
     async def page(request: Request) -> Response:
-        headers = {**PAGE_HEADERS, "ETag": etag}
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
-        return Response(document, headers=headers, media_type="text/html")
+        return document.response(request)
 
     async def static(name: str) -> Response:
         if name not in files:
@@ -89,28 +53,12 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
 
 def render_page(model: ModelIdentity, spec: ImageSpec, version: str) -> str:
     """The document, with what it says of the model escaped."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(WEB / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return render(
+        "page.html",
+        model=model,
+        spec=spec,
+        heading=heading(model),
+        samples=SAMPLES if model.labels == DIGITS else (),
+        root="",
+        static=f"static/{version}",
     )
-    template = environment.get_template("page.html")
-    return template.render(model=model, spec=spec, static=f"static/{version}")
-
-
-def static_files() -> Mapping[str, StaticFile]:
-    """Every file in `static/`, by its name."""
-    return {
-        path.name: StaticFile(path.read_bytes(), STATIC_TYPES[path.suffix])
-        for path in sorted((WEB / "static").iterdir())
-    }
-
-
-def static_version(files: Mapping[str, StaticFile]) -> str:
-    """Digits that change with the content of any file, for addresses that may be cached for ever."""
-    digest = hashlib.sha256()
-    for name, file in files.items():
-        digest.update(f"{name}\0{len(file.content)}\0".encode() + file.content)
-    return digest.hexdigest()[:12]

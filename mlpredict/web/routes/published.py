@@ -25,7 +25,8 @@ PAGE = 1000
 LARGEST_PAGE = 100_000
 BLOCK_ROWS = 500
 LAST_ID = 2**63 - 1
-ROOT = {"error": "Use GET /prediction instead of the root route!"}
+ROOT = {"error": "Use GET /predictions/ instead of the root route!"}
+"""The program of 2020 named `GET /prediction`, which neither has."""
 
 
 class NotAnImageFile(RequestError):

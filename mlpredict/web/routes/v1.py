@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from mlpredict.domain import PredictionFilter, PredictionRecord, Rejected, Reply, Source
-from mlpredict.errors import UsageError
+from mlpredict.domain import Order, PredictionRecord, Rejected, Reply, Source
 from mlpredict.inference.outputs import OutputReader
 from mlpredict.records import Ranking, ranking
 from mlpredict.support.json_text import as_json
-from mlpredict.support.units import point_in_time
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
-from mlpredict.web.errors import NotAnImage, Unprocessable
+from mlpredict.web.errors import NotAnImage
+from mlpredict.web.filters import LAST_ID, PAGE, Before, Limit, Wanted, next_page
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
 from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
 from mlpredict.web.responses import image_response, json_response, record_fields
 from mlpredict.web.uploads import UploadedFile
 
 NONE_PREDICTED = "None of the files could be predicted."
-PAGE = 50
-LARGEST_PAGE = 1000
-LAST_ID = 2**63 - 1
 Id = Annotated[int, Path(ge=1, le=LAST_ID)]
 
 
@@ -79,37 +73,25 @@ def router(backend: Backend) -> APIRouter:
 
     @routes.get(
         "/predictions",
-        summary="Stored predictions, newest first",
-        responses=success(LISTED) | failures(422, 503),
+        summary="Stored predictions, newest first or in another order",
+        responses=success(LISTED) | failures(404, 422, 503),
     )
     async def predictions(
         request: Request,
-        limit: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = PAGE,
-        before: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
-        label: Annotated[list[str] | None, Query()] = None,
-        model: str | None = None,
-        run: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
-        min_score: Annotated[float | None, Query(ge=0, le=1)] = None,
-        max_score: Annotated[float | None, Query(ge=0, le=1)] = None,
-        since: str | None = None,
-        until: str | None = None,
-        filename: str | None = None,
+        wanted: Wanted,
+        limit: Limit = PAGE,
+        before: Before = None,
+        sort: Annotated[
+            Order, Query(description="-id is newest first, score least sure first")
+        ] = Order.NEWEST,
     ) -> Response:
-        wanted = PredictionFilter(
-            labels=tuple(label or ()),
-            model=model,
-            run_id=run,
-            min_score=min_score,
-            max_score=max_score,
-            since=None if since is None else _time(since, "since"),
-            until=None if until is None else _time(until, "until"),
-            filename=filename,
-        )
         found = await backend.read(
-            lambda repository: list(repository.predictions(wanted, limit=limit + 1, before=before))
+            lambda repository: list(
+                repository.predictions(wanted, limit=limit + 1, before=before, order=sort)
+            )
         )
         shown = found[:limit]
-        following = _next(request, shown[-1]) if len(found) > limit else None
+        following = next_page(request, shown[-1].prediction_id if len(found) > limit else None)
         return json_response({"predictions": [record_fields(one) for one in shown], "next": following})
 
     @routes.get(
@@ -171,16 +153,3 @@ def _entry(backend: Backend, file: UploadedFile, outcomes: Iterator[Outcome]) ->
 
 def _ranked(reader: OutputReader, record: PredictionRecord) -> Ranking | None:
     return ranking(record.prediction, reader.task, reader.activation, reader.labels)
-
-
-def _time(text: str, name: str) -> datetime:
-    try:
-        return point_in_time(text, name)
-    except UsageError as error:
-        raise Unprocessable(f"{error.message}; {error.hint}") from error
-
-
-def _next(request: Request, last: PredictionRecord) -> str:
-    """The address of the page behind the one that ends with `last`."""
-    kept = [(name, value) for name, value in request.query_params.multi_items() if name != "before"]
-    return f"{request.url.path}?{urlencode([*kept, ('before', last.prediction_id)])}"

@@ -27,6 +27,11 @@ export async function getJson(path, { signal } = {}) {
   return parsed(await call(path, { signal }));
 }
 
+/** The answer to a GET, whatever it is; throws a Refusal only where there is none. */
+export function answerTo(path) {
+  return call(path, {});
+}
+
 /** Send one image to be predicted and stored; waits while the server is busy; throws a Refusal. */
 export async function predict(file, onWait) {
   await checkReadable(file);

@@ -10,6 +10,7 @@ export function startBoard(send) {
   const canvas = document.getElementById("board");
   if (!canvas) return;
   const paper = document.getElementById("paper");
+  const call = document.getElementById("board-call");
   const buttons = ["predict", "undo", "clear"].map((name) => document.getElementById(`board-${name}`));
   const [predict, undo, clear] = buttons;
   // A stroke is a list of points; both coordinates are 0..1.
@@ -21,6 +22,8 @@ export function startBoard(send) {
     paint(canvas, strokes, paper.checked);
     if (document.activeElement === canvas && pointer === null) paintPen(canvas, pen, paper.checked);
     for (const button of buttons) button.disabled = strokes.length === 0;
+    call.hidden = strokes.length > 0 || pen.down;
+    call.classList.toggle("is-on-paper", paper.checked);
   }
 
   function pointOf(event) {

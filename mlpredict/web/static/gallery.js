@@ -1,97 +1,161 @@
-// The stored predictions, newest first, by label and score, a page at a time.
+// The stored images, each once with the first of its predictions in the order, a page at a time.
 
 import { getJson } from "./api.js";
-import { copyOf, nameOf, printable, showAnswer, showShare, showStored, slot } from "./show.js";
+import { offerLabel, startFilters } from "./filters.js";
+import { copyOf, modelName, nameOf, printable, showAnswer, showShare, showStored, slot } from "./show.js";
 
 const PAGE_SIZE = 24;
-const PATIENCE_MS = 250;
+// Where images were predicted very often, a page of the API may be short.
+const MOST_SHORT_PAGES = 4;
 const list = document.getElementById("tiles");
-const form = document.getElementById("filters");
-const clear = document.getElementById("filters-clear");
 const status = document.getElementById("gallery-status");
+const count = document.getElementById("gallery-count");
 const more = document.getElementById("more");
 const retry = document.getElementById("gallery-retry");
-const labels = document.getElementById("labels");
 
-/** `open` shows a record among its neighbours. */
-export function startGallery({ open }) {
+/** `open` shows a record among its neighbours; `onLoad` is called when the first page has come. */
+export function startGallery({ open, onLoad }) {
   const records = [];
   let next = null;
+  let images = null;
+  let counting = 0;
   let loading = new AbortController();
-  let timer = null;
+  const filters = startFilters(reload, (reason) => (status.textContent = reason));
 
   async function load(path, place) {
     loading.abort();
     loading = new AbortController();
+    const { signal } = loading;
     list.setAttribute("aria-busy", "true");
     try {
-      const page = await getJson(path, { signal: loading.signal });
-      place(page);
+      place(await pages(path, signal));
+      list.removeAttribute("aria-busy");
       tellState();
     } catch (error) {
       if (error.name === "AbortError") return;
+      list.removeAttribute("aria-busy");
       tellFailure(error);
     }
-    list.removeAttribute("aria-busy");
+  }
+
+  /** A page, put together of several where those are short. */
+  async function pages(path, signal) {
+    const found = [];
+    for (let asked = 0; asked < MOST_SHORT_PAGES; asked += 1) {
+      const page = await getJson(path, { signal });
+      found.push(...page.inputs);
+      next = page.next;
+      if (next === null || found.length >= PAGE_SIZE) break;
+      path = nextPath();
+    }
+    return found;
   }
 
   /** Everything anew: the filters have changed, or nothing has been shown yet. */
-  function reload() {
-    return load(newestPath(), replace);
+  async function reload() {
+    const loaded = load(firstPath(), replace);
+    tellCount();
+    await loaded;
+    onLoad();
   }
 
   /** What is new comes first; what has been paged through stays. */
-  function refresh() {
-    return load(newestPath(), (page) => {
-      const newest = records[0]?.prediction_id ?? 0;
-      const fresh = page.predictions.filter((record) => record.prediction_id > newest);
-      if (fresh.length === page.predictions.length) return replace(page);
-      records.unshift(...fresh);
-      list.prepend(...fresh.map(newTile));
+  async function refresh() {
+    const shownBefore = next;
+    await load(firstPath(), (found) => {
+      const newest = found.filter((image) => !isShown(image));
+      if (newest.length === found.length || filters.query().sort) return replace(found);
+      const renewed = new Set(newest.map((image) => image.input_id));
+      for (const [at, record] of [...records.entries()].reverse()) {
+        if (!renewed.has(record.input_id)) continue;
+        records.splice(at, 1);
+        list.children[at].remove();
+      }
+      records.unshift(...newest.map((image) => image.first));
+      list.prepend(...newest.map(newTile));
+      next = shownBefore;
     });
+    tellCount();
   }
 
-  function replace(page) {
-    records.splice(0, records.length, ...page.predictions);
-    list.replaceChildren(...page.predictions.map(newTile));
-    next = page.next;
+  function isShown(image) {
+    return records.some((record) => record.prediction_id === image.first.prediction_id);
+  }
+
+  function replace(found) {
+    records.splice(0, records.length, ...found.map((image) => image.first));
+    list.replaceChildren(...found.map(newTile));
   }
 
   async function older() {
     const last = list.lastElementChild;
-    await load(olderPath(), (page) => {
-      records.push(...page.predictions);
-      list.append(...page.predictions.map(newTile));
-      next = page.next;
+    await load(nextPath(), (found) => {
+      records.push(...found.map((image) => image.first));
+      list.append(...found.map(newTile));
     });
     last?.nextElementSibling?.querySelector("button").focus();
   }
 
-  /** The server names the next page; only its parameters count, whatever lies before us. */
-  function olderPath() {
-    return `v1/predictions${new URL(next, document.baseURI).search}`;
+  function firstPath() {
+    return `v1/inputs?${new URLSearchParams({ limit: PAGE_SIZE, ...filters.query() })}`;
   }
 
-  function newTile(record) {
+  /** The server names the next page; only its parameters count, whatever lies before us. */
+  function nextPath() {
+    return `v1/inputs${new URL(next, document.baseURI).search}`;
+  }
+
+  function newTile(image) {
+    const record = image.first;
     const item = copyOf("tile");
     showAnswer(item, record);
     showShare(item, record.score);
     slot(item, "filename").textContent = nameOf(record).split("/").pop();
     slot(item, "filename").title = nameOf(record);
+    slot(item, "model").textContent = modelName(record);
+    slot(item, "model").title = printable(record.model ?? "");
+    slot(item, "count").textContent = image.predictions > 1 ? `+${image.predictions - 1}` : "";
+    slot(item, "count").title = image.predictions > 1 ? `${image.predictions} predictions of this image` : "";
     showStored(slot(item, "picture"), record.input_id);
     item.firstElementChild.addEventListener("click", () => open(record, records));
     offerLabel(record.label);
     return item;
   }
 
+  /** How many there are in all; it takes longer than a page, and nothing waits for it. */
+  async function tellCount() {
+    const { sort: _order, ...asked } = filters.query();
+    images = null;
+    counting += 1;
+    const mine = counting;
+    const path = `v1/predictions/count?${new URLSearchParams(asked)}`;
+    try {
+      const counted = await getJson(path);
+      // The filters may have changed meanwhile.
+      if (mine !== counting) return;
+      images = counted.images;
+      count.textContent = images ? `${amount(images, "image")}, ${amount(counted.predictions, "prediction")}` : "";
+      tellState();
+    } catch {
+      // What is wrong the gallery says.
+      count.textContent = "";
+    }
+  }
+
   function tellState() {
-    const filtered = Object.keys(chosen()).length > 0;
-    more.hidden = next === null;
+    if (list.hasAttribute("aria-busy")) return;
+    const isAll = next === null || (images !== null && records.length >= images && !filters.query().sort);
+    more.hidden = isAll;
     retry.hidden = true;
-    clear.hidden = !filtered;
     status.classList.toggle("is-empty", records.length === 0);
-    if (records.length > 0) status.textContent = next === null ? `${records.length} shown, and that is all` : `${records.length} shown`;
-    else status.textContent = filtered ? "Nothing stored is like that." : "Nothing is stored yet. What is predicted appears here.";
+    if (records.length > 0) status.textContent = isAll ? `${records.length} shown, and that is all` : `${records.length} shown`;
+    else if (!isAll) status.textContent = "Nothing yet among those that were looked at.";
+    else status.textContent = filters.isFiltered() ? "Nothing stored is like that." : nothing();
+  }
+
+  function nothing() {
+    if (filters.query().sort) return "Nothing stored has a score.";
+    return "Nothing is stored yet. What is predicted appears here.";
   }
 
   function tellFailure(error) {
@@ -99,66 +163,14 @@ export function startGallery({ open }) {
     retry.hidden = false;
   }
 
-  function filtersChanged() {
-    clearTimeout(timer);
-    if (!form.checkValidity()) {
-      status.textContent = "Scores lie between 0 and 1.";
-      return;
-    }
-    keepInAddress(chosen());
-    reload();
-  }
-
-  form.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(filtersChanged, PATIENCE_MS);
-  });
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    filtersChanged();
-  });
-  form.addEventListener("reset", () => {
-    // The fields are empty after this event.
-    setTimeout(() => {
-      form.elements.label.focus();
-      filtersChanged();
-    });
-  });
   more.addEventListener("click", older);
   retry.addEventListener("click", reload);
 
-  takeFromAddress();
   reload();
+  filters.offerModels().catch(() => {});
   return { records, refresh };
 }
 
-/** The filters that are set, by the API's names. */
-function chosen() {
-  const entries = [...new FormData(form)].map(([name, value]) => [name, value.trim()]);
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
-}
-
-function newestPath() {
-  return `v1/predictions?${new URLSearchParams({ limit: PAGE_SIZE, ...chosen() })}`;
-}
-
-/** A filtered gallery can be reloaded and sent to somebody. */
-function keepInAddress(filters) {
-  const query = new URLSearchParams(filters).toString();
-  history.replaceState(null, "", query ? `?${query}` : location.pathname);
-}
-
-function takeFromAddress() {
-  for (const [name, value] of new URLSearchParams(location.search)) {
-    const field = form.elements.namedItem(name);
-    if (field instanceof HTMLInputElement) field.value = value;
-  }
-  if (!form.checkValidity()) form.reset();
-}
-
-/** Other models have other labels than this server's. */
-function offerLabel(label) {
-  if (label === null || label === undefined) return;
-  if ([...labels.options].some((option) => option.value === label)) return;
-  labels.append(new Option("", label));
+function amount(number, thing) {
+  return `${number.toLocaleString("en")} ${thing}${number === 1 ? "" : "s"}`;
 }

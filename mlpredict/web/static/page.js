@@ -4,10 +4,11 @@ import { startBoard } from "./board.js";
 import { startDetail } from "./detail.js";
 import { startDrops } from "./drops.js";
 import { startGallery } from "./gallery.js";
+import { startSamples } from "./samples.js";
 import { startUploads } from "./uploads.js";
 
 const detail = startDetail();
-const gallery = startGallery({ open: detail.open });
+const gallery = startGallery({ open: detail.open, onLoad: () => detail.follow(gallery.records) });
 const uploads = startUploads({
   open: (record) => detail.open(record, gallery.records),
   onRoundEnd: gallery.refresh,
@@ -15,3 +16,5 @@ const uploads = startUploads({
 
 startDrops(uploads.add);
 startBoard((file) => uploads.add([file]));
+startSamples(uploads.add);
+addEventListener("popstate", () => detail.follow(gallery.records));

@@ -29,8 +29,15 @@ export function slot(element, name) {
   return element.querySelector(`[data-slot="${name}"]`);
 }
 
+/** A score as people read it: 94 %. Near both ends a digit more, and 100 % for what is exactly that. */
 export function score(value) {
-  return value === null || value === undefined ? "" : value.toFixed(4);
+  if (value === null || value === undefined) return "";
+  const percent = value * 100;
+  if (percent === 0 || percent === 100) return `${percent}\u00a0%`;
+  if (percent < 0.1) return "<0.1\u00a0%";
+  if (percent < 1) return `${percent.toFixed(1)}\u00a0%`;
+  if (percent >= 99) return `${(Math.floor(percent * 10) / 10).toFixed(1)}\u00a0%`;
+  return `${Math.round(percent)}\u00a0%`;
 }
 
 export function nameOf(record) {
@@ -54,6 +61,7 @@ export function showAnswer(element, record) {
   label.title = label.textContent;
   label.classList.toggle("is-long", label.textContent.length > LONG_LABEL);
   slot(element, "score").textContent = score(record.score);
+  slot(element, "score").title = record.score ?? "";
   const numbers = slot(element, "numbers");
   if (!numbers) return;
   const text = JSON.stringify(record.prediction);
@@ -73,32 +81,54 @@ export function showShare(element, share) {
 }
 
 /** The picture of an input that the server has; what cannot be shown says so. */
-export async function showStored(image, inputId) {
+export async function showStored(image, inputId, onShown = () => {}) {
   image.dataset.input = inputId ?? "";
   if (inputId === null || inputId === undefined) return showNothing(image);
   try {
     const { address, release } = await imageAddress(inputId);
     // Another picture may have been asked for meanwhile.
     if (image.dataset.input !== String(inputId)) return release();
-    showPicture(image, address, release);
+    showPicture(image, address, release, onShown);
   } catch {
     showNothing(image);
   }
 }
 
 /** A picture by its address; small ones keep their pixels. */
-export function showPicture(image, address, release = () => {}) {
+export function showPicture(image, address, release = () => {}, onShown = () => {}) {
   image.parentElement.classList.remove("is-missing");
   image.hidden = false;
   image.onload = () => {
     image.classList.toggle("is-small", image.naturalWidth <= 64);
     release();
+    onShown();
   };
   image.onerror = () => {
     showNothing(image);
     release();
   };
   image.src = address;
+}
+
+/** How often each label was found, the commonest first; the rarest as one bar. */
+export function showCounts(list, counts, most) {
+  const ranked = [...counts].sort((a, b) => b[1] - a[1]);
+  const rest = ranked.slice(most).reduce((sum, [, count]) => sum + count, 0);
+  const shown = rest ? [...ranked.slice(0, most), [`${ranked.length - most} others`, rest]] : ranked;
+  const greatest = Math.max(...shown.map(([, count]) => count));
+  const bars = shown.map(([label, count]) => {
+    const item = copyOf("bar");
+    slot(item, "label").textContent = label;
+    slot(item, "score").textContent = count.toLocaleString("en");
+    showShare(item, count / greatest);
+    return item;
+  });
+  list.replaceChildren(...bars);
+}
+
+/** The name of a model without the digits of its fingerprint. */
+export function modelName(record) {
+  return printable((record.model ?? "").replace(/@[0-9a-f]{8}$/, ""));
 }
 
 function showNothing(image) {
@@ -112,6 +142,7 @@ function bar(answer) {
   slot(item, "label").textContent = printable(answer.label);
   slot(item, "label").title = printable(answer.label);
   slot(item, "score").textContent = score(answer.score);
+  slot(item, "score").title = answer.score;
   showShare(item, answer.score);
   return item;
 }

@@ -4,9 +4,7 @@ const KEY = "mlpredict-token";
 const dialog = document.getElementById("token");
 const field = document.getElementById("token-value");
 const wrong = document.getElementById("token-wrong");
-const footer = document.getElementById("for-programs");
 let asking = null;
-showFooter();
 
 export function currentToken() {
   return sessionStorage.getItem(KEY);
@@ -36,11 +34,5 @@ function keep() {
   field.value = "";
   if (dialog.returnValue !== "given" || !token) return false;
   sessionStorage.setItem(KEY, token);
-  showFooter();
   return true;
-}
-
-/** Its link could not carry the token. */
-function showFooter() {
-  footer.hidden = currentToken() !== null;
 }

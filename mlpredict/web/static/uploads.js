@@ -1,7 +1,9 @@
 // Images on their way to the server, each a card that shows what came of it.
 
 import { Refusal, predict } from "./api.js";
+import { asCsv, save } from "./saving.js";
 import { answerOf, copyOf, printable, score, showAnswer, showBars, showPicture, showStored, slot } from "./show.js";
+import { fold } from "./summary.js";
 
 const AT_ONCE = 4;
 const MOST_BARS = 3;
@@ -10,11 +12,15 @@ const list = document.getElementById("results");
 const round = document.getElementById("round");
 const progress = document.getElementById("progress");
 const spoken = document.getElementById("spoken");
+const clear = document.getElementById("results-clear");
+const downloads = ["csv", "json"].map((kind) => document.getElementById(`download-${kind}`));
 
 /** `open` shows a record; `onRoundEnd` is called when nothing waits any more. */
 export function startUploads({ open, onRoundEnd }) {
   const waiting = [];
   const counts = { working: 0, predicted: 0, failed: 0 };
+  // By their cards, in the order in which they came.
+  const outcomes = new Map();
 
   function add(files) {
     if (files.length === 0) return;
@@ -47,10 +53,12 @@ export function startUploads({ open, onRoundEnd }) {
     try {
       const record = await predict(file, () => showBusy(card));
       counts.predicted += 1;
+      outcomes.set(card, record);
       showResult(card, record, open);
       if (!many) say(`${printable(file.name)}: ${answerOf(record)} ${score(record.score)}`);
     } catch (error) {
       counts.failed += 1;
+      outcomes.set(card, { filename: file.name, error: error.message });
       if (!(error instanceof Refusal)) console.error(error);
       showFailure(card, error);
       if (!many) say(`${printable(file.name)}: ${printable(error.message)}`);
@@ -66,12 +74,19 @@ export function startUploads({ open, onRoundEnd }) {
     const failures = counts.failed ? `, ${counts.failed} failed` : "";
     const left = counts.working + waiting.length;
     round.hidden = list.childElementCount === 0;
+    for (const button of downloads) button.hidden = outcomes.size === 0;
+    fold(list, [...outcomes.values()]);
     progress.textContent = `${counts.predicted} predicted${failures}${left ? `, ${left} to go` : ""}`;
   }
 
-  document.getElementById("results-clear").addEventListener("click", () => {
+  downloads[0].addEventListener("click", () => save("predictions.csv", asCsv([...outcomes.values()]), "text/csv"));
+  downloads[1].addEventListener("click", () =>
+    save("predictions.json", JSON.stringify([...outcomes.values()], null, 2), "application/json"),
+  );
+  clear.addEventListener("click", () => {
     for (const card of list.querySelectorAll(":is([data-state=done], [data-state=failed])")) card.remove();
     counts.predicted = counts.failed = 0;
+    outcomes.clear();
     showProgress();
     document.getElementById("files").focus();
   });

@@ -71,6 +71,23 @@ def test_several_exports_go_into_a_folder(
     assert nowhere.returncode == 1
 
 
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_two_images_of_one_name_become_two_files(
+    mlpredict: Command, dsn: str, digits: list[Path], tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    for folder, digit in (("a", digits[0]), ("b", digits[1])):
+        (tmp_path / folder).mkdir()
+        shutil.copy(digit, tmp_path / folder / "same.png")
+    assert mlpredict("predict", "a", "b", "--dsn", dsn, cwd=tmp_path).returncode == 0
+    target = tmp_path / "dup"
+    target.mkdir()
+    done = mlpredict("show", "1", "2", "--dsn", dsn, "--export-image", "-o", target, *options)
+    assert done.returncode == 0
+    assert (target / "same.png").read_bytes() == digits[0].read_bytes()
+    assert (target / "same-2.png").read_bytes() == digits[1].read_bytes()
+    assert b"same-2.png" in done.stderr
+
+
 def test_an_export_overwrites_only_with_force(mlpredict: Command, shown: str, tmp_path: Path) -> None:
     target = tmp_path / "mine.png"
     target.write_text("precious")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mlpredict.storage.server.local_server import LocalServer
 from tests.conftest import COMMAND, Command
 from tests.other_users import SECONDS, OtherUser, other_user, requires_root
 
@@ -116,3 +117,27 @@ def test_a_container_that_is_read_only(digits: list[Path]) -> None:
         assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, b"")
     finally:
         shutil.rmtree(stand_in, ignore_errors=True)
+
+
+def test_a_database_that_became_read_only(
+    server: LocalServer, home: Path, environment: dict[str, str], digits: list[Path]
+) -> None:
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root can make a file system read-only, in a namespace of its own")
+    script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 99; exec "$@"'
+    env = {**environment, "MLPREDICT_HOME": str(home)}
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        command = ["unshare", "--mount", "sh", "-c", script, str(home), *COMMAND, *map(str, arguments)]
+        return subprocess.run(command, env=env, capture_output=True, timeout=SECONDS)
+
+    status = run("db", "status")
+    if status.returncode == 99:
+        pytest.skip(f"no file system can be made read-only here: {status.stderr.decode()}")
+    assert (status.returncode, b"state\tstopped" in status.stdout) == (0, True), status.stderr
+    for arguments in (["predict", digits[3]], ["list"], ["db", "start"], ["db", "dump", "-"]):
+        done = run(*arguments)
+        assert done.returncode == 3
+        (said,) = done.stderr.decode().splitlines()
+        assert str(server.root) in said
+        assert "set MLPREDICT_HOME to a folder that can be written" in said

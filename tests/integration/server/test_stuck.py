@@ -235,3 +235,42 @@ def test_a_waiting_command_says_what_it_waits_for_and_what_to_type(
         stopped = mlpredict("db", "stop", "--force", env=env)
         assert (stopped.returncode, b"is stopped" in stopped.stderr) == (0, True)
         assert waits.wait(SECONDS) == 0, waits.stderr.read()
+
+
+def test_where_there_is_no_proc_ps_tells_the_same(
+    filled: LocalServer, impatient: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {one.pid: one.task for one in children(filled) if one.task != "io worker"}
+    monkeypatch.setattr(server_processes, "PROC", Path("/nowhere"))
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    pid = pid_of(filled)
+    by_ps = {one.pid: one.task for one in children(filled)}
+    assert known.items() <= by_ps.items()
+    os.kill(pid, signal.SIGSTOP)
+    with again_and_again(lambda: os.kill(pid, signal.SIGSTOP)):
+        assert lifecycle.stop(filled)
+    monkeypatch.undo()
+    assert children(filled) == []
+    assert rows(filled) == ROWS
+
+
+def test_a_command_that_was_suspended_holds_up_no_other(
+    filled: LocalServer, home: Path, environment: dict[str, str], mlpredict: Command
+) -> None:
+    env = {**environment, "MLPREDICT_HOME": str(home)}
+    assert mlpredict("list", env=env).returncode == 0
+    os.kill(pid_of(filled), signal.SIGSTOP)
+    pipe = subprocess.PIPE
+    with (
+        started([*COMMAND, "list"], env=env, stdout=pipe, stderr=pipe) as suspended,
+        started([*COMMAND, "list"], env=env, stdout=pipe, stderr=pipe) as other,
+    ):
+        assert suspended.stderr is not None
+        assert other.stderr is not None
+        said = {suspended.stderr.readline(), other.stderr.readline()}
+        (waits,) = (text.decode() for text in said if b"another command" in text)
+        first, second = (suspended, other) if f"(process {suspended.pid})" in waits else (other, suspended)
+        assert f"another command (process {first.pid}), which starts the local PostgreSQL" in waits
+        first.send_signal(signal.SIGSTOP)
+        os.kill(pid_of(filled), signal.SIGCONT)
+        assert second.wait(SECONDS) == 0

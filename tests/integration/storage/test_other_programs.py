@@ -62,6 +62,10 @@ OTHERS = {
     "CREATE TABLE runs (" + ", ".join(f"c{n} int" for n in range(20)) + ")": "c11 integer and 8 more)",
 }
 
+RELATIONS = """
+    SELECT relname FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')
+"""
 EVERYTHING = """
     SELECT c.relname, c.relkind, a.attname, a.atttypid FROM pg_class AS c
     LEFT JOIN pg_attribute AS a ON a.attrelid = c.oid
@@ -196,7 +200,7 @@ def test_published_tables_are_adopted(empty_dsn: str, statements: str) -> None:
 def test_the_shape_is_that_of_the_migrations(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         found = shape.relations_of(connection, "public")
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+        tables = connection.execute(RELATIONS).fetchall()
     assert {name for (name,) in tables} == set(shape.table_names())
     assert {name: list(relation.columns) for name, relation in found.items()} == {
         name: shape.columns_of(name, shape.ADDED) for name in shape.table_names()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from mlpredict.storage import migrations, names
 from mlpredict.storage.connection import open_connection
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.repository import Repository, open_repository
-from tests.conftest import Command
+from tests.conftest import DIGITS, Command
 from tests.rows import model, new
 
 PLANT = """
@@ -122,7 +123,9 @@ def store(repository: Repository) -> tuple[int, int]:
     return first.prediction_id, first.input_id
 
 
-def test_no_statement_calls_what_another_role_has_made(low: str, dsn: str, mlpredict: Command) -> None:
+def test_no_statement_calls_what_another_role_has_made(
+    low: str, dsn: str, mlpredict: Command, tmp_path: Path
+) -> None:
     plant(dsn, low, PLANT)
     with open_repository(dsn) as repository:
         prediction_id, input_id = store(repository)
@@ -142,7 +145,24 @@ def test_no_statement_calls_what_another_role_has_made(low: str, dsn: str, mlpre
         assert repository.known_models()
         assert repository.published_rows(1000, 10)
         repository.next_before(1000, 1)
-    for command in (["init-db"], ["list"], ["db", "status"], ["show", str(prediction_id)]):
+    images = tmp_path / "images"
+    for command in (
+        ["init-db"],
+        ["list"],
+        ["list", "--failures"],
+        ["db", "status"],
+        ["show", str(prediction_id)],
+        ["runs"],
+        ["runs", "last"],
+        ["models"],
+        ["models", model().name],
+        ["failures", "--run", "last", "--filename", "*.png"],
+        ["export", str(tmp_path / "all.csv"), "--probabilities"],
+        ["delete", str(prediction_id), "--yes"],
+        ["delete", "--image", str(DIGITS / "7-marker.png"), "--yes"],
+        ["delete", "--run", "1", "--yes"],
+        ["export", str(images), "--by", "predicted"],
+    ):
         done = mlpredict(*command, "--dsn", dsn)
         assert done.returncode == 0, done.stderr
 

@@ -190,7 +190,7 @@ def test_a_disk_that_is_full_is_not_waited_for(dsn: str, monkeypatch: pytest.Mon
         ("40P01", True),
         ("57P01", True),
         ("57P03", True),
-        ("23503", False),  # foreign_key_violation
+        ("23503", True),  # foreign_key_violation: the input was deleted just now
         ("28P01", False),  # invalid_password
         ("42501", False),  # insufficient_privilege
         ("53100", False),  # disk_full

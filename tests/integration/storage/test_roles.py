@@ -28,6 +28,7 @@ SECRET = "of all roles"
 EXTRA_RIGHTS = """
     SELECT table_name, privilege_type FROM information_schema.table_privileges
     WHERE grantee = %s AND privilege_type IN ('DELETE', 'TRUNCATE', 'UPDATE', 'TRIGGER')
+    ORDER BY 1, 2
 """
 
 
@@ -87,7 +88,10 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert len(json.loads(done.stdout)) == 3
     again = mlpredict("predict", *digits[:4], "--skip-existing", "--dsn", writing, "--json")
     assert len(json.loads(again.stdout)) == 1
+    for label in ("0", "1"):
+        assert mlpredict("label", "1", label, "--dsn", writing).returncode == 0
     for dsn in (writing, reading):
+        assert mlpredict("report", "--dsn", dsn).returncode == 0
         assert len(json.loads(mlpredict("list", "--json", "--dsn", dsn).stdout)) == 4
         assert json.loads(mlpredict("show", "1", "--json", "--dsn", dsn).stdout)[0]["prediction_id"] == 1
         assert mlpredict("show", "1", "--export-image", "-o", "-", "--dsn", dsn).stdout == (
@@ -95,20 +99,16 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
         )
         assert mlpredict("db", "status", "--dsn", dsn).returncode == 0
         assert mlpredict("db", "dump", "-", "--dsn", dsn).returncode == 0
-    for label in ("7", "8"):
-        assert mlpredict("label", digits[0], label, "--dsn", writing).returncode == 0
-    assert mlpredict("label", digits[0], "9", "--dsn", reading).returncode == 3
-    for dsn in (writing, reading):
-        told = json.loads(mlpredict("report", "--json", "--dsn", dsn).stdout)
-        assert (told["labelled"], told["right"]) == (1, 0)
-        with psycopg.connect(dsn) as connection:
-            labelled = connection.execute("SELECT true_label FROM predictions_labelled WHERE NOT is_right")
-            assert labelled.fetchall() == [("8",)]
     with open_repository(writing) as repository:
         store(repository)
     with serving(environment, "--dsn", writing) as served:
         assert served.post("/v1/predictions", File(digits[0].read_bytes())).status == 201
         assert served.ask("/v1/predictions").status == 200
+        for _ in range(2):
+            kept = served.post(
+                "/v1/predictions", File(digits[1].read_bytes()), headers={"Idempotency-Key": '"once"'}
+            )
+            assert kept.status == 201
         assert served.said == []
         owned.administrator.execute(SQL("REVOKE INSERT ON predictions FROM {}").format(Identifier(writer)))
         answer = served.post("/v1/predictions", File(digits[0].read_bytes()))
@@ -125,9 +125,8 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert done.returncode == 3
     assert b"permission denied for sequence runs_id_seq; have the owner" in done.stderr
     assert mlpredict("predict", digits[0], "--no-store", "--dsn", reading).returncode == 0
-    for name in (writer, reader):
-        found = owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall()
-        assert found == []
+    for name, more in ((writer, [("idempotency_keys", "DELETE"), ("labels", "UPDATE")]), (reader, [])):
+        assert owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall() == more
 
 
 def test_grants_are_given_again_and_again(mlpredict: Command, owned: Owned) -> None:

@@ -18,7 +18,10 @@ def seven(digits: list[Path]) -> bytes:
 
 def test_the_root_tells_programs_where_to_go(served: Served) -> None:
     answer = served.ask("/")
-    assert (answer.status, answer.json) == (200, {"error": "Use GET /prediction instead of the root route!"})
+    assert (answer.status, answer.json) == (
+        200,
+        {"error": "Use GET /predictions/ instead of the root route!"},
+    )
 
 
 @pytest.mark.parametrize("path", ["/prediction/", "/prediction"])

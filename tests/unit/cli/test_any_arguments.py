@@ -18,6 +18,17 @@ HUGE = "9" * 30
 OPTIONS = [
     *("--all", "--json", "--no-store", "--skip-existing", "--export-image", "--force", "--unsafe-model"),
     *("--limit", "-n", "--before", "--label", "--model", "--run", "--min-score", "--max-score", "--since"),
+    *(
+        "--failures",
+        "--null",
+        "--yes",
+        "--dry-run",
+        "--older-than",
+        "--image",
+        "--by",
+        "--link",
+        "--probabilities",
+    ),
     *("--until", "--filename", "--format", "--columns", "-o", "--output", "--keep", "--engine", "--top-k"),
     *("--batch-size", "-T", "--files-from", "-0", "--dsn", "--help", "-h", "--version", "--", "-", "-q"),
 ]
@@ -42,7 +53,20 @@ texts = st.text(st.characters(exclude_characters="\0/.~"), max_size=6)
 arguments = st.lists(st.sampled_from(OPTIONS) | st.sampled_from(VALUES) | texts, max_size=5)
 # The other commands would start a server, or become another program.
 commands = st.sampled_from(
-    [["predict"], ["list"], ["show"], ["init-db"], ["db", "status"], ["db", "url"], []]
+    [
+        ["predict"],
+        ["list"],
+        ["show"],
+        ["runs"],
+        ["models"],
+        ["failures"],
+        ["export"],
+        ["delete"],
+        ["init-db"],
+        ["db", "status"],
+        ["db", "url"],
+        [],
+    ]
 )
 
 
@@ -99,6 +123,11 @@ NASTY = "\x1b]0;\x07[red]\n\u202e\u009b%s"
         ("list", "--dsn", f"host=/{NASTY!r}"),
         ("list", "--filename", f"[z-a]{NASTY}"),
         ("show", NASTY),
+        ("runs", NASTY),
+        ("list", "--run", NASTY),
+        ("delete", NASTY),
+        ("delete", "--older-than", NASTY),
+        ("export", "out.csv", "--columns", NASTY),
         ("show", "1", "-o", NASTY),
         ("db", NASTY),
         ("db", "dump", f"/nowhere/{NASTY}"),

@@ -92,13 +92,16 @@ def test_nothing_else_does(authorization: str) -> None:
         ("/", "text/html,*/*", True),
         ("/", "*/*", False),
         ("/metrics", "text/html", False),
-        ("/docs", "text/html", False),
+        ("/docs", "text/html", True),
+        ("/manual/http", "*/*", True),
+        ("/openapi.json", "text/html", False),
+        ("/manuals", "text/html", False),
         ("/v1/model", "text/html", False),
         ("/healthz/", "*/*", False),
         ("/static", "text/html", False),
     ],
 )
-def test_only_health_and_the_page_need_no_token(path: str, accept: str, is_open: bool) -> None:
+def test_only_health_and_the_pages_need_no_token(path: str, accept: str, is_open: bool) -> None:
     if is_open:
         SECRET.check(request(path=path, accept=accept))
     else:

@@ -1,0 +1,83 @@
+"""What becomes of stored predictions later: they are deleted, or taken out of the database."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Unpack
+
+from mlpredict.api.connections import Connections
+from mlpredict.api.filters import Filters, filter_of
+from mlpredict.domain.export import Exported, FolderBy
+
+if TYPE_CHECKING:
+    from mlpredict.domain import PredictionFilter
+    from mlpredict.domain.deletion import Deleted
+
+
+class Upkeep(Connections):
+    """What a database does with its predictions later."""
+
+    __slots__ = ()
+
+    def delete(
+        self,
+        what: PredictionFilter | Iterable[int] | int | None = None,
+        *,
+        images: Iterable[str | os.PathLike[str]] | None = None,
+        **filters: Unpack[Filters],
+    ) -> Deleted:
+        """Delete predictions, by their ids or by filters, with what only they needed.
+
+        With `images` everything goes that is stored of pictures, whatever they were called: predictions
+        of all models, the images, their labels, and their names among the failures.
+
+        Raises:
+            UsageError: nothing is named, or everything.
+            ImageError: the file of a picture cannot be read.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     db.delete(until="90d").predictions >= 0
+            True
+        """
+        from mlpredict.api.deletion import deletion
+
+        files = None if images is None else [os.fspath(one) for one in images]
+        return deletion(self, filter_of(filters) if filters else what, files).carry_out()
+
+    def export(
+        self,
+        target: str | os.PathLike[str],
+        wanted: PredictionFilter | None = None,
+        *,
+        by: FolderBy | str = FolderBy.TRUTH,
+        link: bool = False,
+        columns: Sequence[str] | None = None,
+        probabilities: bool = False,
+        force: bool = False,
+        **filters: Unpack[Filters],
+    ) -> Exported:
+        """Write images as `target/LABEL/NAME.ext` with a `metadata.csv`, or predictions as a table.
+
+        A target that ends in .csv, .jsonl or .parquet is a table, with a column a class where
+        `probabilities` are wanted. The folder of an image is its label; with `by` "predicted", what was
+        predicted where it has none. Each image is there once. With `link` those that are kept as a
+        reference become links to their files.
+
+        Raises:
+            UsageError: two of these do not go together, or pyarrow is not installed.
+            OutputError: something cannot be written.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     db.export("hard", right=False).failed
+            0
+        """
+        from mlpredict.api.exporting import Wanted, export
+
+        chosen = filter_of(filters) if wanted is None else wanted
+        how = Wanted(chosen, FolderBy(by), link, columns, probabilities, force)
+        [done] = deque(export(self, target, how), maxlen=1)
+        return done

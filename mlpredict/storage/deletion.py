@@ -1,0 +1,64 @@
+"""Deletions on one connection, each block a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+from mlpredict.domain.deletion import Deleted
+from mlpredict.domain.predictions import PredictionFilter
+from mlpredict.storage import deleting, doomed
+from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.deleting import Block
+from mlpredict.storage.doomed import Doomed, Picture
+from mlpredict.storage.names import catalog_only
+from mlpredict.storage.transactions import writing
+
+Result = TypeVar("Result")
+
+
+class Deletion:
+    """Finds what is to be deleted, and deletes it.
+
+    Every method raises DatabaseError when the database fails; a block is deleted as a whole, or not.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def by_filter(self, wanted: PredictionFilter) -> Doomed:
+        """What a filter chooses."""
+        return self._read(lambda connection: doomed.by_filter(connection, wanted))
+
+    def by_ids(self, ids: Iterable[int]) -> Doomed:
+        """The predictions of these ids."""
+        return self._read(lambda connection: doomed.by_ids(connection, ids))
+
+    def by_pictures(self, pictures: Iterable[Picture]) -> Doomed:
+        """All that is stored of pictures, whatever they were called."""
+        return self._read(lambda connection: doomed.by_pictures(connection, pictures))
+
+    def delete_predictions(self, ids: Sequence[int]) -> Block:
+        """Delete predictions, with the inputs and labels that only they needed."""
+        return self._write(lambda connection: deleting.delete_predictions(connection, ids))
+
+    def delete_inputs(self, ids: Sequence[int]) -> Block:
+        """Delete those inputs that no prediction needs, with their labels."""
+        return self._write(lambda connection: deleting.delete_inputs(connection, ids))
+
+    def delete_labels(self, digests: Sequence[bytes]) -> Deleted:
+        """Delete what was said of images that are not stored any more."""
+        return self._write(lambda connection: deleting.delete_labels(connection, digests))
+
+    def delete_failures(self, ids: Sequence[int]) -> Deleted:
+        """Delete the names of files that gave no prediction."""
+        return self._write(lambda connection: deleting.delete_failures(connection, ids))
+
+    def _read(self, find: Callable[[Connection], Result]) -> Result:
+        with translated(), catalog_only(self._connection):
+            return find(self._connection)
+
+    def _write(self, delete: Callable[[Connection], Result]) -> Result:
+        # With the search path of the session, as triggers of the tables' owner may need it.
+        with translated(), writing(self._connection):
+            return delete(self._connection)

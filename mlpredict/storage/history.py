@@ -1,0 +1,300 @@
+"""Runs, models and failures: what is stored of them, and what came of each."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import Any, LiteralString
+
+from psycopg import sql
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Composable, Composed
+
+from mlpredict.domain.history import (
+    FailureRecord,
+    ModelDetail,
+    ModelOutput,
+    ModelRecord,
+    RunDetail,
+    RunRecord,
+)
+from mlpredict.domain.models import Activation, Task
+from mlpredict.domain.predictions import PredictionFilter
+from mlpredict.errors import NotFound
+from mlpredict.storage import truth
+from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.filters import Values, model_ids, newest_run, values_of
+from mlpredict.storage.listing import are_labels, rows_at_once
+from mlpredict.storage.names import catalog_only, named
+from mlpredict.storage.values import bigint, decode_filename
+
+MODEL = SQL("m.name || '@' || left(m.fingerprint, 8)")
+
+COUNTS = SQL(f"""
+    count(*) AS predictions, avg(p.score) AS mean_score,
+    count(*) FILTER (WHERE {truth.IS_LABELLED}) AS labelled,
+    count(*) FILTER (WHERE {truth.IS_RIGHT}) AS right_,
+    count(*) FILTER (WHERE {truth.IS_RIGHT})::float8 / nullif(count({truth.IS_RIGHT}), 0) AS accuracy
+""")
+"""Of predictions and their truth; the accuracy is that of those which can be right or wrong."""
+
+RUNS = SQL("""
+    SELECT r.id AS run_id, {model} AS model, r.ended, made.predictions, failed.failures, made.mean_score,
+           made.labelled, made.right_ AS right, made.accuracy, r.engine,
+           r.keep, r.directory, coalesce(r.model_path, m.path) AS model_path, r.version,
+           r.started_at, made.last_at, r.finished_at
+    FROM (SELECT * FROM {s}.runs AS r WHERE {where} ORDER BY r.id DESC LIMIT {limit}) AS r
+    JOIN {s}.models AS m ON m.id = r.model_id
+    CROSS JOIN LATERAL (
+        SELECT {counts}, max(p.created_at) FILTER (WHERE p.created_at < '9999-12-30') AS last_at
+        FROM {s}.predictions AS p {truth} WHERE p.run_id = r.id
+    ) AS made
+    CROSS JOIN LATERAL (SELECT count(*) AS failures FROM {s}.failures AS f WHERE f.run_id = r.id) AS failed
+    ORDER BY r.id DESC
+""")
+"""Only the runs that are shown are counted."""
+
+MODELS = SQL("""
+    SELECT {model} AS model, m.name, m.fingerprint, m.task, m.format,
+           CASE WHEN json_typeof(m.labels) = 'array' THEN json_array_length(m.labels) END AS classes,
+           used.runs, made.predictions, used.failures, made.mean_score,
+           made.labelled, made.right_ AS right, made.accuracy,
+           coalesce(newest.model_path, m.path) AS path, m.created_at, newest.started_at AS last_at
+    FROM {s}.models AS m
+    CROSS JOIN LATERAL (
+        SELECT {counts} FROM {s}.predictions AS p {truth} WHERE p.model_id = m.id
+    ) AS made
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS runs, coalesce(sum(failed.failures), 0)::bigint AS failures
+        FROM {s}.runs AS r
+        CROSS JOIN LATERAL (
+            SELECT count(*) AS failures FROM {s}.failures AS f WHERE f.run_id = r.id
+        ) AS failed
+        WHERE r.model_id = m.id
+    ) AS used
+    LEFT JOIN LATERAL (
+        SELECT id, model_path, started_at FROM {s}.runs WHERE model_id = m.id ORDER BY id DESC LIMIT 1
+    ) AS newest ON true
+    WHERE {where}
+    ORDER BY newest.id DESC NULLS LAST, m.id DESC
+""")
+
+MODEL_DETAIL = SQL("SELECT labels, description FROM {s}.models WHERE fingerprint = %s")
+
+OUTPUTS = SQL("""
+    SELECT {model}, m.task, m.labels, m.description FROM {s}.models AS m
+    WHERE %(ids)s::bigint[] IS NULL OR m.id = ANY(%(ids)s::bigint[])
+    ORDER BY m.id
+""")
+
+FAILURES = SQL("""
+    SELECT f.id, f.run_id, {model}, f.filename, f.filename_bytes, f.reason, r.directory, f.created_at
+    FROM {s}.failures AS f
+    JOIN {s}.runs AS r ON r.id = f.run_id
+    JOIN {s}.models AS m ON m.id = r.model_id
+    WHERE {where}
+    ORDER BY f.id DESC
+    LIMIT {limit}
+""")
+
+FAILED_NAMES = SQL("""
+    SELECT r.directory, f.filename, f.filename_bytes
+    FROM {s}.failures AS f
+    JOIN {s}.runs AS r ON r.id = f.run_id
+    WHERE {where}
+    GROUP BY r.directory, f.filename, f.filename_bytes
+    ORDER BY min(f.id)
+    LIMIT {limit}
+""")
+"""Each once, in the order in which they failed first."""
+
+LABELS_OF_RUN = SQL("""
+    SELECT label, count(*) FROM {s}.predictions
+    WHERE run_id = %s AND label IS NOT NULL
+    GROUP BY label ORDER BY count(*) DESC, label
+""")
+
+REASONS_OF_RUN = SQL("""
+    SELECT reason, count(*) FROM {s}.failures WHERE run_id = %s GROUP BY reason ORDER BY count(*) DESC, reason
+""")
+
+OF_RUNS: Mapping[str, LiteralString] = {
+    "id": "r.id = %(id)s",
+    "before": "r.id < %(before)s::bigint",
+    "run": "r.id = %(run)s",
+    "model": "r.model_id = %(model)s",
+    "models": "r.model_id = ANY(%(models)s::bigint[])",
+    "since": "r.started_at >= %(since)s",
+    "until": "r.started_at < %(until)s",
+}
+
+OF_FAILURES: Mapping[str, LiteralString] = {
+    "id": "f.id = %(id)s",
+    "before": "f.id < %(before)s::bigint",
+    "run": "f.run_id = %(run)s",
+    "model": "r.model_id = %(model)s",
+    "models": "r.model_id = ANY(%(models)s::bigint[])",
+    "since": "f.created_at >= %(since)s",
+    "until": "f.created_at < %(until)s",
+    "filename": "f.filename ~ %(filename)s",
+}
+"""What a filter of predictions asks of sources that have none; it has no label and no score to ask for."""
+
+
+class History:
+    """The runs, models and failures of one database.
+
+    Every method raises DatabaseError when the database fails. The connection does nothing else until a
+    generator has ended or is closed.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def runs(
+        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+    ) -> Generator[RunRecord, None, None]:
+        """Runs, newest first, from below the number `before`: of a model, or begun at a time."""
+        yield from self._runs(values_of(self._connection, wanted, before), limit)
+
+    def last_run(self) -> int:
+        """The number of the newest run.
+
+        Raises:
+            NotFound: there was none.
+        """
+        with translated(), catalog_only(self._connection):
+            if (found := newest_run(self._connection)) is None:
+                raise NotFound("there was no run yet")
+        return found
+
+    def run(self, run_id: int) -> RunDetail:
+        """A run with what came of it.
+
+        Raises:
+            NotFound: there is none of this number.
+        """
+        record = next(iter([*self._runs({"id": bigint(run_id)}, 1)]), None)
+        if record is None:
+            raise NotFound(f"there is no run {run_id}")
+        with translated(), catalog_only(self._connection):
+            counts = [
+                {str(what): int(count) for what, count in self._rows(statement, (run_id,))}
+                for statement in (LABELS_OF_RUN, REASONS_OF_RUN)
+            ]
+        return RunDetail(record, *counts)
+
+    def models(self) -> list[ModelRecord]:
+        """Every model that was used, the last one first."""
+        return self._models({})
+
+    def model(self, name: str) -> list[ModelDetail]:
+        """The models of a name, of `name@digits`, or with these first digits of the fingerprint.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with translated(), catalog_only(self._connection):
+            ids = model_ids(self._connection, name)
+        if not ids:
+            raise NotFound(f"there is no model {name}", hint="mlpredict models lists those that were used")
+        details = []
+        with translated(), catalog_only(self._connection):
+            for record in self._models({"ids": ids}):
+                [(labels, description)] = self._rows(MODEL_DETAIL, (record.fingerprint,))
+                details.append(ModelDetail(record, labels, description))
+        return details
+
+    def outputs(self, wanted: PredictionFilter) -> list[ModelOutput]:
+        """How the outputs of models are read: of those that a filter names, or of all."""
+        values = values_of(self._connection, wanted)
+        model = values.get("model")
+        ids = values.get("models") if model is None else [model]
+        with translated(), catalog_only(self._connection):
+            rows = self._connection.execute(
+                named(self._connection, OUTPUTS, model=MODEL), {"ids": ids}
+            ).fetchall()
+        return [_model_output(*row) for row in rows]
+
+    def failures(
+        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
+    ) -> Generator[FailureRecord, None, None]:
+        """Failures, newest first, from below the id `before`."""
+        values = values_of(self._connection, wanted, before)
+        for failure_id, run_id, model, name, raw, *rest in self._stream(FAILURES, values, OF_FAILURES, limit):
+            yield FailureRecord(failure_id, run_id, model, decode_filename(name, raw) or "", *rest)
+
+    def failed_names(
+        self, wanted: PredictionFilter, *, limit: int | None = None
+    ) -> Generator[tuple[str, str], None, None]:
+        """The names of sources that failed, each once, with the directory they start from."""
+        values = values_of(self._connection, wanted, None)
+        for directory, name, raw in self._stream(FAILED_NAMES, values, OF_FAILURES, limit):
+            yield directory, decode_filename(name, raw) or ""
+
+    def _runs(self, values: Values, limit: int | None) -> Iterator[RunRecord]:
+        with (
+            translated(),
+            catalog_only(self._connection),
+            self._connection.cursor(row_factory=class_row(RunRecord)) as cursor,
+        ):
+            parts = {"counts": COUNTS, "truth": self._truth()}
+            yield from cursor.execute(self._composed(RUNS, values, OF_RUNS, limit, **parts), values)
+
+    def _models(self, values: Values) -> list[ModelRecord]:
+        where = SQL("m.id = ANY(%(ids)s::bigint[])") if values else SQL("true")
+        with (
+            translated(),
+            catalog_only(self._connection),
+            self._connection.cursor(row_factory=class_row(ModelRecord)) as cursor,
+        ):
+            parts: dict[str, Composable] = {"model": MODEL, "counts": COUNTS, "truth": self._truth()}
+            return cursor.execute(named(self._connection, MODELS, where=where, **parts), values).fetchall()
+
+    def _stream(
+        self, statement: SQL, values: Values, conditions: Mapping[str, LiteralString], limit: int | None
+    ) -> Iterator[tuple[Any, ...]]:
+        composed = self._composed(statement, values, conditions, limit)
+        with translated(), catalog_only(self._connection), self._connection.cursor() as cursor:
+            yield from cursor.stream(composed, values, size=rows_at_once())
+
+    def _rows(self, statement: SQL, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        return self._connection.execute(named(self._connection, statement), values).fetchall()
+
+    def _truth(self) -> Composed:
+        return named(self._connection, truth.JOIN if are_labels(self._connection) else truth.NO_JOIN)
+
+    def _composed(
+        self,
+        statement: SQL,
+        values: Values,
+        conditions: Mapping[str, LiteralString],
+        limit: int | None,
+        **more: Composable,
+    ) -> Composed:
+        parts: dict[str, Composable] = {
+            "model": MODEL,
+            "where": _all(conditions, values),
+            "limit": sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
+        }
+        return named(self._connection, statement, **parts, **more)
+
+
+def _model_output(model: str, task: object, labels: object, description: object) -> ModelOutput:
+    described = description if isinstance(description, dict) else {}
+    return ModelOutput(
+        model,
+        next((one for one in Task if one == task), None),
+        next((one for one in Activation if one == described.get("activation")), None),
+        [str(label) for label in labels] if isinstance(labels, list) else None,
+    )
+
+
+def failure_condition(values: Values) -> Composable | None:
+    """The conditions on failures that values are for; None where they ask for what only a prediction has."""
+    if values.keys() - OF_FAILURES.keys():
+        return None
+    return _all(OF_FAILURES, values)
+
+
+def _all(conditions: Mapping[str, LiteralString], values: Values) -> Composable:
+    return SQL(" AND ").join([SQL(conditions[name]) for name in values] or [SQL("true")])

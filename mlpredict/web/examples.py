@@ -1,0 +1,157 @@
+"""An example of each call: how curl and Python make it, and what is answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+BASE = "http://127.0.0.1:8000"
+"""Where the examples ask; the page puts its own address there."""
+
+QUERIES = {
+    "/v1/predictions": "?label=7&sort=score&limit=1",
+    "/v1/inputs": "?limit=1",
+    "/v1/predictions/count": "?since=7d",
+    "/predictions/": "?limit=1",
+}
+
+PATH_VALUES = {"prediction_id": "14", "input_id": "8", "name": "mnist-convnet", "version": "1"}
+
+PNG = "iVBORw0KGgoAAAANSUhEUgAA…"
+
+RECORD: dict[str, Any] = {
+    "prediction_id": 14,
+    "input_id": 8,
+    "run_id": 1,
+    "filename": "7-marker.png",
+    "contenttype": "image/png",
+    "prediction": [0.0001, 0.0002, 0.0005, 0.0011, 0.0007, 0.0001, 0.0001, 0.9967, 0.0001, 0.0004],
+    "likely_class": 7,
+    "label": "7",
+    "score": 0.9967,
+    "model": "mnist-convnet@285f0e48",
+    "created_at": "2026-11-23T05:05:10.482+00:00",
+    "…": "…",
+}
+TOP = [{"label": "7", "score": 0.9967}, {"label": "3", "score": 0.0011}, "…"]
+
+ANSWERS: Mapping[tuple[str, str], Any] = {
+    ("GET", "/"): {"error": "Use GET /predictions/ instead of the root route!"},
+    ("POST", "/prediction/"): RECORD,
+    ("GET", "/predictions/"): [[14, 8, RECORD["prediction"]]],
+    ("GET", "/prediction/{prediction_id}"): [RECORD["prediction"], f"data:image/png;base64,{PNG}"],
+    ("GET", "/v1/model"): {
+        "model": "mnist-convnet@285f0e48",
+        "name": "mnist-convnet",
+        "fingerprint": "285f0e48…",
+        "task": "classification",
+        "labels": ["0", "1", "…"],
+        "height": 28,
+        "width": 28,
+        "channels": 1,
+    },
+    ("GET", "/v1/models"): {
+        "models": [{"model": "mnist-convnet@285f0e48", "name": "mnist-convnet", "fingerprint": "285f0e48…"}]
+    },
+    ("POST", "/v1/predictions"): {"predictions": [{**RECORD, "top": TOP}]},
+    ("GET", "/v1/predictions"): {
+        "predictions": [RECORD],
+        "next": "/v1/predictions?label=7&sort=score&limit=1&before=14",
+    },
+    ("GET", "/v1/predictions/count"): {"predictions": 17, "images": 16},
+    ("GET", "/v1/inputs"): {
+        "inputs": [{"input_id": 8, "image": "/v1/inputs/8/image", "predictions": 2, "first": RECORD}],
+        "next": "/v1/inputs?limit=1&before=14",
+    },
+    ("GET", "/v1/predictions/{prediction_id}"): {
+        **RECORD,
+        "probabilities": TOP,
+        "image": "/v1/inputs/8/image",
+        "map": None,
+    },
+    ("GET", "/healthz"): {"status": "alive"},
+    ("GET", "/readyz"): {"status": "ready", "model": "mnist-convnet@285f0e48"},
+}
+"""What is answered, shortened by an ellipsis. The rest is told by the schema."""
+
+TEXTS: Mapping[tuple[str, str], str] = {
+    ("GET", "/v1/inputs/{input_id}/image"): "the bytes of the file",
+    ("GET", "/v1/predictions/{prediction_id}/map"): "a PNG",
+    ("GET", "/metrics"): 'mlpredict_predictions_total{label="7"} 14.0',
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One call, made in two languages, and its answer."""
+
+    curl: str
+    python: str
+    answer: str
+
+
+def example_of(method: str, path: str, call: Mapping[str, Any]) -> Example:
+    """The example of a call of an OpenAPI document."""
+    address = f"{BASE}{_filled(path)}{QUERIES.get(path, '') if method == 'GET' else ''}"
+    content = call.get("requestBody", {}).get("content", {})
+    made = _request(method, address, content)
+    return Example(*made, _answer(method, path, call))
+
+
+def _request(method: str, address: str, content: Mapping[str, Any]) -> tuple[str, str]:
+    """The request in curl and in Python."""
+    begin = "import requests\n\n"
+    if method == "GET":
+        return f"curl '{address}'", f'{begin}response = requests.get("{address}")\nprint(response.text)'
+    if "multipart/form-data" in content:
+        python = (
+            f'{begin}with open("7-marker.png", "rb") as file:\n'
+            '    form = {"file": ("7-marker.png", file, "image/png")}\n'
+            f'    response = requests.post("{address}", files=form)\nprint(response.json())'
+        )
+        return f"curl -F file=@7-marker.png '{address}'", python
+    curl = (
+        f"""curl '{address}' -d "{{\\"instances\\": [{{\\"b64\\": \\"$(base64 -w0 7-marker.png)\\"}}]}}\""""
+    )
+    python = (
+        'import base64\n\nimport requests\n\nwith open("7-marker.png", "rb") as file:\n'
+        "    image = base64.b64encode(file.read()).decode()\n"
+        f'response = requests.post("{address}", json={{"instances": [{{"b64": image}}]}})\n'
+        "print(response.json())"
+    )
+    return curl, python
+
+
+def _filled(path: str) -> str:
+    for name, value in PATH_VALUES.items():
+        path = path.replace(f"{{{name}}}", value)
+    return path
+
+
+def _answer(method: str, path: str, call: Mapping[str, Any]) -> str:
+    """The answer that is written above, else one that has the form of the schema."""
+    if (method, path) in TEXTS:
+        return TEXTS[method, path]
+    if (method, path) in ANSWERS:
+        return _written(ANSWERS[method, path])
+    good: Mapping[str, Any] = next(
+        (one for status, one in call["responses"].items() if status.startswith("2")), {}
+    )
+    return _written(_shaped(good.get("content", {}).get("application/json", {}).get("schema", {})))
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2).replace('"…": "…"', "…").replace('"…"', "…")
+
+
+def _shaped(schema: Mapping[str, Any]) -> Any:
+    """Something of the form that a schema describes."""
+    kind = schema.get("type")
+    kind = kind[0] if isinstance(kind, list) else kind
+    if kind == "object":
+        return {name: _shaped(one) for name, one in schema.get("properties", {}).items()}
+    if kind == "array":
+        return [_shaped(schema.get("items", {}))]
+    return {"string": "…", "integer": 1, "number": 0.9967, "boolean": True}.get(str(kind), "…")
