@@ -19,8 +19,11 @@ from mlpredict.storage.values import storable
 SHOWN = 5
 """Labels that are named in a message."""
 
-LOCK = SQL("LOCK TABLE {s}.labels IN SHARE ROW EXCLUSIVE MODE")
-"""Two who label the same image do so one after the other, and the second revises what the first said."""
+LOCK = SQL("SELECT pg_advisory_xact_lock(%s::bigint)")
+ADVISORY_LOCK = 0x6D6C6C62
+"""Any constant will do that nobody else takes. A lock of the table would need more rights than writers have.
+
+Two who label the same image do so one after the other, and the second revises what the first said."""
 
 TEXTS = SQL("""
     SELECT DISTINCT w.text FROM pg_temp.wanted AS w JOIN pg_temp.found AS f ON f.place = w.place
@@ -112,7 +115,7 @@ def add_labels(
     connection: Connection, labels: Sequence[NewLabel], *, source: str, labelled_by: str | None
 ) -> Labelled:
     """Store labels within the transaction there is; what was said of an image before is history then."""
-    connection.execute(named(connection, LOCK))
+    connection.execute(LOCK, (ADVISORY_LOCK,))
     missing = find_images(connection, labels)
     vocabulary, models = _vocabulary(connection)
     texts = [text for (text,) in connection.execute(TEXTS)]
@@ -140,7 +143,7 @@ def add_labels(
 
 def remove_labels(connection: Connection, images: Sequence[NewLabel], *, removed_by: str | None) -> Labelled:
     """End what is said of images, within the transaction there is; it stays as history."""
-    connection.execute(named(connection, LOCK))
+    connection.execute(LOCK, (ADVISORY_LOCK,))
     missing = find_images(connection, images)
     said = {"by": None if removed_by is None else storable(removed_by)}
     removed = sum(_row(connection, REMOVE, said, key)[0] for key in KEYS)
