@@ -14,7 +14,7 @@ from mlpredict.domain import (
     Rejected,
     Sample,
 )
-from mlpredict.domain.history import Ended
+from mlpredict.domain.samples import Ended
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.support.ahead import Prefetched
 from mlpredict.support.logs import get_logger

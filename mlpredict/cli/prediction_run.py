@@ -18,7 +18,6 @@ from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import volume_of
 from mlpredict.pipeline.batch import Outcome
-from mlpredict.pipeline.labelling import FolderLabels
 from mlpredict.pipeline.predicting import predict
 from mlpredict.pipeline.recording import NotStoring
 from mlpredict.pipeline.tally import Tally
@@ -90,13 +89,18 @@ def _outcomes(
     if database is None:
         yield from predict(decoded, model.loaded, NotStoring(str(model)), enough)
         return
+    labels = None
+    if job.labels_below is not None:
+        from mlpredict.pipeline.labelling import FolderLabels
+
+        labels = FolderLabels(job.labels_below)
     started = database.run(
         model,
         nullcontext(decoded),
         keep=job.keep,
         skip_existing=job.skip_existing,
         enough=enough,
-        labels=None if job.labels_below is None else FolderLabels(job.labels_below),
+        labels=labels,
     )
     for outcomes in started.batches():
         tally.run_id = started.run_id

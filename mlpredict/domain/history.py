@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from mlpredict.domain.models import Activation, Task
-
-
-class Ended(StrEnum):
-    """How a run came to its end, where it could still tell."""
-
-    FINISHED = "finished"
-    """Everything it was given was tried."""
-    INTERRUPTED = "interrupted"
-    """A signal ended it, or whoever used it as a library."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,15 @@ class NewPrediction(NamedTuple):
     prediction: Prediction
 
 
+class Ended(StrEnum):
+    """How a run came to its end, where it could still tell."""
+
+    FINISHED = "finished"
+    """Everything it was given was tried."""
+    INTERRUPTED = "interrupted"
+    """A signal ended it, or whoever used it as a library."""
+
+
 class Run(NamedTuple):
     """One invocation of predict, as the database knows it."""
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord
-from mlpredict.storage import labels
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.filters import values_of
-from mlpredict.storage.listing import prediction_ids, prediction_rows
 from mlpredict.storage.names import catalog_only
-from mlpredict.storage.pair_queries import PairQueries, pairs
-from mlpredict.storage.reading import as_record
-from mlpredict.storage.report_queries import Queries, queries
 from mlpredict.storage.transactions import writing
+
+if TYPE_CHECKING:
+    from mlpredict.storage.pair_queries import PairQueries
+    from mlpredict.storage.report_queries import Queries
 
 
 class LabelledRows:
@@ -25,33 +24,49 @@ class LabelledRows:
 
     def label(self, new: Sequence[NewLabel], *, source: str, labelled_by: str | None = None) -> Labelled:
         """Store the truth of images in one transaction: all of it, or nothing."""
+        from mlpredict.storage import labels
+
         with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.add_labels(self._connection, new, source=source, labelled_by=labelled_by)
 
     def unlabel(self, images: Sequence[NewLabel], *, removed_by: str | None = None) -> Labelled:
         """Take the truth of images away, in one transaction."""
+        from mlpredict.storage import labels
+
         with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.remove_labels(self._connection, images, removed_by=removed_by)
 
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""
+        from mlpredict.storage import labels
+
         with translated(), catalog_only(self._connection):
             return labels.truths_of(self._connection, ids)
 
     def predictions_of(self, ids: Sequence[int]) -> list[PredictionRecord]:
         """Predictions by their ids, the newest first; without those that there are not."""
+        from mlpredict.storage.listing import prediction_rows
+        from mlpredict.storage.reading import as_record
+
         return [*map(as_record, prediction_rows(self._connection, {"ids": list(ids)}))] if ids else []
 
     def ids(self, wanted: PredictionFilter) -> list[int]:
         """The ids of predictions, the newest first."""
+        from mlpredict.storage.filters import values_of
+        from mlpredict.storage.listing import prediction_ids
+
         return prediction_ids(self._connection, values_of(self._connection, wanted))
 
     def counting(self, wanted: PredictionFilter) -> AbstractContextManager[Queries]:
         """What counts the predictions that a filter finds."""
+        from mlpredict.storage.report_queries import queries
+
         return queries(self._connection, wanted)
 
     def pairing(
         self, first: str, second: str, wanted: PredictionFilter
     ) -> AbstractContextManager[PairQueries]:
         """What counts the images that two models, or runs, have both predicted."""
+        from mlpredict.storage.pair_queries import pairs
+
         return pairs(self._connection, first, second, wanted)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from psycopg.sql import SQL, Composed
 
 from mlpredict import __version__
 from mlpredict.domain import (
@@ -18,18 +16,14 @@ from mlpredict.domain import (
     KnownReply,
     ModelIdentity,
     NewPrediction,
-    Order,
-    PredictionDetail,
-    PredictionFilter,
     PredictionRecord,
     Rejected,
     Run,
-    StoredImage,
     model_label,
 )
-from mlpredict.domain.history import Ended
+from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import detail, gallery, idempotency, migrations, picking, transactions, writing
+from mlpredict.storage import idempotency, migrations, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -38,37 +32,16 @@ from mlpredict.storage.connection import (
     require_primary,
     translated,
 )
-from mlpredict.storage.filters import values_of
-from mlpredict.storage.known_models import KnownModel, known_models
-from mlpredict.storage.known_values import KnownValues
-from mlpredict.storage.labelled_rows import LabelledRows
-from mlpredict.storage.listing import count_predictions, in_blocks, prediction_rows
-from mlpredict.storage.names import catalog_only, named
-from mlpredict.storage.reading import Row, as_objects, as_record
+from mlpredict.storage.names import catalog_only
 from mlpredict.storage.server import disk
-from mlpredict.storage.sorting import sorting
+from mlpredict.storage.stored_rows import StoredRows
 from mlpredict.storage.values import storable
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
 
-PUBLISHED_ROWS = SQL("""
-    SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
-                   || coalesce(predictions::text, 'null') || ']'
-    FROM {s}.predictions
-    WHERE id < %s::bigint
-    ORDER BY id DESC
-    LIMIT %s
-""")
-"""As the 2020 program's `SELECT * FROM predictions ORDER BY id DESC` gave it, in JSON."""
 
-PAGE_END = SQL("""
-    SELECT id FROM {s}.predictions WHERE id < %s::bigint ORDER BY id DESC LIMIT 2 OFFSET %s
-""")
-"""The last prediction of a page, and the one behind it."""
-
-
-class Repository(LabelledRows):
+class Repository(StoredRows):
     """The predictions of one database; close it, or use it in a `with` statement.
 
     Every method raises DatabaseError when the database fails.
@@ -108,11 +81,6 @@ class Repository(LabelledRows):
     def connection(self) -> Connection:
         """The connection, for `History`, `Deletion` and `Exporting`."""
         return self._connection
-
-    def known_models(self) -> list[KnownModel]:
-        """Every model that was used, the last one first."""
-        with translated(), catalog_only(self._connection):
-            return known_models(self._connection)
 
     def reserve_run(self) -> int:
         """A number for a run that is yet to start, and for no other."""
@@ -210,117 +178,6 @@ class Repository(LabelledRows):
                 self._named(writing.PREDICTED_NAMES), (fingerprint, list(digests))
             )
             return {(bytes(digest), name) for digest, name in rows}
-
-    def predictions(
-        self,
-        wanted: PredictionFilter,
-        *,
-        limit: int | None,
-        before: int | None = None,
-        order: Order = Order.NEWEST,
-    ) -> Generator[PredictionRecord, None, None]:
-        """Predictions in order, from behind that of the id `before`, while the database reads them.
-
-        The repository does nothing else until the generator has ended or is closed.
-
-        Raises:
-            NotFound: they are sorted by something else than ids, and there is no such prediction.
-        """
-        yield from map(as_record, self._rows(wanted, limit, before, order))
-
-    def predictions_as_json(
-        self,
-        wanted: PredictionFilter,
-        *,
-        limit: int | None,
-        before: int | None = None,
-        order: Order = Order.NEWEST,
-    ) -> Generator[bytes, None, None]:
-        """The same predictions as JSON objects, many at once: a line each, and no newline behind the last."""
-        yield from map(as_objects, in_blocks(self._rows(wanted, limit, before, order)))
-
-    def count(self, wanted: PredictionFilter, *, before: int | None = None) -> int:
-        """How many predictions there are, older than the one of the id `before`."""
-        return count_predictions(self._connection, values_of(self._connection, wanted, before))
-
-    def unknown(self, wanted: PredictionFilter) -> list[tuple[str, str, list[str]]]:
-        """What a filter names that there is not: the kind of thing, its name, and those that there are."""
-        with translated(), catalog_only(self._connection):
-            return KnownValues(self._connection).unknown(wanted)
-
-    def newest_id(self, place: int) -> int | None:
-        """The id of the newest prediction, of the second newest with a `place` of 2; None without one."""
-        with translated(), catalog_only(self._connection):
-            return picking.newest_id(self._connection, place)
-
-    def ids_between(self, first: int, last: int) -> list[int]:
-        """The ids of the predictions from one to another, both included."""
-        with translated(), catalog_only(self._connection):
-            return picking.ids_between(self._connection, first, last)
-
-    def images(
-        self, wanted: PredictionFilter, *, limit: int, before: int | None = None, order: Order = Order.NEWEST
-    ) -> gallery.ImagePage:
-        """Images, each with the first of its predictions in an order, from behind that of the id `before`.
-
-        Raises:
-            NotFound: they are sorted by something else than ids, and there is no such prediction.
-        """
-        return gallery.images(self._connection, wanted, order, before, limit)
-
-    def count_images(self, wanted: PredictionFilter) -> int:
-        """How many images have a prediction that is wanted."""
-        return gallery.count_images(self._connection, wanted)
-
-    def _rows(
-        self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order
-    ) -> Generator[Row, None, None]:
-        if order is Order.NEWEST:
-            return prediction_rows(self._connection, values_of(self._connection, wanted, before), limit)
-        with translated():
-            by = sorting(self._connection, order, before)
-        return prediction_rows(self._connection, values_of(self._connection, wanted, None), limit, by)
-
-    def detail(self, prediction_id: int) -> PredictionDetail:
-        """Everything about one prediction.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
-        with translated(), catalog_only(self._connection):
-            return detail.prediction_detail(self._connection, prediction_id)
-
-    def image(self, input_id: int) -> StoredImage:
-        """An input.
-
-        Raises:
-            NotFound: there is none of this id.
-        """
-        with translated(), catalog_only(self._connection):
-            return detail.stored_image(self._connection, input_id)
-
-    def map(self, prediction_id: int) -> bytes:
-        """The class of each pixel that a prediction has found, as a PNG.
-
-        Raises:
-            NotFound: none is kept of it.
-        """
-        with translated(), catalog_only(self._connection):
-            return detail.stored_map(self._connection, prediction_id)
-
-    def published_rows(self, before: int, limit: int) -> list[tuple[int, str]]:
-        """Predictions, newest first, from below the id `before`: ids, and JSON as the 2020 program had it."""
-        with translated(), catalog_only(self._connection):
-            return self._connection.execute(self._named(PUBLISHED_ROWS), (before, limit)).fetchall()
-
-    def next_before(self, before: int, limit: int) -> int | None:
-        """Where the page behind the one of `limit` predictions begins; None where there is none."""
-        with translated(), catalog_only(self._connection):
-            rows = self._connection.execute(self._named(PAGE_END), (before, limit - 1)).fetchall()
-        return int(rows[0][0]) if len(rows) == 2 else None
-
-    def _named(self, statement: SQL) -> Composed:
-        return named(self._connection, statement)
 
 
 def open_repository(dsn: str | None) -> Repository:

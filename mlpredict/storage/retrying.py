@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from mlpredict.domain import (
     EngineName,
@@ -21,11 +21,13 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
-from mlpredict.domain.history import Ended
+from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
-from mlpredict.storage.deletion import Deletion
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.storage.deletion import Deletion
 
 logger = get_logger(__name__)
 

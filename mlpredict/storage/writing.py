@@ -22,7 +22,7 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
-from mlpredict.domain.history import Ended
+from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseRefuses
 from mlpredict.storage import encodings
 from mlpredict.storage.columns import STORED_FIELDS
