@@ -124,7 +124,7 @@ def report(error: MlpredictError) -> int:
 
 
 class Problems:
-    """What went wrong so far; `status` is the exit status of the first."""
+    """What went wrong so far; `status` is the greatest exit status, as 1 says least."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -136,4 +136,4 @@ class Problems:
             yield
         except kinds as error:
             status = report(error)
-            self.status = self.status or status
+            self.status = max(self.status, status)

@@ -172,6 +172,8 @@ def test_missing_values_are_null_or_nothing() -> None:
         "value",
         "unit",
         "outputs",
+        "true_label",
+        "right",
     }
     assert parsed_csv(printed(Format.CSV, [missing], ["prediction_id", "score"]))[1] == ["", ""]
     assert printed(Format.TSV, [missing], ["prediction_id", "score"]) == b"\t\n"

@@ -142,6 +142,8 @@ def whole(row: Row) -> Row:
 def expected(dsn: str) -> Sequence[PredictionRecord]:
     """The records, through the types of the driver."""
     with psycopg.connect(dsn) as connection:
+        # Times in JSON are in UTC, whatever the session's time zone is.
+        connection.execute("SET TimeZone TO 'UTC'")
         return [record(*row) for row in connection.execute(SELECT)]
 
 

@@ -150,7 +150,7 @@ def test_trust_is_asked_for_each_time(
     trusted = mlpredict(*predict, "--unsafe-model", env=env)
     assert (trusted.returncode, len(trusted.stdout.splitlines())) == (0, 1)
     warning = f"mlpredict: warning: {model}: {TRUSTED_ALONE[model.name]}"
-    assert without_assumptions(trusted.stderr.decode().splitlines())[1:] == [warning]
+    assert without_assumptions(trusted.stderr.decode().splitlines())[2:] == [warning]
     assert (hostile / MARKER).exists()
     compiled = mlpredict(*predict, env=env)
     assert (compiled.returncode, compiled.stdout) == (4, b"")

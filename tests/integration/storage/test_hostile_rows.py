@@ -113,8 +113,8 @@ def test_what_is_wrong_with_one_does_not_keep_the_others(
     assert done.returncode == 5
     said = done.stderr.decode().splitlines()
     assert [line for line in said if "wrote" not in line] == [
-        "mlpredict: there is no prediction 999",
         "mlpredict: input 2: damaged: Only base64 data is allowed",
+        "mlpredict: there is no prediction 999",
         f"mlpredict: {digits[2].name}: there is a file of this name; overwrite it with --force",
     ]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(digits[n].name for n in (0, 2, 3))
