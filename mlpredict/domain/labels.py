@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class LabelSource(StrEnum):
@@ -26,8 +27,7 @@ class LabelSource(StrEnum):
     """A program decided."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewLabel:
+class NewLabel(NamedTuple):
     """A label on its way to an image, which is named in one of these ways.
 
     `sha256` is the digest of the image file (32 bytes), `filename` what the file was called when it was
@@ -53,8 +53,7 @@ class NewLabel:
         return f"prediction {self.prediction_id}" if self.input_id is None else f"input {self.input_id}"
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
+class Truth(NamedTuple):
     """What an image is: a label, several where several may hold, and the number that the label is, if any."""
 
     label: str

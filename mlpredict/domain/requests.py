@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from mlpredict.domain.predictions import PredictionRecord
@@ -14,16 +13,14 @@ if TYPE_CHECKING:
     """What became of images, by their positions in the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer to a request: an HTTP status and a body of JSON."""
 
     status: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class KeyedRequest:
+class KeyedRequest(NamedTuple):
     """A request that is answered once, however often it is sent.
 
     `key` (32 bytes) names it and `digest` (32 bytes) is that of what it asks. `reply` makes its answer
@@ -35,8 +32,7 @@ class KeyedRequest:
     reply: Callable[[Outcomes], Reply]
 
 
-@dataclass(frozen=True, slots=True)
-class KnownReply:
+class KnownReply(NamedTuple):
     """What was answered, and the digest of what had been asked."""
 
     digest: bytes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.domain import Source
 from mlpredict.domain.labels import plain
@@ -16,8 +16,7 @@ from mlpredict.inputs.sources import discover
 SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(NamedTuple):
     """Images with their true labels, and what was assumed of the folders' names."""
 
     images: tuple[tuple[str, str], ...]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 from mlpredict.domain import (
     EngineName,
     Keep,
-    KeyedRequest,
     ModelIdentity,
     NewPrediction,
     Prediction,
@@ -27,6 +26,7 @@ from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
 
 if TYPE_CHECKING:
+    from mlpredict.domain import KeyedRequest
     from mlpredict.inference.model import Model
 
 PIXELS_VERSION = 3

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NamedTuple
 
 from mlpredict.domain import FIELDS
 from mlpredict.storage.truth import IS_RIGHT, TRUE_LABEL
 from mlpredict.storage.values import storable
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """Where a field is kept.
 
     `read` is SQL that makes JSON of it, over `predictions AS p`, its model `m` and its truth; integers and

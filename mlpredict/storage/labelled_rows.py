@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.names import catalog_only
 from mlpredict.storage.transactions import writing
 
 if TYPE_CHECKING:
+    from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord
     from mlpredict.storage.pair_queries import PairQueries
     from mlpredict.storage.report_queries import Queries
 

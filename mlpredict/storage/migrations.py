@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from psycopg.sql import SQL, Identifier
 
@@ -76,8 +75,7 @@ PLANTED = SQL("""
 OPEN_TO_ALL = SQL("SELECT pg_catalog.has_schema_privilege('public', %s::text, 'CREATE')")
 
 
-@dataclass(frozen=True, slots=True)
-class Migration:
+class Migration(NamedTuple):
     """One numbered file of `schema/`."""
 
     version: int
@@ -85,8 +83,7 @@ class Migration:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaReport:
+class SchemaReport(NamedTuple):
     """What `migrate` found and did; the row counts are those of the 2020 tables it adopted."""
 
     applied: tuple[Migration, ...]

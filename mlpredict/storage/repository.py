@@ -6,14 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
     Keep,
-    KeyedRequest,
-    KnownReply,
     ModelIdentity,
     NewPrediction,
     PredictionRecord,
@@ -23,7 +21,7 @@ from mlpredict.domain import (
 )
 from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import idempotency, migrations, transactions, writing
+from mlpredict.storage import migrations, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     open_connection,
@@ -37,6 +35,9 @@ from mlpredict.storage.server import disk
 from mlpredict.storage.stored_rows import StoredRows
 from mlpredict.storage.values import storable
 from mlpredict.support.logs import get_logger
+
+if TYPE_CHECKING:
+    from mlpredict.domain import KeyedRequest, KnownReply
 
 logger = get_logger(__name__)
 
@@ -138,12 +139,16 @@ class Repository(StoredRows):
             stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
             writing.add_failures(self._connection, run, failures, unheld)
             if requests:
+                from mlpredict.storage import idempotency
+
                 outcomes = idempotency.by_position(predictions, stored, failures)
                 idempotency.add_replies(self._connection, requests, outcomes)
         return stored
 
     def replies(self, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:
         """What was answered to requests by their keys, where something was, and not long ago."""
+        from mlpredict.storage import idempotency
+
         with translated(), catalog_only(self._connection):
             return idempotency.known_replies(self._connection, keys)
 

@@ -9,24 +9,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from mlpredict.domain import (
-    EngineName,
-    Keep,
-    KeyedRequest,
-    Labelled,
-    ModelIdentity,
-    NewLabel,
-    NewPrediction,
-    PredictionRecord,
-    Rejected,
-    Run,
-)
 from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
+    from mlpredict.domain import (
+        EngineName,
+        Keep,
+        KeyedRequest,
+        Labelled,
+        ModelIdentity,
+        NewLabel,
+        NewPrediction,
+        PredictionRecord,
+        Rejected,
+        Run,
+    )
     from mlpredict.storage.deletion import Deletion
 
 logger = get_logger(__name__)

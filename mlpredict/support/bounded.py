@@ -8,9 +8,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, NamedTuple, Self, TypeVar
 
 from mlpredict.support.units import in_bytes
 
@@ -19,7 +18,7 @@ Result = TypeVar("Result")
 LOOK_SECONDS = 0.05
 """Between two looks memory grows by a few hundred megabytes at most, as fast as it can be written."""
 
-HELD = re.compile(r"^(?:RssAnon|VmSwap):\s+(\d+) kB$", re.MULTILINE)
+HELD = r"(?m)^(?:RssAnon|VmSwap):\s+(\d+) kB$"
 """What a process holds for itself, in memory or out of it (proc_pid_status(5))."""
 
 
@@ -27,8 +26,7 @@ class Exceeded(Exception):
     """It took more than it may; the words say what: "more than 15 minutes"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """How long work may take, and how many bytes of memory; None where the machine does not tell."""
 
     seconds: float
@@ -47,7 +45,7 @@ def held_bytes(pid: int) -> int:
     """The bytes of memory that a process has for itself; 0 where nobody tells, or it has ended."""
     try:
         with open(f"/proc/{pid}/status") as file:
-            return 1024 * sum(map(int, HELD.findall(file.read())))
+            return 1024 * sum(map(int, re.findall(HELD, file.read())))
     except OSError:
         return 0
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError, NoSpace
@@ -30,8 +30,7 @@ SCRAPE_BYTES = 32 << 20
 FULL = ("No space left on device", "Disk quota exceeded", "wrote only")
 
 
-@dataclass(frozen=True, slots=True)
-class Space:
+class Space(NamedTuple):
     """A file system as an ordinary user may use it, in bytes; `files` is how many more it may hold."""
 
     free: int

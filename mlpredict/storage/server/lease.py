@@ -16,6 +16,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server import locks, untrusted
@@ -66,8 +67,7 @@ class Lease:
             os.close(self._file)
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Whether commands use a server, how long it lingers, and when it was last used (Unix time)."""
 
     in_use: bool

@@ -10,8 +10,8 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mlpredict.errors import DatabaseError
 from mlpredict.settings import expanded
@@ -29,8 +29,7 @@ SYSTEM_BINDIRS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class PgBinaries:
+class PgBinaries(NamedTuple):
     """One installation of PostgreSQL."""
 
     bindir: Path

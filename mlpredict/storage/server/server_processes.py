@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 AT_WORK = "RD"
@@ -30,8 +31,7 @@ START_TIME = 19
 """Places of utime with stime, and of starttime, in `proc_pid_stat(5)`, counted from the state on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerProcess:
+class ServerProcess(NamedTuple):
     """One process of a server, at the moment of looking."""
 
     pid: int

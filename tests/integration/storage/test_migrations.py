@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import psycopg
 import pytest
@@ -154,7 +153,7 @@ def test_a_failing_migration_changes_nothing(
     published(empty_dsn)
     *good, last = migrations.migrations()
     broken = good[0].path.parent / "no-such-file.sql"
-    monkeypatch.setattr(migrations, "migrations", lambda: (*good, replace(last, path=broken)))
+    monkeypatch.setattr(migrations, "migrations", lambda: (*good, last._replace(path=broken)))
     with psycopg.connect(empty_dsn, autocommit=True) as connection:
         with pytest.raises(OSError, match="no-such-file"):
             migrate(connection)
