@@ -35,6 +35,15 @@ DELETE_PREDICTIONS = SQL("""
     DELETE FROM {s}.predictions WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[]) RETURNING inputid
 """)
 
+FORGET_REPLIES = SQL("""
+    DELETE FROM {s}.idempotency_keys
+    WHERE created_at OPERATOR(pg_catalog.=) ANY (ARRAY(
+        SELECT created_at FROM {s}.predictions WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
+    ))
+""")
+"""What was answered to requests that stored these predictions: the answer was stored in their transaction,
+at the same time by the database's clock, and holds names of files and labels."""
+
 LOCK_INPUTS = SQL("""
     SELECT id, sha256 FROM {s}.inputs WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
     ORDER BY id FOR UPDATE SKIP LOCKED
@@ -96,6 +105,7 @@ def delete_predictions(connection: Connection, ids: Sequence[int]) -> Block:
     """
     connection.execute(named(connection, LOCK_LABELS))
     connection.execute(named(connection, LOCK_PREDICTIONS), (list(ids),))
+    connection.execute(named(connection, FORGET_REPLIES), (list(ids),))
     rows = connection.execute(named(connection, DELETE_PREDICTIONS), (list(ids),)).fetchall()
     block = _delete_unneeded(connection, sorted({input_id for (input_id,) in rows if input_id is not None}))
     return Block(Deleted(predictions=len(rows)) + block.deleted, block.busy)

@@ -135,6 +135,8 @@ class PersistentStore:
 
     def deleting(self, delete: Callable[[Deletion], Result]) -> Result:
         """What one step of a deletion gives: what it has deleted already it does not delete again."""
+        from mlpredict.storage.deletion import Deletion
+
         return self._until_done(lambda repository, _: delete(Deletion(repository.connection)))
 
     def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:

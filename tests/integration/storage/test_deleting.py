@@ -305,3 +305,16 @@ def test_the_label_of_a_picture_that_is_not_stored_goes(
     connection.execute(LABELLED, (sha256,))
     found = Finder(repository.connection).by_pictures([Picture("x.png", sha256, "eA==")])
     assert Deletion(database, found).carry_out() == Deleted(labels=1)
+
+
+def test_what_was_answered_of_them_is_forgotten(
+    repository: Repository, run: Run, database: Database, connection: Connection
+) -> None:
+    first, second = (repository.add(run, [new(position)], [])[0] for position in range(2))
+    connection.execute(
+        "INSERT INTO idempotency_keys (key, request, status, body, created_at)"
+        " SELECT int4send(id::integer), 'r', 201, 'b', created_at FROM predictions"
+    )
+    database.delete(first.prediction_id)
+    left = connection.execute("SELECT key FROM idempotency_keys").fetchall()
+    assert left == [((second.prediction_id or 0).to_bytes(4),)]
