@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from mlpredict.cli.stdout import data_console
 from mlpredict.cli.tables import bar, print_pairs, print_renderable, simple_table
 from mlpredict.domain.reports import Group, LabelCounts, Report
 from mlpredict.support.printable import printable
@@ -22,6 +24,12 @@ MATRIX_LABEL = 9
 
 SPARKS = "▁▂▃▄▅▆▇█"
 BAR = 12
+SAY_LEAST = ("", "predicted", "score", "precision", "recall", "mean score", "labelled", "images")
+"""The columns that a narrow terminal has no room for; the first of a table always stays."""
+
+WIDEST = 10_000
+"""So wide a table may be when it is measured."""
+
 GREENS = ("#0b3d1c", "#14532d", "#166534", "#15803d")
 REDS = ("#450a0a", "#7f1d1d", "#991b1b", "#b91c1c")
 """Grounds for white text, the stronger the greater the share."""
@@ -85,6 +93,25 @@ def _right_and_wrong(report: Report) -> str:
     return f" ({', '.join(said)})" if said else ""
 
 
+def _print_fitted(table: Table) -> None:
+    """Print a table, on a narrow terminal without the columns that say least; a cut number says nothing."""
+    console = data_console()
+    missing = []
+    for heading in SAY_LEAST:
+        if Measurement.get(console, console.options.update(max_width=WIDEST), table).maximum <= console.width:
+            break
+        for column in table.columns[1:]:
+            if column.header == heading:
+                table.columns.remove(column)
+                # Rich pads a column by its number.
+                for place, other in enumerate(table.columns):
+                    other._index = place
+                missing += [heading] if heading else []
+    print_renderable(table)
+    if missing:
+        print_renderable(Text(f" no room for: {', '.join(missing)}", style="dim"))
+
+
 def _print_labels(report: Report) -> None:
     shown = sorted(report.by_label, key=lambda one: (-(one.support or 0), -one.predicted, one.label))
     if not shown:
@@ -99,7 +126,7 @@ def _print_labels(report: Report) -> None:
     most = max(one.predicted for one in shown)
     for one in shown[:LABELS_SHOWN]:
         table.add_row(*_label_cells(one, judged, most))
-    print_renderable(table)
+    _print_fitted(table)
     if (more := len(shown) - LABELS_SHOWN) > 0:
         print_renderable(Text(f" and {more:,} more labels; --json has all\n", style="dim"))
 
@@ -144,7 +171,7 @@ def _print_confusion(report: Report) -> None:
         table.add_row(
             Text(printable(truth)), Text(printable(said)), f"{-count:,}", Text(f"{-count / of:.1%}", "red")
         )
-    print_renderable(table)
+    _print_fitted(table)
     if (more := len(pairs) - CONFUSIONS_SHOWN) > 0:
         print_renderable(Text(f" and {more:,} more confusions; --json has all\n", style="dim"))
 
@@ -187,7 +214,7 @@ def _print_calibration(report: Report) -> None:
                 f"{one.accuracy:.4f}",
                 bar(one.accuracy, BAR),
             )
-    print_renderable(table)
+    _print_fitted(table)
 
 
 def _print_groups(report: Report) -> None:
@@ -202,7 +229,7 @@ def _print_groups(report: Report) -> None:
         cells += [_share(value) for value in (one.accuracy, one.mean_score, one.distance)]
         cells += [Text("–" if one.mae is None else f"{one.mae:.6g}")] * errors
         table.add_row(Text(printable(one.key)), *cells, bar(one.distance or 0.0, BAR))
-    print_renderable(table)
+    _print_fitted(table)
     if (more := len(report.groups) - GROUPS_SHOWN) > 0:
         print_renderable(Text(f" and {more:,} before; --json has all", style="dim"))
     lines = [

@@ -128,3 +128,16 @@ def test_a_page_is_written_whole_and_never_over_another(told: Any, tmp_path: Pat
     assert told("report", "--html", "report.html", "--force")[0] == 0
     assert told("compare", "pets", "birds", "--html", "flips.html")[0] == 0
     assert "Only birds is right" in (tmp_path / "flips.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80"])
+def test_a_narrow_table_leaves_columns_out_and_cuts_no_number(
+    mlpredict: Command, filled: str, columns: str
+) -> None:
+    for options in ([], ["--by", "run"]):
+        done = mlpredict("report", "--format", "table", *options, "--dsn", filled, env={"COLUMNS": columns})
+        seen = done.stdout.decode()
+        assert done.returncode == 0, done.stderr
+        assert "…" not in seen
+        assert max(map(len, seen.splitlines())) <= int(columns)
+        assert (" label" in seen) or options
