@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from mlpredict.api.connections import Connections
-from mlpredict.domain import Labelled, LabelSource, NewLabel, PredictionRecord
+from mlpredict.domain import PredictionRecord
 from mlpredict.errors import UsageError
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
+    from mlpredict.domain import Labelled, LabelSource, NewLabel
     from mlpredict.pipeline.labelling import Named
 
     Image = int | str | os.PathLike[str] | bytes | PredictionRecord
@@ -31,7 +32,7 @@ class Labelling(Connections):
         label: str | None = None,
         *,
         by: str | None = None,
-        source: LabelSource | str = LabelSource.API,
+        source: LabelSource | str = "api",
     ) -> Labelled:
         """Say what images are: all of them `label`, or each what a mapping says.
 
@@ -101,6 +102,7 @@ def _unlabel_images(database: Connections, images: Images, by: str | None) -> La
 
 def _label_folders(database: Connections, folder: str, by: str | None) -> Labelled:
     """Store the labels that folders say."""
+    from mlpredict.domain import LabelSource
     from mlpredict.pipeline.labelling import foldered_images
 
     return _stored(database, foldered_images(folder), LabelSource.FOLDERS, by)
@@ -108,6 +110,7 @@ def _label_folders(database: Connections, folder: str, by: str | None) -> Labell
 
 def _label_csv(database: Connections, file: str, by: str | None) -> Labelled:
     """Store the labels of a list."""
+    from mlpredict.domain import LabelSource
     from mlpredict.pipeline.label_files import read_entries
     from mlpredict.pipeline.labelling import add_listed, listed_images
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from mlpredict.domain import (
     Keep,
-    Labelled,
-    LabelSource,
     PredictionRecord,
     Rejected,
     Sample,
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions
+    from mlpredict.domain import Labelled
     from mlpredict.pipeline.labelling import FolderLabels
     from mlpredict.storage.retrying import PersistentStore
 
@@ -49,8 +48,7 @@ class Run(Iterator[Outcome]):
     ) -> None:
         self.run_id: int | None = None
         """The run's number, once it has begun."""
-        self.labelled = Labelled()
-        """What came of the labels that folders gave."""
+        self._labelled: Labelled | None = None
         self._labels = labels
         self.failures: list[Rejected] = []
         self._database, self._model, self._decoded = database, model, decoded
@@ -68,6 +66,13 @@ class Run(Iterator[Outcome]):
     def batches(self) -> Iterator[list[Outcome]]:
         """The outcomes a batch at a time, each when it is stored."""
         return self._batches
+
+    @property
+    def labelled(self) -> Labelled:
+        """What came of the labels that folders gave."""
+        from mlpredict.domain import Labelled
+
+        return self._labelled or Labelled()
 
     @property
     def records(self) -> Predictions:
@@ -112,11 +117,14 @@ class Run(Iterator[Outcome]):
         new = [] if self._labels is None else self._labels.of(outcomes)
         if not new:
             return outcomes
+        from mlpredict.domain import LabelSource
+
+        before = self.labelled
         done = store.label(new, source=LabelSource.FOLDERS)
         for remark in done.remarks:
-            if remark not in self.labelled.remarks:
+            if remark not in before.remarks:
                 logger.warning(remark)
-        self.labelled += done
+        self._labelled = before + done
         ids = [one.prediction_id for one in outcomes if isinstance(one, PredictionRecord)]
         truths = store.truths([one for one in ids if one is not None])
         return [_with(one, truths) for one in outcomes]

@@ -2,6 +2,7 @@
 
 Attaching costs one connect. Only when nothing answers is a lock taken, and the server initialised
 or started under it. Where everything lies is told in `local_server`.
+What ends a server is loaded when one is to end: a command that only attaches needs none of it.
 """
 
 from __future__ import annotations
@@ -17,14 +18,11 @@ import psycopg
 
 from mlpredict import settings
 from mlpredict.storage.server import (
-    ending,
     lease,
     locks,
     older_layout,
     postmaster,
-    server_processes,
 )
-from mlpredict.storage.server.ending import stop_owner
 from mlpredict.storage.server.lease import Lease
 from mlpredict.storage.server.local_server import (
     NAME,
@@ -52,7 +50,6 @@ __all__ = [
     "open_connection",
     "owner_pid",
     "stop",
-    "stop_owner",
     "stop_unused",
 ]
 POLL_SECONDS = 0.005
@@ -107,6 +104,8 @@ def exclusively(server: LocalServer) -> Iterator[None]:
 
     Raises DatabaseError when a command is using it.
     """
+    from mlpredict.storage.server.ending import stop_owner
+
     with contextlib.ExitStack() as alone:
         with as_database_errors():
             older_layout.prepare_root(server.root, server.account)
@@ -143,6 +142,9 @@ def stop(server: LocalServer) -> bool:
 
     Raises DatabaseError when not even the system can end it.
     """
+    from mlpredict.storage.server import server_processes
+    from mlpredict.storage.server.ending import end_at_once, stop_owner
+
     with as_database_errors():
         if postmaster.owner_pid(server.data) is None and not server_processes.children_of(server.data, None):
             return False
@@ -154,11 +156,13 @@ def stop(server: LocalServer) -> bool:
             if lock is not None:
                 locked.callback(os.close, lock)
             stopped = stop_owner(server.data, logger.warning)
-            return ending.end_at_once(server.data) or stopped
+            return end_at_once(server.data) or stopped
 
 
 def stop_unused(server: LocalServer) -> bool:
     """The same, but only if no command is using the server. Raises DatabaseError when one is."""
+    from mlpredict.storage.server.ending import stop_owner
+
     with as_database_errors():
         _take_over(server)
         with lease.alone(server.root):
@@ -207,6 +211,7 @@ def _supervise(server: LocalServer, linger: float) -> None:
 def stop_unless_used(server: LocalServer) -> None:
     """Stop the server, unless other programs are connected: then the supervisor will."""
     from mlpredict.storage.server import supervisor
+    from mlpredict.storage.server.ending import stop_owner
 
     deadline = time.monotonic() + DISCONNECT_SECONDS
     try:

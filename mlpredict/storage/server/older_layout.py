@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from mlpredict.errors import DatabaseError
-from mlpredict.storage.server import ending, locks, own_files, service_account
+from mlpredict.storage.server import locks, own_files, service_account
 from mlpredict.storage.server.service_account import Account
 from mlpredict.support.logs import get_logger
 
@@ -55,6 +55,8 @@ def is_prepared(root: Path, account: Account) -> bool:
 
 
 def _take_over(root: Path, account: Account) -> None:
+    from mlpredict.storage.server.ending import stop_owner
+
     directory = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         _lock(directory, root)
@@ -68,7 +70,7 @@ def _take_over(root: Path, account: Account) -> None:
                 f"another command is using the PostgreSQL in {root}, which is to become more private",
                 hint="let it end, and try again",
             )
-        ending.stop_owner(root / "data")  # it has another group, and would be shut out
+        stop_owner(root / "data")  # it has another group, and would be shut out
         # Nobody but root from here on; the last mode, which lets the group in, says that all is done.
         os.fchown(directory, 0, account.gid)
         os.fchmod(directory, 0o700)
@@ -90,7 +92,9 @@ def _keep_the_database_alone(directory: int, root: Path, account: Account, was: 
             hint="put the database itself there; a link may have been made by others",
         )
     if data.exists():
-        ending.stop_owner(data)  # if it was started again meanwhile
+        from mlpredict.storage.server.ending import stop_owner
+
+        stop_owner(data)  # if it was started again meanwhile
     for name in os.listdir(directory):
         if stat.S_ISDIR(os.lstat(name, dir_fd=directory).st_mode):
             if name == "run":

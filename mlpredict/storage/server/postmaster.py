@@ -7,13 +7,15 @@ import os
 import re
 from pathlib import Path
 
-from mlpredict.storage.server import server_processes, untrusted
+from mlpredict.storage.server import untrusted
 
 PID_FILE_BYTES = 8192
 
 
 def owner_pid(data: Path) -> int | None:
     """The process id of the live server of a data directory; None for stale or reused ones."""
+    from mlpredict.storage.server import server_processes
+
     pid = _recorded_pid(data)
     return pid if pid and server_processes.serves(pid, data) else None
 
