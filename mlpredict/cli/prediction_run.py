@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpredict.cli.answers import Answers, tell_failures
 from mlpredict.cli.interruption import how_to_resume, interruption
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from mlpredict.inference.model import Model as LoadedModel
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """What is to be predicted, and how."""
 
     names: Callable[[], Iterable[str]]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Task(StrEnum):
@@ -46,8 +45,7 @@ class EngineName(StrEnum):
     TENSORFLOW = "tensorflow"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
+class ModelIdentity(NamedTuple):
     """What the database knows of a model; `fingerprint` is a SHA-256 in hexadecimal."""
 
     name: str

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 
 class Resize(StrEnum):
@@ -61,8 +60,7 @@ OTSU: Final = "otsu"
 """The threshold that Otsu's method finds for each image."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(NamedTuple):
     """Pixel values 0..255 to what the model takes: `(pixel / divisor - mean) / std`, by channel.
 
     Means and deviations are in the order of the model's channels. `per_image` is another formula, in
@@ -75,8 +73,7 @@ class Scaling:
     per_image: PerImage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
+class Preprocessing(NamedTuple):
     """From an image file to a model's input; the defaults are the 2020 program's rules.
 
     The steps are taken in this order:
@@ -118,27 +115,28 @@ class Preprocessing:
         Entries that came later are in it only where they differ from their defaults, so that no model
         gets another fingerprint when the program learns a new word.
         """
-        stated = asdict(self)
-        if self.scaling is not None and self.scaling.per_image is None:
-            del stated["scaling"]["per_image"]
+        stated = self._asdict()
+        if self.scaling is not None:
+            stated["scaling"] = self.scaling._asdict()
+            if self.scaling.per_image is None:
+                del stated["scaling"]["per_image"]
         return {
-            entry.name: stated[entry.name]
-            for entry in fields(self)
-            if entry.name in _FIRST_ENTRIES or stated[entry.name] != entry.default
+            name: entry
+            for name, entry in stated.items()
+            if name in _FIRST_ENTRIES or entry != self._field_defaults[name]
         }
 
 
 _FIRST_ENTRIES = frozenset({"scaling", "resize", "fit", "background"})
 
 
-@dataclass(frozen=True, slots=True)
-class ImageSpec:
+class ImageSpec(NamedTuple):
     """The image a model takes: size in pixels (None: any), 1, 3 or 4 channels, and how to get there."""
 
     height: int | None
     width: int | None
     channels: int
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    preprocessing: Preprocessing = Preprocessing()
 
     def __str__(self) -> str:
         size = "×".join("any" if n is None else str(n) for n in (self.height, self.width))

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from mlpredict.domain import ImageSpec, ModelIdentity, Preprocessing, Task
@@ -48,7 +47,7 @@ def identity(
     }
     # What was guessed to be one class of several before keeps its fingerprint: class and score are the same.
     guessed = reader.task is Task.MULTI_LABEL and guess is Task.MULTI_LABEL
-    hashed = replace(reader, task=Task.CLASSIFICATION) if guessed else reader
+    hashed = reader._replace(task=Task.CLASSIFICATION) if guessed else reader
     return ModelIdentity(
         name=model_name(described),
         fingerprint=fingerprint(files.sha256, spec.preprocessing, output, tensor, hashed, told),

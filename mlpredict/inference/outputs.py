@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -36,8 +35,7 @@ SMALL = 30_000
 Outputs = Mapping[str, "NDArray[Any]"]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputReader:
+class OutputReader(NamedTuple):
     """How one model's output is read."""
 
     task: Task

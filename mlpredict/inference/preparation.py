@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,8 +28,8 @@ def prepared(
     ]
     tensor = signature.inputs[0]
     usual, because = _usual(described, signature, evidence)
-    preprocessing = replace(
-        said.preprocessing, **{key: value for key, value in usual.items() if key not in said.stated}
+    preprocessing = said.preprocessing._replace(
+        **{key: value for key, value in usual.items() if key not in said.stated}
     )
     for one in ALWAYS_TOLD:
         reason = Reason.FILE if one in said.stated else Reason.CONVENTION if one in usual else Reason.DEFAULT
@@ -71,7 +70,7 @@ def _scaled(
     if np.dtype(tensor.dtype).kind in "iu":
         return preprocessing, Choice("scale", _whole(tensor), Reason.CONVENTION, f"usual for {tensor.dtype}")
     if described.metadata is not None and (stated := described.metadata.scaling) is not None:
-        return replace(preprocessing, scaling=stated), Choice("scale", scale_name(stated), Reason.METADATA)
+        return preprocessing._replace(scaling=stated), Choice("scale", scale_name(stated), Reason.METADATA)
     from mlpredict.inference.pixel_range import doubt, found_range
 
     found = found_range(evidence, classes)
@@ -80,7 +79,7 @@ def _scaled(
     choice = Choice("scale", found.scale, Reason.LAYER, found.because)
     # The default is not spelled out: models that were given 0..1 all along keep their fingerprint.
     known = None if found.scale == "0..1" else NAMED_SCALES[found.scale]
-    return replace(preprocessing, scaling=known), choice
+    return preprocessing._replace(scaling=known), choice
 
 
 def _whole(tensor: TensorSpec) -> str:

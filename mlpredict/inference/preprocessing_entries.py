@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from mlpredict.domain import OTSU, ChannelOrder, Decode, Fit, PerImage, Preprocessing, Resize, Scaling
@@ -72,7 +71,7 @@ def preprocessing_of(table: Table, known: Preprocessing | None = None) -> Prepro
     Raises:
         Misstated: an entry is not understood, or contradicts another one.
     """
-    found = replace(known or Preprocessing(), **_stated(table))
+    found = (known or Preprocessing())._replace(**_stated(table))
     if found.resize_to is not None and found.fit is not Fit.CROP:
         raise Misstated('resize_to goes with fit = "crop", which cuts the model\'s input out of the middle')
     if not found.antialias and found.resize not in WITHOUT_ANTIALIASING:

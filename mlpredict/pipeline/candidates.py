@@ -38,9 +38,9 @@ def candidates(model: Model) -> list[Candidate]:
     """
     present = _effective(model)
     fits = FITS if model.spec.height and model.spec.width else (present.fit,)
-    plain = replace(present, channels=ChannelOrder.RGB)
+    plain = present._replace(channels=ChannelOrder.RGB)
     found = [
-        Candidate(f"{name}, {fit}", replace(_fitted(plain, fit), **stated))
+        Candidate(f"{name}, {fit}", _fitted(plain, fit)._replace(**stated))
         for name, stated in _scalings(model)
         for fit in fits
     ]
@@ -74,7 +74,7 @@ def refinements(model: Model, best: Candidate, filters: Sequence[Resize] = FILTE
         changes["inverted" if not chosen.invert else "not inverted"] = {"invert": not chosen.invert}
     present = _effective(model)
     found = [
-        Candidate(f"{best.name}, {name}", replace(chosen, **changed), of=best.name)
+        Candidate(f"{best.name}, {name}", chosen._replace(**changed), of=best.name)
         for name, changed in changes.items()
     ]
     return [replace(one, is_present=one.preprocessing == present) for one in (best, *found)]
@@ -93,7 +93,7 @@ def side_by_side(model: Model) -> list[Candidate]:
 
 def _fitted(chosen: Preprocessing, fit: Fit) -> Preprocessing:
     """With another fit; only what is cropped can be larger before."""
-    return replace(chosen, fit=fit, resize_to=chosen.resize_to if fit is Fit.CROP else None)
+    return chosen._replace(fit=fit, resize_to=chosen.resize_to if fit is Fit.CROP else None)
 
 
 def _decode(chosen: Preprocessing, resize: Resize) -> Decode:
@@ -117,7 +117,7 @@ def _effective(model: Model) -> Preprocessing:
     """What the model is given now, with the scaling that an input of floats has without an entry for it."""
     present = model.spec.preprocessing
     if present.scaling is None and model.engine.signature.inputs[0].dtype.startswith("float"):
-        return replace(present, scaling=NAMED_SCALES["0..1"])
+        return present._replace(scaling=NAMED_SCALES["0..1"])
     return present
 
 

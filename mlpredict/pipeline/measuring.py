@@ -71,7 +71,7 @@ def measured(model: Model, folder: str, most: int, limits: Limits = USUAL_LIMITS
         f"trying {len(wanted)} preprocessings, and more of the best, on {len(labelled.images):,} images"
     )
     # "unknown" is right of no folder.
-    certain = replace(model, reader=replace(model.reader, unknown_below=None))
+    certain = replace(model, reader=model.reader._replace(unknown_below=None))
     scalings, rejected = accuracy(certain, wanted, labelled.images, limits)
     if not scalings[0].rights:
         raise UsageError(f"{folder}: none of its images can be read: {rejected[0].reason}")
@@ -130,8 +130,8 @@ def _named(model: Model, labelled: Labelled) -> Model:
         return model
     return replace(
         model,
-        identity=replace(model.identity, labels=labelled.in_order),
-        reader=replace(model.reader, labels=labelled.in_order),
+        identity=model.identity._replace(labels=labelled.in_order),
+        reader=model.reader._replace(labels=labelled.in_order),
         choices=(
             *(one for one in model.choices if one.what != "labels"),
             Choice("labels", ", ".join(labelled.in_order), Reason.NEIGHBOUR, "the folders' names in order"),
@@ -153,5 +153,5 @@ def _with(model: Model, best: Candidate) -> Model:
     }
     kept = tuple(one for one in model.choices if one.what not in changed)
     found = tuple(Choice(name, value, Reason.MEASURED) for name, value in changed.items())
-    spec = replace(model.spec, preprocessing=best.preprocessing)
+    spec = model.spec._replace(preprocessing=best.preprocessing)
     return replace(model, spec=spec, choices=(*found, *kept))

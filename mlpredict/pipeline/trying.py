@@ -52,7 +52,7 @@ def tried(
         ModelError: the engine fails.
     """
     for seen, alike in _by_view(wanted).items():
-        viewed = replace(model, spec=replace(model.spec, preprocessing=seen))
+        viewed = replace(model, spec=model.spec._replace(preprocessing=seen))
         with decoding(iter(sources), viewed.spec, batch_size=BATCH_IMAGES, limits=limits) as batches:
             for items in batches:
                 for candidate in alike:
@@ -95,7 +95,7 @@ def accuracy(
 
 def _answers(model: Model, candidate: Candidate, items: Iterable[Sample | Rejected]) -> Iterator[Tried]:
     batch = select(list(items), NotStoring(candidate.name))
-    fed = replace(model, spec=replace(model.spec, preprocessing=candidate.preprocessing))
+    fed = replace(model, spec=model.spec._replace(preprocessing=candidate.preprocessing))
     said = predicted(batch, fed)
     answers: list[Tried] = [(candidate, sample, one) for sample, one in zip(batch.fresh, said, strict=True)]
     answers += [(candidate, failure, failure.reason) for failure in batch.failures]
@@ -106,5 +106,5 @@ def _by_view(wanted: Sequence[Candidate]) -> dict[Preprocessing, list[Candidate]
     """Candidates by what is done to an image until it is pixels; what is done to these comes later."""
     found: dict[Preprocessing, list[Candidate]] = defaultdict(list)
     for one in wanted:
-        found[replace(one.preprocessing, scaling=None, channels=ChannelOrder.RGB)].append(one)
+        found[one.preprocessing._replace(scaling=None, channels=ChannelOrder.RGB)].append(one)
     return found

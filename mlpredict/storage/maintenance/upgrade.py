@@ -19,7 +19,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from psycopg import sql
@@ -255,7 +255,7 @@ def _remove(old: LocalServer) -> None:
 def _server_beside(new: LocalServer, major: int) -> LocalServer:
     """A server that is only to be kept from being used: it is started no more."""
     root = new.root.with_name(f"pg{major}")
-    return replace(new, root=root, socket_dir=root / "run")
+    return new._replace(root=root, socket_dir=root / "run")
 
 
 def _control_sha256(data: Path) -> str:

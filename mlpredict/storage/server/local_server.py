@@ -21,9 +21,8 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import pq
@@ -60,8 +59,7 @@ SETTINGS_BY_VARIABLE = {"PGDATESTYLE": "DateStyle", "PGTZ": "TimeZone", "PGGEQO"
 """What libpq sends from the environment without a connection parameter for it (its `EnvironmentOptions`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class LocalServer:
+class LocalServer(NamedTuple):
     """Where a private server is or would be."""
 
     root: Path

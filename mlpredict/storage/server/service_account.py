@@ -20,9 +20,8 @@ import shutil
 import stat
 import tempfile
 import zlib
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage.server.pg_binaries import PACKAGE, USE_ANOTHER, PgBinaries
@@ -38,8 +37,7 @@ PRIVATE_GROUPS = range(60578, 61184)
 and GIDs": unused); they are also within the 65,536 that a container usually has."""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(NamedTuple):
     """The operating system's account the server runs under."""
 
     name: str
@@ -84,7 +82,7 @@ def account_for(root: Path) -> Account:
                 hint=f"run mlpredict as {offered.name}, or set MLPREDICT_HOME to a directory of root's",
             )
         break
-    return replace(offered, gid=_private_group(root))
+    return offered._replace(gid=_private_group(root))
 
 
 def _private_group(root: Path) -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ SEED = 2020
 
 def reduced(path: Path, spec: ImageSpec) -> Pixels:
     """The pixels that mlpredict gives a model that takes a reduced scale."""
-    wanted = replace(spec, preprocessing=replace(spec.preprocessing, decode=Decode.REDUCED))
+    wanted = spec._replace(preprocessing=spec.preprocessing._replace(decode=Decode.REDUCED))
     source = Source(str(path))
     sample = as_sample(0, source, decode_source(source, wanted))
     assert isinstance(sample, Sample)

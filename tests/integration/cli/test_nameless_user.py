@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -110,7 +109,7 @@ def test_where_no_name_can_be_borrowed_it_is_said_what_to_do(
     refusing = ["/bin/sh", "-c", f"exit {borrowed_name.REFUSED}"]
     monkeypatch.setattr(borrowed_name, "command_for", lambda _uid: refusing)
     server = local_server.locate(home)
-    nameless = replace(server, account=replace(server.account, is_named=False))
+    nameless = server._replace(account=server.account._replace(is_named=False))
     with pytest.raises(DatabaseError, match="has no name on this system") as caught:
         lifecycle.open_connection(nameless)
     assert "/etc/passwd" in str(caught.value.hint)

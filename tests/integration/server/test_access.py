@@ -11,7 +11,6 @@ import shutil
 import socket
 import stat
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -194,7 +193,7 @@ def test_programs_out_of_reach_are_copied_once(
             shutil.copytree(package.parent / tree, private / tree)
     moved = private / found.bindir.relative_to(package.parent)
     binaries = pg_binaries.PgBinaries(moved, found.major, bundled=True)
-    server = replace(server, binaries=binaries)
+    server = server._replace(binaries=binaries)
     monkeypatch.setattr(os, "sync", lambda: None)  # the machine's other disks may be busy
     lifecycle.ensure_running(server)
     copied = service_account.runnable(binaries, server.account)

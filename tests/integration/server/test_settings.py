@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[LocalServer]:
     home = Path(tempfile.mkdtemp(prefix="mlpredict-test-")).resolve()
     home.chmod(0o755)
     root = home / f"pg{major}"
-    server = replace(local_server.locate(home), root=root, socket_dir=root / "run", binaries=binaries)
+    server = local_server.locate(home)._replace(root=root, socket_dir=root / "run", binaries=binaries)
     lifecycle.ensure_running(server)
     yield server
     lifecycle.stop(server)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,9 +142,9 @@ def test_an_entry_overrides_what_its_preset_stands_for(files: ModelFiles) -> Non
 def test_what_is_known_otherwise_holds_where_nothing_is_stated() -> None:
     known = Preprocessing(Scaling(1.0), Resize.BILINEAR, Fit.PAD, antialias=False)
     assert preprocessing_of({}, known) == known
-    assert preprocessing_of({"fit": "crop"}, known) == replace(known, fit=Fit.CROP)
-    assert preprocessing_of({"resize": "lanczos"}, known) == replace(
-        known, resize=Resize.LANCZOS, antialias=True
+    assert preprocessing_of({"fit": "crop"}, known) == known._replace(fit=Fit.CROP)
+    assert preprocessing_of({"resize": "lanczos"}, known) == known._replace(
+        resize=Resize.LANCZOS, antialias=True
     )
     assert preprocessing_of({"preprocess": "teachable-machine"}, known).antialias
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +33,9 @@ preprocessings = st.builds(
     threshold=st.sampled_from([None, 0, 128, OTSU]),
     white=st.sampled_from([None, 4095.0]),
     central_crop=st.sampled_from([None, 0.875]),
+    antialias=st.just(True),
+    resize_to=st.none(),
+    decode=st.just(Decode.FULL),
 )
 
 
@@ -46,8 +48,7 @@ def test_what_is_written_is_read_again(wanted: Preprocessing) -> None:
 @given(preprocessings, preprocessings)
 def test_the_entries_that_differ_make_one_out_of_the_other(one: Preprocessing, other: Preprocessing) -> None:
     # What an entry cannot take back is the same in both.
-    wanted = replace(
-        other,
+    wanted = other._replace(
         scaling=other.scaling or NAMED_SCALES["0..1"],
         background=one.background,
         white=one.white,
@@ -62,7 +63,7 @@ def test_the_entries_that_differ_make_one_out_of_the_other(one: Preprocessing, o
 
 
 def test_caffe_is_a_word_that_brings_its_order_of_colours() -> None:
-    caffe = replace(Preprocessing(), **PRESETS["caffe"])
+    caffe = Preprocessing()._replace(**PRESETS["caffe"])
     assert differing(caffe, Preprocessing()) == {"preprocess": "caffe"}
 
 

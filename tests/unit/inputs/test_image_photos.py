@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,7 +68,7 @@ def test_a_turned_photo_is_large_enough_after_it_is_turned() -> None:
 def test_what_is_cut_out_is_large_enough_too(cut: Preprocessing) -> None:
     content = file_of(photo(), "JPEG", quality=90)
     full, reduced = (
-        decoded(content, ImageSpec(60, 60, 3, replace(cut, decode=decode))).pixels.astype(np.int64)
+        decoded(content, ImageSpec(60, 60, 3, cut._replace(decode=decode))).pixels.astype(np.int64)
         for decode in (Decode.FULL, Decode.REDUCED)
     )
     # It would be 13 if the photo were decoded at a quarter of its size.

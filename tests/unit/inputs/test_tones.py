@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import cv2
 import numpy as np
 import pytest
@@ -103,7 +101,7 @@ def test_the_margin_has_the_tones_of_the_background_and_is_black_without(
     preprocessing: Preprocessing, margin: int, middle: int, resize: Resize
 ) -> None:
     wide = np.full((10, 40), 200, np.uint8)
-    found = made(wide, replace(preprocessing, fit=Fit.PAD, resize=resize), 20)[..., 0]
+    found = made(wide, preprocessing._replace(fit=Fit.PAD, resize=resize), 20)[..., 0]
     assert (found[0, 0], found[-1, -1], found[10, 10]) == (margin, margin, middle)
 
 

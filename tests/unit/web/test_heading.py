@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mlpredict.domain import Task
@@ -27,4 +25,4 @@ from tests.page.stand_in import model
     ],
 )
 def test_the_heading_says_what_is_recognised(task: Task, labels: tuple[str, ...] | None, said: str) -> None:
-    assert heading(replace(model(labels), task=task)) == said
+    assert heading(model(labels)._replace(task=task)) == said
