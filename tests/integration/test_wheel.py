@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -43,6 +44,14 @@ def test_the_wheel_has_code_schema_and_model_and_nothing_else(wheel: Path) -> No
         )
     }
     assert names == code | schema | model
+
+
+def test_what_is_left_out_of_a_plain_installation_can_be_asked_for(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        stated = archive.read(metadata).decode()
+    assert "Provides-Extra: parquet" in stated
+    assert re.search(r"^Requires-Dist: pyarrow.*extra == 'parquet'$", stated, re.MULTILINE)
 
 
 def test_an_installed_wheel_predicts_from_anywhere(
