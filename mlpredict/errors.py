@@ -53,6 +53,18 @@ class DatabaseRefuses(DatabaseError):
     """The database refuses it, and would refuse it again."""
 
 
+class NotPermitted(DatabaseRefuses):
+    """The role may not do this in the database."""
+
+
+class ReadOnly(DatabaseError):
+    """The database stores nothing at the moment: it may only be read."""
+
+
+class Cancelled(DatabaseError):
+    """The database has given up, as it was told to."""
+
+
 class NoSpace(DatabaseError):
     """The database's disk is full."""
 

@@ -31,8 +31,12 @@ class Connections:
         try:
             yield
         finally:
-            while self._idle:
-                self._idle.pop().close()
+            self.close()
+
+    def close(self) -> None:
+        """Disconnect those that are idle."""
+        while self._idle:
+            self._idle.pop().close()
 
     @property
     def place(self) -> Path | None:

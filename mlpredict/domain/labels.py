@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -59,6 +60,18 @@ class Truth(NamedTuple):
     label: str
     labels: tuple[str, ...] | None = None
     value: float | None = None
+
+
+class KnownLabel(NamedTuple):
+    """What is said of an input at present, by whom and since when; all None where nothing is."""
+
+    input_id: int
+    true_label: str | None
+    true_labels: list[str] | None
+    true_value: float | None
+    source: str | None
+    labelled_by: str | None
+    labelled_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

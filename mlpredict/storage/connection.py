@@ -14,13 +14,23 @@ import psycopg
 from psycopg import conninfo
 
 from mlpredict.errors import (
+    Cancelled,
     DatabaseError,
     DatabaseRefuses,
+    NotPermitted,
+    ReadOnly,
     SchemaOutdated,
     TransientDatabaseError,
     UsageError,
 )
-from mlpredict.storage.refusals import READ_ONLY_HINT, hint_for, is_lasting
+from mlpredict.storage.refusals import (
+    INSUFFICIENT_PRIVILEGE,
+    QUERY_CANCELED,
+    READ_ONLY_HINT,
+    READ_ONLY_TRANSACTION,
+    hint_for,
+    is_lasting,
+)
 from mlpredict.storage.server.local_server import LocalConnection
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -44,6 +54,12 @@ TRANSIENT_STATES = frozenset(
     ]
 )
 """The SQLSTATE of errors that say nothing about the statement (PostgreSQL's appendix A)."""
+
+KINDS: dict[str | None, type[DatabaseError]] = {
+    INSUFFICIENT_PRIVILEGE: NotPermitted,
+    READ_ONLY_TRANSACTION: ReadOnly,
+    QUERY_CANCELED: Cancelled,
+}
 
 # A network that is gone says nothing: after this the connection is taken for lost.
 KEEPALIVE = {
@@ -160,7 +176,7 @@ def _unheld(error: psycopg.Error) -> str | None:
 def _kind_of(error: psycopg.Error) -> type[DatabaseError]:
     if _is_transient(error):
         return TransientDatabaseError
-    return DatabaseRefuses if is_lasting(error) else DatabaseError
+    return KINDS.get(error.sqlstate, DatabaseRefuses if is_lasting(error) else DatabaseError)
 
 
 def _is_transient(error: psycopg.Error) -> bool:

@@ -64,7 +64,7 @@ SAME_NAMES = (
 PAGES = SQL("""
     SELECT w.place
     FROM pg_temp.wanted AS w
-    JOIN {s}.predictions AS p ON p.id = w.prediction_id
+    JOIN {s}.predictions AS p ON {named}
     JOIN {s}.inputs AS i ON i.id = p.inputid
     WHERE EXISTS (
         SELECT FROM {s}.inputs AS other
@@ -74,6 +74,9 @@ PAGES = SQL("""
     )
 """)
 """Those that are one page of several: the truth of an image is that of its whole file."""
+
+OF_PREDICTION = SQL("p.id = w.prediction_id")
+OF_INPUT = SQL("p.inputid = w.input_id")
 
 MISSING = SQL("""
     SELECT w.place FROM pg_temp.wanted AS w
@@ -95,7 +98,9 @@ def find_images(connection: Connection, labels: Sequence[NewLabel]) -> tuple[str
         for place, one in enumerate(labels):
             copy.write_row(_wanted(place, one))
     connection.execute(ANALYZE)
-    pages = {place for (place,) in connection.execute(named(connection, PAGES))}
+    pages = {place for (place,) in connection.execute(named(connection, PAGES, named=OF_PREDICTION))}
+    if any(one.input_id is not None for one in labels):
+        pages |= {place for (place,) in connection.execute(named(connection, PAGES, named=OF_INPUT))}
     connection.execute(named(connection, BY_INPUT))
     connection.execute(named(connection, BY_SHA256))
     if any(one.filename is not None for one in labels):

@@ -12,6 +12,7 @@ from mlpredict.storage.transactions import writing
 
 if TYPE_CHECKING:
     from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord
+    from mlpredict.domain.labels import KnownLabel
     from mlpredict.storage.pair_queries import PairQueries
     from mlpredict.storage.report_queries import Queries
 
@@ -42,6 +43,24 @@ class LabelledRows:
 
         with translated(), catalog_only(self._connection):
             return labels.truths_of(self._connection, ids)
+
+    def label_in_force(self, input_id: int) -> KnownLabel:
+        """What is said of an image; `true_label` is None where nothing is.
+
+        Raises:
+            NotFound: there is no such input.
+        """
+        from mlpredict.storage import input_labels
+
+        with translated(), catalog_only(self._connection):
+            return input_labels.label_in_force(self._connection, input_id)
+
+    def may_have_several(self, input_id: int) -> bool:
+        """Whether a model has predicted the image that says several labels of one."""
+        from mlpredict.storage import input_labels
+
+        with translated(), catalog_only(self._connection):
+            return input_labels.may_have_several(self._connection, input_id)
 
     def predictions_of(self, ids: Sequence[int]) -> list[PredictionRecord]:
         """Predictions by their ids, the newest first; without those that there are not."""

@@ -6,6 +6,8 @@ import psycopg
 
 INSUFFICIENT_PRIVILEGE = "42501"
 READ_ONLY_TRANSACTION = "25006"
+QUERY_CANCELED = "57014"
+"""By a timeout, or by whoever asked."""
 
 LASTING_CLASSES = ("0A", "0L", "0P", "22", "28", "3D", "3F", "42", "44", "P0")
 """Of SQLSTATEs that say something about the statement, the role or the row (PostgreSQL's appendix A)."""

@@ -20,7 +20,7 @@ from mlpredict.web.described import describe
 from mlpredict.web.errors import Crowded, Missing, RequestError, Unprocessable, unavailable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_body, error_response, json_response
-from mlpredict.web.routes import health, published, stored, tensorflow_serving, v1
+from mlpredict.web.routes import health, labels, published, stored, tensorflow_serving, v1
 from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.manual import manual_router
 from mlpredict.web.routes.page import page_router
@@ -41,7 +41,9 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         redoc_url=None,
     )
     page = page_router(backend.model.identity, backend.model.spec)
-    others = (routes.router(backend) for routes in (published, stored, v1, tensorflow_serving, health))
+    others = (
+        routes.router(backend) for routes in (published, stored, v1, labels, tensorflow_serving, health)
+    )
     for router in (page, manual_router(), *others):
         app.include_router(router)
     describe(app, rules)
@@ -81,7 +83,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=rules.origins,
-            allow_methods=("GET", "HEAD", "POST"),
+            allow_methods=("GET", "HEAD", "POST", "PUT", "DELETE"),
             allow_headers=("Authorization", "Content-Type", "Idempotency-Key"),
             expose_headers=("Link", "Retry-After"),
         )

@@ -15,6 +15,7 @@ from mlpredict.errors import AlreadyAnswered
 from mlpredict.inference.model import Model
 from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
+from mlpredict.web.changes import Changes
 from mlpredict.web.errors import KeyReused
 from mlpredict.web.idempotency import Asked, Call, Keys, Lookups, MakeReply
 from mlpredict.web.metrics import Metrics
@@ -31,6 +32,7 @@ class Backend:
 
     service: Service
     reads: ReadPool
+    changes: Changes
     metrics: Metrics
     max_upload: int
     memory: Memory

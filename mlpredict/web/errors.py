@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import ClassVar
 
-from mlpredict.errors import DatabaseError, DatabaseRefuses, first_line
+from mlpredict.errors import Cancelled, DatabaseError, DatabaseRefuses, first_line
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
@@ -94,6 +94,24 @@ class Forbidden(RequestError):
     status = HTTPStatus.FORBIDDEN
 
 
+class NotAllowed(RequestError):
+    """The role that this server has in the database may not change this; the server's log says more."""
+
+    status = HTTPStatus.FORBIDDEN
+
+
+class ReadOnlyNow(RequestError):
+    """The database may only be read, and nothing in it be changed."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class OneOfPages(RequestError):
+    """The image is a page of several, whose file has one label: mlpredict label FILE LABEL gives it that."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class Busy(RequestError):
     """Too many images are waiting already; try again in a moment."""
 
@@ -115,6 +133,19 @@ class TooMuchWork(RequestError):
     retry_after = 5
 
 
+class ChangesWait(RequestError):
+    """What changes the database waits for others too long; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
+
+
+class TooLong(RequestError):
+    """This takes the database too long; choose fewer predictions by a filter."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
 class DatabaseAway(RequestError):
     """The database does not answer at the moment; try again in a moment."""
 
@@ -130,5 +161,7 @@ class DatabaseRefusing(RequestError):
 
 def unavailable(error: DatabaseError) -> RequestError:
     """What a client is told of a database's error; it is logged, with what to do about it."""
+    if isinstance(error, Cancelled):
+        return TooLong()
     logger.error(error.in_full)
     return DatabaseRefusing() if isinstance(error, DatabaseRefuses) else DatabaseAway()

@@ -33,7 +33,18 @@ RECORD: dict[str, Any] = {
     "score": 0.9967,
     "model": "mnist-convnet@285f0e48",
     "created_at": "2026-11-23T05:05:10.482+00:00",
+    "true_label": "1",
+    "right": False,
     "…": "…",
+}
+TRUTH: dict[str, Any] = {
+    "input_id": 8,
+    "true_label": "1",
+    "true_labels": None,
+    "true_value": 1.0,
+    "source": "api",
+    "labelled_by": "Ada",
+    "labelled_at": "2026-11-25T17:52:10.731+00:00",
 }
 TOP = [{"label": "7", "score": 0.9967}, {"label": "3", "score": 0.0011}, "…"]
 
@@ -71,10 +82,23 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "image": "/v1/inputs/8/image",
         "map": None,
     },
+    ("PUT", "/v1/inputs/{input_id}/label"): {"result": "labelled", **TRUTH, "remarks": []},
+    ("GET", "/v1/inputs/{input_id}/label"): TRUTH,
+    ("DELETE", "/v1/inputs/{input_id}/label"): {
+        "result": "removed",
+        **dict.fromkeys(TRUTH),
+        "input_id": 8,
+        "remarks": [],
+    },
     ("GET", "/healthz"): {"status": "alive"},
     ("GET", "/readyz"): {"status": "ready", "model": "mnist-convnet@285f0e48"},
 }
 """What is answered, shortened by an ellipsis. The rest is told by the schema."""
+
+BODIES: Mapping[tuple[str, str], Any] = {
+    ("PUT", "/v1/inputs/{input_id}/label"): {"label": "1", "by": "Ada"},
+}
+"""What is sent as JSON."""
 
 TEXTS: Mapping[tuple[str, str], str] = {
     ("GET", "/v1/inputs/{input_id}/image"): "the bytes of the file",
@@ -96,7 +120,8 @@ def example_of(method: str, path: str, call: Mapping[str, Any]) -> Example:
     """The example of a call of an OpenAPI document."""
     address = f"{BASE}{_filled(path)}{QUERIES.get(path, '') if method == 'GET' else ''}"
     content = call.get("requestBody", {}).get("content", {})
-    made = _request(method, address, content)
+    body = BODIES.get((method, path))
+    made = _request(method, address, content) if body is None else _with_body(method, address, body)
     return Example(*made, _answer(method, path, call))
 
 
@@ -105,6 +130,9 @@ def _request(method: str, address: str, content: Mapping[str, Any]) -> tuple[str
     begin = "import requests\n\n"
     if method == "GET":
         return f"curl '{address}'", f'{begin}response = requests.get("{address}")\nprint(response.text)'
+    if not content:
+        python = f'{begin}response = requests.{method.lower()}("{address}")\nprint(response.json())'
+        return f"curl -X {method} '{address}'", python
     if "multipart/form-data" in content:
         python = (
             f'{begin}with open("7-marker.png", "rb") as file:\n'
@@ -122,6 +150,16 @@ def _request(method: str, address: str, content: Mapping[str, Any]) -> tuple[str
         "print(response.json())"
     )
     return curl, python
+
+
+def _with_body(method: str, address: str, body: Any) -> tuple[str, str]:
+    """The same with a body of JSON."""
+    written = json.dumps(body)
+    python = (
+        f'import requests\n\nresponse = requests.{method.lower()}("{address}", json={written})\n'
+        "print(response.json())"
+    )
+    return f"curl -X {method} '{address}' -d '{written}'", python
 
 
 def _filled(path: str) -> str:

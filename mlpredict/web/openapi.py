@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from mlpredict.domain import FIELD_TYPES
+from mlpredict.domain import FIELD_TYPES, LabelSource
+from mlpredict.web.label_body import LONGEST_LABEL, LONGEST_NAME
 
 Schema = dict[str, Any]
 
@@ -99,6 +100,24 @@ MODELS = _object(models=_array(_object(model=STRING, name=STRING, fingerprint=ST
 WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
 
 
+LABEL = _object(
+    input_id=INTEGER,
+    true_label=_or_null("string"),
+    true_labels=_or_null("array", items=STRING),
+    true_value=_or_null("number"),
+    source=_or_null("string"),
+    labelled_by=_or_null("string"),
+    labelled_at=_or_null("string", format="date-time"),
+)
+
+
+LABELLED = _object(
+    result={**STRING, "enum": ["labelled", "revised", "unchanged", "removed"]},
+    **LABEL["properties"],
+    remarks=_array(STRING),
+)
+
+
 ROWS = _array({"type": "array", "minItems": 3, "maxItems": 3})
 
 
@@ -157,6 +176,32 @@ INSTANCES = {
                         "inputs": IMAGE_OR_ARRAY,
                         "signature_name": STRING,
                     },
+                }
+            }
+        },
+    }
+}
+
+
+ONE_LABEL = {**STRING, "minLength": 1, "maxLength": LONGEST_LABEL}
+
+
+LABEL_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "label": ONE_LABEL,
+                        "labels": _array(ONE_LABEL),
+                        "value": NUMBER,
+                        "by": {**STRING, "minLength": 1, "maxLength": LONGEST_NAME},
+                        "source": {**STRING, "enum": [one.value for one in LabelSource], "default": "api"},
+                    },
+                    "oneOf": [{"required": [one]} for one in ("label", "labels", "value")],
+                    "additionalProperties": False,
                 }
             }
         },

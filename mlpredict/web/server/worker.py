@@ -13,6 +13,7 @@ from types import FrameType
 
 import uvicorn
 
+from mlpredict.api.connections import Connections
 from mlpredict.api.named import load_path_or_name
 from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
@@ -25,6 +26,7 @@ from mlpredict.support.signals import handled
 from mlpredict.web.access import Rules
 from mlpredict.web.app import create_app
 from mlpredict.web.backend import Backend
+from mlpredict.web.changes import Changes
 from mlpredict.web.idempotency import Keys, digest_of, scope_of
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.server.logs import prepare_loggers
@@ -82,10 +84,11 @@ class Worker:
         recorder, run = start_recording(model, store, keep=Keep.ORIGINAL)
         metrics = Metrics()
         service = Service(model, recorder, metrics)
+        changes = Changes(Connections(self.options.dsn, RETRY_SECONDS))
         most = self.options.max_upload
         memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
         keys = Keys(digest_of([scope_of(self.rules.token), model.identity.fingerprint.encode()]))
-        backend = Backend(service, reads, metrics, most, memory, keys, run)
+        backend = Backend(service, reads, changes, metrics, most, memory, keys, run)
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,
@@ -102,6 +105,7 @@ class Worker:
             await _Server(config, up).serve([self.listener])
         finally:
             await asyncio.to_thread(service.close)
+            await asyncio.to_thread(changes.close)
         try:
             store.finish_run(run)
         except DatabaseError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import expect
 
-from mlpredict.web.examples import ANSWERS, QUERIES
+from mlpredict.web.examples import ANSWERS, BODIES, QUERIES
 from tests.page.browser import chromium, watched_page
 from tests.serving import File, Served
 
@@ -42,8 +43,10 @@ def test_every_example_has_the_form_of_the_answer(served: Served, digits: list[P
     seven = next(path for path in digits if path.name.startswith("7"))
     [made] = served.post("/v1/predictions", File(seven.read_bytes(), seven.name)).json["predictions"]
     for (method, path), example in ANSWERS.items():
-        if method == "GET":
-            answer = served.ask(_filled(path, made))
+        if method != "POST":
+            body = BODIES.get((method, path))
+            content = None if body is None else json.dumps(body).encode()
+            answer = served.ask(_filled(path, made), method=method, body=content)
         else:
             answer = served.post(path, File(seven.read_bytes(), seven.name))
         assert answer.status in (200, 201), path
