@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
 from typing import Any
 
 from mlpredict.cli.talk import stderr_is_terminal, talk
 from mlpredict.domain import Format
-from mlpredict.domain.history import FailureRecord, ModelRecord, RunRecord, names_of
+from mlpredict.domain.history import HistoryRecord, fields_of
 from mlpredict.errors import UsageError
 
 DEFAULT_LIMIT = 20
-
-HistoryRecord = RunRecord | ModelRecord | FailureRecord
 
 
 def how_many(limit: int | None, *, everything: bool) -> int | None:
@@ -25,12 +22,6 @@ def how_many(limit: int | None, *, everything: bool) -> int | None:
     if everything and limit is not None:
         raise UsageError("--all and --limit exclude each other")
     return None if everything else limit or DEFAULT_LIMIT
-
-
-def fields_of(record: HistoryRecord, **more: Any) -> dict[str, Any]:
-    """A record by its public names, and what else there is to say of it."""
-    names = names_of(type(record))
-    return dict(zip(names, attrgetter(*names)(record), strict=True)) | more
 
 
 def written(

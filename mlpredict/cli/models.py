@@ -82,9 +82,10 @@ def models(
 
 
 def _print(details: list[ModelDetail], chosen: Format, columns: tuple[str, ...]) -> None:
-    from mlpredict.cli.lists import fields_of, pairs_of
+    from mlpredict.cli.lists import pairs_of
     from mlpredict.cli.output import write_records
     from mlpredict.cli.tables import print_pairs
+    from mlpredict.domain.history import fields_of
 
     if chosen is not Format.TABLE:
         records = [

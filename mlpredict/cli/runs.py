@@ -87,9 +87,9 @@ def runs(
 
 
 def _show(history: History, numbers: Sequence[int | str], chosen: Format, columns: tuple[str, ...]) -> None:
-    from mlpredict.cli.lists import fields_of
     from mlpredict.cli.output import write_records
     from mlpredict.cli.talk import Problems
+    from mlpredict.domain.history import fields_of
     from mlpredict.errors import NotFound
 
     problems = Problems()
@@ -110,8 +110,9 @@ def _show(history: History, numbers: Sequence[int | str], chosen: Format, column
 
 
 def _print_run(detail: RunDetail) -> None:
-    from mlpredict.cli.lists import fields_of, pairs_of
+    from mlpredict.cli.lists import pairs_of
     from mlpredict.cli.tables import print_counts, print_pairs
+    from mlpredict.domain.history import fields_of
 
     print_pairs(dict(pairs_of(fields_of(detail.record))))
     print_counts("label", detail.labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from mlpredict.domain.models import Activation, Task
@@ -107,6 +108,15 @@ class ModelOutput:
     def classes(self) -> Sequence[str]:
         """The names of its classes; none where it has no such."""
         return self.labels or () if self.task is not None and self.task.has_classes else ()
+
+
+HistoryRecord = RunRecord | ModelRecord | FailureRecord
+
+
+def fields_of(record: HistoryRecord, **more: Any) -> dict[str, Any]:
+    """A record by its public names, and what else there is to say of it."""
+    names = names_of(type(record))
+    return dict(zip(names, attrgetter(*names)(record), strict=True)) | more
 
 
 def names_of(kind: type[RunRecord | ModelRecord | FailureRecord]) -> tuple[str, ...]:

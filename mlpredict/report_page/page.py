@@ -11,6 +11,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """Whatever a label or a file's name may hold, the browser runs and loads nothing."""
 
 STYLE = Path(__file__).with_name("style.css")
+PARTS = Path(__file__).with_name("parts.css")
+"""What facts, plots, tables and pictures look like, in this page and in others."""
 
 
 def page(title: str, body: Iterable[str]) -> str:
@@ -20,11 +22,15 @@ def page(title: str, body: Iterable[str]) -> str:
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{shown(title)}</title>\n<style>{STYLE.read_text('utf-8')}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{shown(title)}</title>\n<style>{_styles()}</style>\n</head>\n<body>\n<main>\n"
         f'<h1>{shown(title)}</h1>\n<p class="quiet">mlpredict, {shown(made)}</p>\n'
         + "\n".join(body)
         + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _styles() -> str:
+    return STYLE.read_text("utf-8") + PARTS.read_text("utf-8")
 
 
 def shown(text: object) -> str:

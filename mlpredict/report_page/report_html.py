@@ -158,7 +158,8 @@ def _mistake(one: PredictionRecord) -> str:
     return (
         f'<span class="wrong-word">{shown(one.label or "")}</span>{shown(score)}, is '
         f'<span class="right-word">{shown(one.true_label or "none")}</span><br>'
-        f'<span class="quiet">{shown(one.filename or "")}, prediction {one.prediction_id}</span>'
+        f'<span class="quiet">{shown(one.filename or "")}, '
+        f'<span data-prediction="{one.prediction_id}">prediction {one.prediction_id}</span></span>'
     )
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ SHOWN = ("host", "port", "dbname", "user")
 
 # With the start-up of the program it leaves an answer within five seconds.
 CONNECT_TIMEOUT_SECONDS = 3
+CANCEL_SECONDS = 3.0
 ENCODING_HINT = "mlpredict init-db with the same --dsn says how to make a database that has every character"
 BYTES = r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*"
 """A character in messages of PostgreSQL about encodings."""
@@ -113,6 +114,12 @@ def describe(connection: Connection) -> str:
 def place_of(connection: Connection) -> Path | None:
     """The directory of the local server; None for a connection to another one."""
     return connection.root if isinstance(connection, LocalConnection) else None
+
+
+def cancel(connection: Connection) -> None:
+    """Have the server give up the statement that a connection waits for, from another thread."""
+    with suppress(psycopg.Error):  # it is lost, and waits for nothing
+        connection.cancel_safe(timeout=CANCEL_SECONDS)
 
 
 def raise_if_full(connection: Connection, error: BaseException | None) -> None:

@@ -9,8 +9,8 @@ from psycopg.sql import SQL, Literal
 
 from mlpredict.domain import Order, PredictionFilter, PredictionRecord
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.filters import Values, joined, values_of, where
-from mlpredict.storage.listing import prediction_rows
+from mlpredict.storage.filters import OF_TRUTH, Values, joined, values_of, where
+from mlpredict.storage.listing import ids_of_certain_truth, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_record
 from mlpredict.storage.sorting import Sorting, sorting
@@ -22,7 +22,7 @@ many where images were predicted a thousand times: then a page is short, and the
 CANDIDATES = SQL("""
     WITH candidates AS MATERIALIZED (
         SELECT p.id, p.inputid, p.score, row_number() OVER (ORDER BY {order}) AS place
-        FROM {s}.predictions AS p {truth}
+        FROM {s}.predictions AS p {joined}
         WHERE {where}
         ORDER BY {order}
         LIMIT {window}
@@ -43,7 +43,7 @@ CANDIDATES = SQL("""
 """The images whose first prediction is in a window of the predictions that are wanted."""
 
 WINDOW_END = SQL("""
-    SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} ORDER BY {order} LIMIT 1 OFFSET {last}
+    SELECT p.id FROM {s}.predictions AS p WHERE {where} ORDER BY {order} LIMIT 1 OFFSET {last}
 """)
 
 EARLIER: Mapping[Order, SQL] = {
@@ -92,12 +92,12 @@ def images(
     with translated(), catalog_only(connection):
         for share in WINDOWS:
             by = sorting(connection, order, before)
-            room = limit - len(found)
-            found |= _firsts(connection, values, order, by, room, share * limit)
+            window = _window(connection, values, by, share * limit)
+            found |= _firsts(connection, values, window, order, by, limit - len(found))
             if len(found) == limit:
                 before = next(reversed(found))
                 break
-            before = _window_end(connection, values, by, share * limit)
+            before = _window_end(connection, window, by)
             if before is None:
                 break
         counts: dict[int | None, int] = dict(
@@ -121,27 +121,42 @@ def count_images(connection: Connection, wanted: PredictionFilter) -> int:
     return int(row[0])
 
 
+class Window(NamedTuple):
+    """The first predictions that are wanted, so many at most, by conditions that find them."""
+
+    values: Values
+    size: int
+
+
+def _window(connection: Connection, values: Values, by: Sorting, size: int) -> Window:
+    """By their ids where their truth is wanted: else that of all is looked up where few have it."""
+    if values.keys() & OF_TRUTH:
+        return Window({"ids": ids_of_certain_truth(connection, values, size, by)}, size)
+    return Window(values, size)
+
+
 def _firsts(
-    connection: Connection, values: Values, order: Order, by: Sorting, limit: int, window: int
+    connection: Connection, values: Values, window: Window, order: Order, by: Sorting, limit: int
 ) -> dict[int, int | None]:
     """The first predictions of images, by their ids, with the images'."""
     query = named(
         connection,
         CANDIDATES,
-        where=where(values, *by.conditions),
+        where=where(window.values, *by.conditions),
+        joined=joined(connection, window.values),
         wanted=where(values),
         truth=joined(connection, values),
         earlier=EARLIER[order],
         order=by.order,
-        window=Literal(window),
+        window=Literal(window.size),
         limit=Literal(limit),
     )
-    return dict(connection.execute(query, {**values, **by.values}).fetchall())
+    return dict(connection.execute(query, {**values, **window.values, **by.values}).fetchall())
 
 
-def _window_end(connection: Connection, values: Values, by: Sorting, window: int) -> int | None:
+def _window_end(connection: Connection, window: Window, by: Sorting) -> int | None:
     """The last prediction of a window; None where nothing follows."""
-    parts = {"where": where(values, *by.conditions), "truth": joined(connection, values)}
-    query = named(connection, WINDOW_END, **parts, order=by.order, last=Literal(window - 1))
-    row = connection.execute(query, {**values, **by.values}).fetchone()
+    parts = {"where": where(window.values, *by.conditions), "order": by.order}
+    query = named(connection, WINDOW_END, **parts, last=Literal(window.size - 1))
+    row = connection.execute(query, {**window.values, **by.values}).fetchone()
     return None if row is None else int(row[0])

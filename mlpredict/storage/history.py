@@ -78,6 +78,13 @@ MODELS = SQL("""
     ORDER BY newest.id DESC NULLS LAST, m.id DESC
 """)
 
+NAMES = SQL("""
+    SELECT {model}, m.name, m.fingerprint
+    FROM {s}.models AS m
+    LEFT JOIN LATERAL (SELECT max(id) AS id FROM {s}.runs WHERE model_id = m.id) AS newest ON true
+    ORDER BY newest.id DESC NULLS LAST, m.id DESC
+""")
+
 MODEL_DETAIL = SQL("SELECT labels, description FROM {s}.models WHERE fingerprint = %s")
 
 OUTPUTS = SQL("""
@@ -186,6 +193,11 @@ class History:
     def models(self) -> list[ModelRecord]:
         """Every model that was used, the last one first."""
         return self._models({})
+
+    def model_names(self) -> list[tuple[str, str, str]]:
+        """The label, name and fingerprint of every model, the last one used first; nothing is counted."""
+        with translated(), catalog_only(self._connection):
+            return self._connection.execute(named(self._connection, NAMES, model=MODEL)).fetchall()
 
     def model(self, name: str) -> list[ModelDetail]:
         """The models of a name, of `name@digits`, or with these first digits of the fingerprint.

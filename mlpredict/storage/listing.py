@@ -78,7 +78,7 @@ def prediction_rows(
     early, it cancels the query.
     """
     if limit is not None and values.keys() & OF_TRUTH:
-        ids = _ids_of_certain_truth(connection, values, limit, by)
+        ids = ids_of_certain_truth(connection, values, limit, by)
         yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
         return
     parts = dict[str, sql.Composable](
@@ -122,7 +122,7 @@ def are_labels(connection: Connection) -> bool:
     return connection.execute(named(connection, truth.ANY_LABEL)).fetchone() is not None
 
 
-def _ids_of_certain_truth(connection: Connection, values: Values, limit: int, by: Sorting) -> list[int]:
+def ids_of_certain_truth(connection: Connection, values: Values, limit: int, by: Sorting) -> list[int]:
     """The first predictions that meet conditions of their truth, found among ever more candidates."""
     plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
     of_truth = {name: value for name, value in values.items() if name in OF_TRUTH}

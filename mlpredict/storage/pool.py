@@ -19,18 +19,20 @@ from mlpredict.storage.connection import (
     translated,
 )
 from mlpredict.storage.repository import Repository
-from mlpredict.storage.transactions import reading
+from mlpredict.storage.transactions import Isolation, reading
 
 if TYPE_CHECKING:
     from mlpredict.storage.server.local_server import LocalServer
 
-CONNECTIONS = 4
+CONNECTIONS = 5
+"""One of them for reports, which are made one at a time."""
+
 WAITING = 32
 WAIT_SECONDS = 2.0
 RECONNECT_SECONDS = 0.2
 """After which a pool does not go on trying by itself: who asks next has it try again at once."""
 
-STATEMENT_LIMIT = "'30s'"
+STATEMENT_SECONDS = 30
 
 
 class ReadPool:
@@ -55,8 +57,12 @@ class ReadPool:
         )
 
     @contextmanager
-    def repository(self) -> Iterator[Repository]:
+    def repository(
+        self, *, isolation: Isolation = "read committed", seconds: int = STATEMENT_SECONDS
+    ) -> Iterator[Repository]:
         """A repository for the time of a `with` block, which does not close it.
+
+        A statement takes at most so many seconds.
 
         All of it is one read-only transaction, which nothing outlives: behind a pooler the session is
         another program's in the next moment.
@@ -69,7 +75,7 @@ class ReadPool:
         except psycopg.Error as error:
             raise TransientDatabaseError("the database does not answer") from error
         try:
-            with translated(), reading(connection, statement_timeout=STATEMENT_LIMIT):
+            with translated(), reading(connection, isolation=isolation, statement_timeout=f"'{seconds}s'"):
                 yield Repository(connection)
         finally:
             self._pool.putconn(connection)

@@ -24,6 +24,7 @@ from mlpredict.errors import DatabaseError, SchemaOutdated
 from mlpredict.storage import migrations, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
+    cancel,
     open_connection,
     place_of,
     raise_if_full,
@@ -77,6 +78,10 @@ class Repository(StoredRows):
         """Have the database answer."""
         with translated():
             self._connection.execute("SELECT")
+
+    def cancel(self) -> None:
+        """Have the database give up what another thread waits for, which gets Cancelled."""
+        cancel(self._connection)
 
     @property
     def connection(self) -> Connection:

@@ -19,6 +19,7 @@ from mlpredict.web.changes import Changes
 from mlpredict.web.errors import KeyReused
 from mlpredict.web.idempotency import Asked, Call, Keys, Lookups, MakeReply
 from mlpredict.web.metrics import Metrics
+from mlpredict.web.reports import Reports
 from mlpredict.web.responses import JSON
 from mlpredict.web.service import Service
 from mlpredict.web.uploads import Memory, Room, UploadedFile, receive_body, receive_files
@@ -33,6 +34,7 @@ class Backend:
     service: Service
     reads: ReadPool
     changes: Changes
+    reports: Reports
     metrics: Metrics
     max_upload: int
     memory: Memory

@@ -140,6 +140,13 @@ class ChangesWait(RequestError):
     retry_after = 5
 
 
+class ReportsWait(RequestError):
+    """Other reports are being made already; try again in a moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    retry_after = 5
+
+
 class TooLong(RequestError):
     """This takes the database too long; choose fewer predictions by a filter."""
 

@@ -15,9 +15,13 @@ QUERIES = {
     "/v1/inputs": "?limit=1",
     "/v1/predictions/count": "?since=7d",
     "/predictions/": "?limit=1",
+    "/v1/runs": "?limit=1",
+    "/v1/report": "?model=mnist-convnet",
+    "/v1/report/page": "?model=mnist-convnet",
+    "/v1/compare": "?a=mnist-convnet&b=1",
 }
 
-PATH_VALUES = {"prediction_id": "14", "input_id": "8", "name": "mnist-convnet", "version": "1"}
+PATH_VALUES = {"prediction_id": "14", "input_id": "8", "run_id": "1", "name": "mnist-convnet", "version": "1"}
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAA…"
 
@@ -48,6 +52,52 @@ TRUTH: dict[str, Any] = {
 }
 TOP = [{"label": "7", "score": 0.9967}, {"label": "3", "score": 0.0011}, "…"]
 
+COUNTS: dict[str, Any] = {
+    "predictions": 17,
+    "failures": 0,
+    "mean_score": 0.9775,
+    "labelled": 16,
+    "right": 15,
+    "accuracy": 0.9375,
+}
+RUN: dict[str, Any] = {
+    "run_id": 1,
+    "model": "mnist-convnet@285f0e48",
+    "ended": "finished",
+    **COUNTS,
+    "engine": "litert",
+    "started_at": "2026-11-23T05:05:09.120+00:00",
+    "…": "…",
+}
+REPORT: dict[str, Any] = {
+    "predictions": 17,
+    "images": 16,
+    "labelled": 16,
+    "right": 15,
+    "accuracy": 0.9375,
+    "interval": [0.7167, 0.9889],
+    "macro_f1": 0.9333,
+    "ece": 0.0391,
+    "by_label": {"…": "…"},
+    "confusion": {"…": "…"},
+    "remarks": [],
+    "…": "…",
+}
+COMPARISON: dict[str, Any] = {
+    "a": "mnist-convnet",
+    "b": "1",
+    "both": 16,
+    "labelled": 16,
+    "agreement": 0.9375,
+    "both_right": 14,
+    "only_a_right": 1,
+    "only_b_right": 0,
+    "neither_right": 1,
+    "p_value": 1.0,
+    "flips": [],
+    "…": "…",
+}
+
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/"): {"error": "Use GET /predictions/ instead of the root route!"},
     ("POST", "/prediction/"): RECORD,
@@ -64,8 +114,19 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "channels": 1,
     },
     ("GET", "/v1/models"): {
-        "models": [{"model": "mnist-convnet@285f0e48", "name": "mnist-convnet", "fingerprint": "285f0e48…"}]
+        "models": [
+            {
+                "model": "mnist-convnet@285f0e48",
+                "name": "mnist-convnet",
+                "fingerprint": "285f0e48…",
+                "task": "classification",
+                **COUNTS,
+                "…": "…",
+            }
+        ]
     },
+    ("GET", "/v1/runs"): {"runs": [RUN], "next": "/v1/runs?limit=1&before=1"},
+    ("GET", "/v1/runs/{run_id}"): {**RUN, "labels": {"7": 9, "1": 8}, "reasons": {}},
     ("POST", "/v1/predictions"): {"predictions": [{**RECORD, "top": TOP}]},
     ("GET", "/v1/predictions"): {
         "predictions": [RECORD],
@@ -90,6 +151,14 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "input_id": 8,
         "remarks": [],
     },
+    ("GET", "/v1/report"): REPORT,
+    ("GET", "/v1/compare"): COMPARISON,
+    ("DELETE", "/v1/predictions/{prediction_id}"): {
+        "predictions": 1,
+        "inputs": 0,
+        "labels": 0,
+        "failures": 0,
+    },
     ("GET", "/healthz"): {"status": "alive"},
     ("GET", "/readyz"): {"status": "ready", "model": "mnist-convnet@285f0e48"},
 }
@@ -103,6 +172,7 @@ BODIES: Mapping[tuple[str, str], Any] = {
 TEXTS: Mapping[tuple[str, str], str] = {
     ("GET", "/v1/inputs/{input_id}/image"): "the bytes of the file",
     ("GET", "/v1/predictions/{prediction_id}/map"): "a PNG",
+    ("GET", "/v1/report/page"): "a page of HTML",
     ("GET", "/metrics"): 'mlpredict_predictions_total{label="7"} 14.0',
 }
 

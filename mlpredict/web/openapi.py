@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
 
 from mlpredict.domain import FIELD_TYPES, LabelSource
+from mlpredict.domain.deletion import DELETED
+from mlpredict.domain.history import ModelRecord, RunRecord
 from mlpredict.web.label_body import LONGEST_LABEL, LONGEST_NAME
 
 Schema = dict[str, Any]
@@ -94,10 +97,74 @@ IMAGES = _object(
 COUNTS = _object(predictions=INTEGER, images=INTEGER)
 
 
-MODELS = _object(models=_array(_object(model=STRING, name=STRING, fingerprint=STRING)))
+def _history(kind: type[RunRecord | ModelRecord]) -> dict[str, Schema]:
+    """The fields of what is listed, by the types that are written there."""
+    return {one.name: _field_schema(str(one.type)) for one in fields(kind)}
+
+
+NAMED_MODEL = _object(model=STRING, name=STRING, fingerprint=STRING)
+
+
+MODELS = _object(models=_array({"anyOf": [_object(**_history(ModelRecord)), NAMED_MODEL]}))
+
+
+RUNS = _object(runs=_array(_object(**_history(RunRecord))), next=_or_null("string"))
+
+
+NUMBERS = {"type": "object", "additionalProperties": INTEGER}
+
+
+RUN = _object(**_history(RunRecord), labels=NUMBERS, reasons=NUMBERS)
 
 
 WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
+
+
+BY_NAME: Schema = {"type": "object"}
+
+
+GROUP_LIST = _array(_object(key=STRING, predictions=INTEGER, labelled=INTEGER, right=INTEGER))
+
+
+REPORT = _object(
+    predictions=INTEGER,
+    images=INTEGER,
+    labelled=INTEGER,
+    right=INTEGER,
+    judged=INTEGER,
+    accuracy=_or_null("number"),
+    interval=_or_null("array", items=NUMBER),
+    macro_f1=_or_null("number"),
+    ece=_or_null("number"),
+    models=_array(STRING),
+    sources=NUMBERS,
+    by_label=BY_NAME,
+    confusion={"type": "object", "additionalProperties": NUMBERS},
+    calibration=_array(BY_NAME),
+    scores=_array(INTEGER),
+    over_time=GROUP_LIST,
+    remarks=_array(STRING),
+)
+REPORT["properties"]["groups"] = GROUP_LIST
+
+
+COMPARISON = _object(
+    a=STRING,
+    b=STRING,
+    both=INTEGER,
+    labelled=INTEGER,
+    agreement=_or_null("number"),
+    both_right=INTEGER,
+    only_a_right=INTEGER,
+    only_b_right=INTEGER,
+    neither_right=INTEGER,
+    p_value=_or_null("number"),
+    by_label=BY_NAME,
+    flips=_array(BY_NAME),
+)
+
+
+DELETION = _object(**dict.fromkeys(DELETED, INTEGER))
 
 
 LABEL = _object(
@@ -141,6 +208,11 @@ Responses = dict[int | str, dict[str, Any]]
 
 IMAGE: Responses = {
     200: {"description": "The bytes of the file", "content": {"image/*": {}, "application/octet-stream": {}}}
+}
+
+
+PAGE: Responses = {
+    200: {"description": "One page of HTML that needs nothing else", "content": {"text/html": {}}}
 }
 
 

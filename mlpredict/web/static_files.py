@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mlpredict.report_page.page import PARTS
+
 FOLDER = Path(__file__).parent / "static"
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".png": "image/png"}
 
@@ -20,8 +22,9 @@ class StaticFile:
 
 
 def static_files() -> Mapping[str, StaticFile]:
-    """Every file in `static/`, by its name."""
-    return {path.name: StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in sorted(FOLDER.iterdir())}
+    """Every file in `static/`, by its name, and what reports look like."""
+    paths = [*sorted(FOLDER.iterdir()), PARTS]
+    return {path.name: StaticFile(path.read_bytes(), TYPES[path.suffix]) for path in paths}
 
 
 def static_version(files: Mapping[str, StaticFile]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +38,11 @@ class Store:
     token: str | None = None
     busy_answers: int = 0
     has_scores: bool = True
+    forbids: bool = False
+    """Whether nothing may be changed."""
+    reports: list[dict[str, str]] = field(default_factory=list)
+    """What reports were asked for."""
+    report_seconds: float = 0.0
 
     def add(self, filename: str, content: bytes = b"", contenttype: str = "image/png") -> dict[str, Any]:
         """Store a prediction: the label is the name's first digit, the score goes down with its length."""
@@ -56,10 +62,19 @@ class Store:
             "label": label if self.has_scores else None,
             "score": score if self.has_scores else None,
             "model": str(model()),
+            "true_label": None,
+            "right": None,
             "created_at": (FIRST_TIME + timedelta(seconds=37 * number)).isoformat(),
         }
         self.records.insert(0, record)
         return record
+
+    def tell(self, number: int, label: str | None) -> None:
+        """Say what an image is, or nothing."""
+        for record in self.records:
+            if record["input_id"] == number:
+                record["true_label"] = label
+                record["right"] = None if label is None else record["label"] == label
 
     def again(self, record: dict[str, Any], score: float, of_model: str) -> dict[str, Any]:
         """Store another prediction of the same image."""
@@ -76,6 +91,11 @@ class Store:
             if asked.get("label") in (None, record["label"])
             and asked.get("model") in (None, record["model"])
             and asked.get("run") in (None, str(record["run_id"]))
+            and asked.get("true_label") in (None, record["true_label"])
+            and ("wrong" not in asked or record["right"] is False)
+            and ("right" not in asked or record["right"] is True)
+            and ("labelled" not in asked or record["true_label"] is not None)
+            and ("unlabelled" not in asked or record["true_label"] is None)
             and asked.get("since", "") <= record["created_at"] < asked.get("until", "9")
             and fnmatchcase(record["filename"], asked.get("filename", "*"))
             and float(asked.get("min_score", 0)) <= (record["score"] or 0) <= float(asked.get("max_score", 1))
@@ -101,6 +121,7 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
     """The page, and behind it a store, which `app.state.store` replaces."""
     app = FastAPI()
     app.state.store = first_store
+    app.state.report = ""
     app.include_router(page_router(identity, spec))
 
     def store() -> Store:
@@ -177,6 +198,49 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
                 image = f"/v1/inputs/{record['input_id']}/image"
                 return {**record, "probabilities": store().answers(record), "image": image}
         raise HTTPException(404, f"There is no prediction {number}.")
+
+    @app.delete("/v1/predictions/{number}")
+    def delete(number: int) -> dict[str, int]:
+        allow()
+        prediction(number)
+        store().records = [one for one in store().records if one["prediction_id"] != number]
+        return {"predictions": 1, "inputs": 1, "labels": 0, "failures": 0}
+
+    def allow() -> None:
+        if store().forbids:
+            raise HTTPException(403, "The role may not change this.")
+
+    def said(number: int) -> dict[str, Any]:
+        label = next(one["true_label"] for one in store().records if one["input_id"] == number)
+        known = {"true_labels": None, "labelled_by": None, "source": label and "page"}
+        return {"input_id": number, "true_label": label, **known}
+
+    @app.get("/v1/inputs/{number}/label")
+    def label(number: int) -> dict[str, Any]:
+        return said(number)
+
+    @app.put("/v1/inputs/{number}/label")
+    def put_label(number: int, body: dict[str, Any]) -> dict[str, Any]:
+        allow()
+        before = said(number)["true_label"]
+        store().tell(number, body["label"])
+        result = "labelled" if before is None else "unchanged" if before == body["label"] else "revised"
+        remarks = [] if body["label"] in DIGITS else [f"{body['label']} is no label of the model"]
+        return {"result": result, **said(number), "remarks": remarks}
+
+    @app.delete("/v1/inputs/{number}/label")
+    def delete_label(number: int) -> dict[str, Any]:
+        allow()
+        store().tell(number, None)
+        return {"result": "removed", **said(number), "remarks": []}
+
+    @app.get("/v1/report/page")
+    def report(request: Request) -> Response:
+        store().reports.append(dict(request.query_params))
+        time.sleep(store().report_seconds)
+        if "run" in request.query_params:
+            raise HTTPException(503, "Other reports are being made already; try again in a moment.")
+        return Response(app.state.report, media_type="text/html")
 
     @app.get("/v1/inputs/{number}/image")
     def image(number: int) -> Response:

@@ -1,4 +1,4 @@
-"""The page for a browser: one document, rendered once, and the few files that it loads."""
+"""The pages for a browser: documents, rendered once, and the few files that they load."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from mlpredict.domain import ImageSpec, ModelIdentity
-from mlpredict.web.access import wants_page
+from mlpredict.web.access import REPORT, wants_page
 from mlpredict.web.documents import Document, render
 from mlpredict.web.heading import DIGITS, heading
 from mlpredict.web.static_files import static_files, static_version
@@ -32,14 +32,18 @@ class BrowserRoute(APIRoute):
 
 
 def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
-    """`GET /` for browsers and `GET /static/…`; to be included before the API's own `GET /`."""
+    """`GET /` for browsers, `/report` and `/static/…`; to be included before the API's own `GET /`."""
     files = static_files()
     version = static_version(files)
     document = Document(render_page(model, spec, version), more={"Vary": "Accept"})
+    report_document = Document(render("report.html", model=model, root="", static=f"static/{version}"))
     router = APIRouter(include_in_schema=False)
 
     async def page(request: Request) -> Response:
         return document.response(request)
+
+    async def report(request: Request) -> Response:
+        return report_document.response(request)
 
     async def static(name: str) -> Response:
         if name not in files:
@@ -47,6 +51,7 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
         return Response(files[name].content, headers=STATIC_HEADERS, media_type=files[name].mediatype)
 
     router.add_api_route("/", page, methods=["GET", "HEAD"], route_class_override=BrowserRoute)
+    router.add_api_route(REPORT, report, methods=["GET", "HEAD"])
     router.add_api_route(f"/static/{version}/{{name}}", static, methods=["GET", "HEAD"])
     return router
 

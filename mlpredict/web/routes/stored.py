@@ -1,4 +1,4 @@
-"""What is stored, to be looked through: images with their predictions, how many, and of which models."""
+"""What is stored, to be looked through: images with their predictions, and how many there are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlpredict.domain import Order
 from mlpredict.storage.gallery import ImageFound
 from mlpredict.web.backend import Backend
 from mlpredict.web.filters import PAGE, Before, ImageOrder, Limit, Wanted, next_page
-from mlpredict.web.openapi import COUNTS, IMAGES, MODELS, failures, success
+from mlpredict.web.openapi import COUNTS, IMAGES, failures, success
 from mlpredict.web.responses import json_response, record_fields
 
 Sort = Annotated[
@@ -55,16 +55,6 @@ def router(backend: Backend) -> APIRouter:
             }
         )
         return json_response(counts)
-
-    @routes.get(
-        "/models",
-        summary="The models that were used, the last one first",
-        responses=success(MODELS) | failures(503),
-    )
-    async def models() -> Response:
-        known = await backend.read(lambda repository: repository.known_models())
-        named = [{"model": str(one), "name": one.name, "fingerprint": one.fingerprint} for one in known]
-        return json_response({"models": named})
 
     return routes
 

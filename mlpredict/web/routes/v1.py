@@ -9,7 +9,11 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
+from mlpredict.api.connections import Connections
+from mlpredict.api.deletion import deletion
 from mlpredict.domain import Order, PredictionRecord, Rejected, Reply, Source
+from mlpredict.domain.deletion import DELETED, Deleted
+from mlpredict.errors import NotFound
 from mlpredict.inference.outputs import OutputReader
 from mlpredict.records import Ranking, ranking
 from mlpredict.support.json_text import as_json
@@ -18,7 +22,7 @@ from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import NotAnImage
 from mlpredict.web.filters import LAST_ID, PAGE, Before, Limit, Wanted, next_page
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
-from mlpredict.web.openapi import FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
+from mlpredict.web.openapi import DELETION, FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
 from mlpredict.web.responses import image_response, json_response, record_fields
 from mlpredict.web.uploads import UploadedFile
 
@@ -112,6 +116,20 @@ def router(backend: Backend) -> APIRouter:
                 "map": f"/v1/predictions/{prediction_id}/map" if detail.has_map else None,
             }
         )
+
+    @routes.delete(
+        "/predictions/{prediction_id}",
+        summary="Delete a prediction, and its image and label where no other prediction needs them",
+        responses=success(DELETION) | failures(403, 404, 409, 422, 503),
+    )
+    async def delete(prediction_id: Id) -> Response:
+        def carry_out(database: Connections) -> Deleted:
+            return deletion(database, prediction_id).carry_out()
+
+        deleted = await backend.changes.make(carry_out)
+        if not deleted.predictions:
+            raise NotFound(f"there is no prediction {prediction_id}")
+        return json_response(dict(zip(DELETED, deleted.counts(), strict=True)))
 
     @routes.get(
         "/predictions/{prediction_id}/map",

@@ -29,6 +29,7 @@ from mlpredict.web.backend import Backend
 from mlpredict.web.changes import Changes
 from mlpredict.web.idempotency import Keys, digest_of, scope_of
 from mlpredict.web.metrics import Metrics
+from mlpredict.web.reports import Reports
 from mlpredict.web.server.logs import prepare_loggers
 from mlpredict.web.server.options import Options
 from mlpredict.web.server.protocol import TimeoutProtocol
@@ -85,10 +86,11 @@ class Worker:
         metrics = Metrics()
         service = Service(model, recorder, metrics)
         changes = Changes(Connections(self.options.dsn, RETRY_SECONDS))
+        reports = Reports(reads)
         most = self.options.max_upload
         memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
         keys = Keys(digest_of([scope_of(self.rules.token), model.identity.fingerprint.encode()]))
-        backend = Backend(service, reads, changes, metrics, most, memory, keys, run)
+        backend = Backend(service, reads, changes, reports, metrics, most, memory, keys, run)
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,
@@ -106,6 +108,7 @@ class Worker:
         finally:
             await asyncio.to_thread(service.close)
             await asyncio.to_thread(changes.close)
+            await reports.close()
         try:
             store.finish_run(run)
         except DatabaseError as error:

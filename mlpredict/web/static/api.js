@@ -27,6 +27,19 @@ export async function getJson(path, { signal } = {}) {
   return parsed(await call(path, { signal }));
 }
 
+/** Change something at a path; the JSON that is answered; throws a Refusal. */
+export async function change(method, path, body) {
+  return parsed(await call(path, { method, body: body === undefined ? undefined : JSON.stringify(body) }));
+}
+
+/** HTML at a path: the bytes, and the document that the browser makes of them; throws a Refusal. */
+export async function getPage(path, { signal } = {}) {
+  const response = await call(path, { signal });
+  if (!response.ok) throw await refusal(response);
+  const content = await response.blob();
+  return { content, page: await documentOf(content) };
+}
+
 /** The answer to a GET, whatever it is; throws a Refusal only where there is none. */
 export function answerTo(path) {
   return call(path, {});
@@ -60,6 +73,20 @@ export async function imageAddress(inputId) {
   return { address, release: () => URL.revokeObjectURL(address) };
 }
 
+/** No script of the page may make markup out of text: the browser reads it as a file. */
+function documentOf(content) {
+  const address = URL.createObjectURL(content);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("GET", address);
+    request.responseType = "document";
+    request.onload = () => (request.response ? resolve(request.response) : reject(new Refusal(AWAY)));
+    request.onerror = () => reject(new Refusal(AWAY));
+    request.onloadend = () => URL.revokeObjectURL(address);
+    request.send();
+  });
+}
+
 /** A file that is gone would look like a server that is. */
 async function checkReadable(file) {
   try {
@@ -73,6 +100,7 @@ async function call(path, options) {
   for (;;) {
     const token = currentToken();
     const headers = token ? { Authorization: `Bearer ${token}` } : {};
+    if (typeof options?.body === "string") headers["Content-Type"] = "application/json";
     const response = await reach(path, { ...options, headers });
     if (response.status !== 401) return response;
     if (!(await askForToken(token))) {

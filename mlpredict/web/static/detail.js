@@ -1,23 +1,28 @@
 // One stored prediction, with its picture and all its probabilities; its address is the page's while it is open.
 
 import { addressWith, openInAddress } from "./address.js";
-import { getJson, imageAddress } from "./api.js";
+import { change, getJson, imageAddress } from "./api.js";
 import { startOthers } from "./others.js";
 import { copy, save } from "./saving.js";
-import { nameOf, printable, showAnswer, showBars, showStored, slot } from "./show.js";
+import { answerOf, nameOf, printable, showAnswer, showBars, showStored, slot } from "./show.js";
+import { startTruth } from "./truth.js";
 
 const TIME_STYLE = { dateStyle: "medium", timeStyle: "medium" };
 const dialog = document.getElementById("detail");
 const picture = slot(dialog, "picture");
-const [newer, older, close, zoom, download, link, json] = [
-  "newer", "older", "close", "zoom", "download", "link", "json",
+const confirm = document.getElementById("confirm");
+const [newer, older, close, zoom, download, link, json, remove] = [
+  "newer", "older", "close", "zoom", "download", "link", "json", "delete",
 ].map((name) => document.getElementById(`detail-${name}`));
 
-export function startDetail() {
+/** `onTruth` is called with an input whose label has changed, `onDelete` with a prediction that is gone. */
+export function startDetail({ onTruth, onDelete }) {
   let shown = null;
   let whole = null;
   let neighbours = [];
+  let alone = true;
   const others = startOthers((record) => go(record));
+  const truth = startTruth({ changed: relabelled, tell });
 
   /** Show a record; the arrows go through its neighbours. Back closes it. */
   function open(record, records) {
@@ -43,20 +48,34 @@ export function startDetail() {
   async function show(record) {
     shown = record.prediction_id;
     whole = null;
+    alone = true;
     tellWhere();
     showKnown(record);
+    truth.hide();
     try {
-      const answer = await getJson(`v1/predictions/${record.prediction_id}`);
-      if (shown !== record.prediction_id) return;
-      whole = answer;
-      if (record.input_id === undefined) showKnown(answer);
-      showAnswer(dialog, answer);
-      showBars(slot(dialog, "bars"), answer.probabilities);
-      tell("");
-      others.show(answer);
+      await showWhole(record);
+      if (shown === record.prediction_id) tell("");
     } catch (error) {
       if (shown === record.prediction_id) tell(printable(error.message));
     }
+  }
+
+  async function showWhole(record) {
+    const answer = await getJson(`v1/predictions/${record.prediction_id}`);
+    if (shown !== record.prediction_id) return;
+    whole = answer;
+    if (record.input_id === undefined) showKnown(answer);
+    showAnswer(dialog, answer);
+    showBars(slot(dialog, "bars"), answer.probabilities);
+    truth.show(answer);
+    const count = await others.show(answer);
+    if (shown === record.prediction_id) alone = count === 0;
+  }
+
+  /** All predictions of the image are right or wrong anew. */
+  async function relabelled(label) {
+    onTruth(label.input_id);
+    if (whole?.input_id === label.input_id) await showWhole(whole);
   }
 
   function neighbour(step) {
@@ -74,6 +93,34 @@ export function startDetail() {
     // Disabled they would lose the focus.
     newer.setAttribute("aria-disabled", String(!neighbour(-1)));
     older.setAttribute("aria-disabled", String(!neighbour(1)));
+  }
+
+  function ask() {
+    const name = document.createElement("bdi");
+    name.textContent = nameOf(whole);
+    const image = alone
+      ? " The image and what was said of it go, too, as nothing else was predicted of it."
+      : " The image stays, as there are other predictions of it.";
+    const text = document.getElementById("confirm-text");
+    text.replaceChildren(name, `: ${answerOf(whole)}.${whole.input_id === null ? "" : image}`);
+    confirm.returnValue = "";
+    confirm.showModal();
+  }
+
+  async function deleteShown() {
+    const gone = whole;
+    const next = neighbour(1) ?? neighbour(-1);
+    try {
+      await change("DELETE", `v1/predictions/${gone.prediction_id}`);
+    } catch (error) {
+      if (error.status !== 404) return tell(printable(error.message));
+    }
+    onDelete(gone, { alone });
+    if (shown !== gone.prediction_id) return undefined;
+    if (!next) return dialog.close();
+    go(next);
+    older.focus();
+    return undefined;
   }
 
   async function saveImage() {
@@ -99,7 +146,11 @@ export function startDetail() {
   download.addEventListener("click", () => whole && saveImage());
   link.addEventListener("click", () => copied(new URL(addressWith(shown), location.href).href, "The link is"));
   json.addEventListener("click", () => whole && copied(JSON.stringify(whole, null, 2), "The JSON is"));
+  remove.addEventListener("click", () => whole && ask());
+  confirm.addEventListener("close", () => confirm.returnValue === "yes" && deleteShown());
   dialog.addEventListener("keydown", (event) => {
+    // There they move the cursor.
+    if (event.target.matches("input")) return;
     if (event.key === "ArrowLeft") go(neighbour(-1));
     if (event.key === "ArrowRight") go(neighbour(1));
   });

@@ -6,7 +6,10 @@ import { printable } from "./show.js";
 
 const PATIENCE_MS = 250;
 const PERCENT = ["min_score", "max_score"];
-const BEYOND = ["model", "run", "since", "until", "filename"];
+const OF_TRUTH = ["wrong", "right", "labelled", "unlabelled"];
+// What is no filter, but how things are shown.
+const HOW = ["sort", "by"];
+const BEYOND = ["true_label", "model", "run", "since", "until", "filename"];
 const form = document.getElementById("filters");
 const clear = document.getElementById("filters-clear");
 const beyond = document.getElementById("more-filters");
@@ -46,7 +49,12 @@ export function startFilters(changed, wrong) {
 
   takeFromAddress();
   clear.hidden = Object.keys(chosen()).length === 0;
-  return { query, isFiltered, offerModels };
+  return { query, isFiltered, offerModels, shared };
+}
+
+/** The same for another page's address: what restricts, and not how things are shown. */
+function shared() {
+  return new URLSearchParams(Object.entries(chosen()).filter(([name]) => !HOW.includes(name)));
 }
 
 /** What is set, as it stands in the address: scores from 0 to 1, days as they were picked. */
@@ -58,7 +66,8 @@ function chosen() {
 
 /** The same as the API takes it. */
 function query() {
-  const asked = chosen();
+  const { truth, ...asked } = chosen();
+  if (OF_TRUTH.includes(truth)) asked[truth] = "true";
   if (asked.since) asked.since = midnight(asked.since, 0);
   if (asked.until) asked.until = midnight(asked.until, 1);
   if (asked.filename && !/[*?[]/.test(asked.filename)) asked.filename = `*${asked.filename}*`;
@@ -66,7 +75,7 @@ function query() {
 }
 
 function isFiltered() {
-  return Object.keys(chosen()).some((name) => name !== "sort");
+  return Object.keys(chosen()).some((name) => !HOW.includes(name));
 }
 
 function shareOf(percent) {
@@ -91,7 +100,7 @@ function takeFromAddress() {
 
 /** The models that were used; one in the address is there already. */
 async function offerModels() {
-  const known = (await getJson("v1/models")).models.map((one) => one.model);
+  const known = (await getJson("v1/models?counts=false")).models.map((one) => one.model);
   const offered = [...models.options].map((option) => option.value);
   models.append(...known.filter((one) => !offered.includes(one)).map((one) => new Option(printable(one), one)));
 }

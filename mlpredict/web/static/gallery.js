@@ -2,7 +2,7 @@
 
 import { getJson } from "./api.js";
 import { offerLabel, startFilters } from "./filters.js";
-import { copyOf, modelName, nameOf, printable, showAnswer, showShare, showStored, slot } from "./show.js";
+import { copyOf, modelName, nameOf, printable, showAnswer, showShare, showStored, showTruth, slot } from "./show.js";
 
 const PAGE_SIZE = 24;
 // Where images were predicted very often, a page of the API may be short.
@@ -12,6 +12,7 @@ const status = document.getElementById("gallery-status");
 const count = document.getElementById("gallery-count");
 const more = document.getElementById("more");
 const retry = document.getElementById("gallery-retry");
+const report = document.getElementById("to-report");
 
 /** `open` shows a record among its neighbours; `onLoad` is called when the first page has come. */
 export function startGallery({ open, onLoad }) {
@@ -53,6 +54,8 @@ export function startGallery({ open, onLoad }) {
 
   /** Everything anew: the filters have changed, or nothing has been shown yet. */
   async function reload() {
+    const shared = filters.shared();
+    report.href = `report${shared.size ? `?${shared}` : ""}`;
     const loaded = load(firstPath(), replace);
     tellCount();
     await loaded;
@@ -110,6 +113,7 @@ export function startGallery({ open, onLoad }) {
     const item = copyOf("tile");
     showAnswer(item, record);
     showShare(item, record.score);
+    showTruth(slot(item, "truth"), record);
     slot(item, "filename").textContent = nameOf(record).split("/").pop();
     slot(item, "filename").title = nameOf(record);
     slot(item, "model").textContent = modelName(record);
@@ -120,6 +124,29 @@ export function startGallery({ open, onLoad }) {
     item.firstElementChild.addEventListener("click", () => open(record, records));
     offerLabel(record.label);
     return item;
+  }
+
+  /** An image is something else than was said before. */
+  async function relabel(inputId) {
+    const at = records.findIndex((record) => record.input_id === inputId);
+    if (at < 0) return;
+    const record = records[at];
+    const { true_label: truth, right } = await getJson(`v1/predictions/${record.prediction_id}`);
+    Object.assign(record, { true_label: truth, right });
+    const now = records.indexOf(record);
+    if (now >= 0) showTruth(slot(list.children[now], "truth"), record);
+  }
+
+  /** A prediction is gone; an image that has others shows the next of them. */
+  function remove(gone, { alone }) {
+    if (!alone) return reload();
+    const at = records.findIndex((record) => record.prediction_id === gone.prediction_id);
+    if (at < 0) return undefined;
+    records.splice(at, 1);
+    list.children[at].remove();
+    // What is shown of the next page begins behind the last one: it may be this.
+    if (next !== null && at === records.length) return reload();
+    return tellCount();
   }
 
   /** How many there are in all; it takes longer than a page, and nothing waits for it. */
@@ -168,7 +195,7 @@ export function startGallery({ open, onLoad }) {
 
   reload();
   filters.offerModels().catch(() => {});
-  return { records, refresh };
+  return { records, refresh, relabel, remove };
 }
 
 function amount(number, thing) {

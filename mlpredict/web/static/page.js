@@ -7,7 +7,10 @@ import { startGallery } from "./gallery.js";
 import { startSamples } from "./samples.js";
 import { startUploads } from "./uploads.js";
 
-const detail = startDetail();
+const detail = startDetail({
+  onTruth: (inputId) => gallery.relabel(inputId).catch(() => {}),
+  onDelete: (gone, how) => gallery.remove(gone, how),
+});
 const gallery = startGallery({ open: detail.open, onLoad: () => detail.follow(gallery.records) });
 const uploads = startUploads({
   open: (record) => detail.open(record, gallery.records),

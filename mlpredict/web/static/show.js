@@ -69,6 +69,20 @@ export function showAnswer(element, record) {
   numbers.textContent = text.length > MOST_NUMBERS ? `${text.slice(0, MOST_NUMBERS)}…` : text;
 }
 
+/** Whether a prediction is right, and what it should be, where somebody has said that. */
+export function showTruth(element, record) {
+  const { right, true_label: truth } = record;
+  const isKnown = truth !== null && truth !== undefined;
+  element.hidden = !isKnown;
+  if (!isKnown) return;
+  const words = printable(truth) || "none";
+  const isJudged = right !== null && right !== undefined;
+  element.textContent = isJudged ? (right ? "✓ right" : `✗ is ${words}`) : `is ${words}`;
+  element.title = element.textContent;
+  element.classList.toggle("right-word", right === true);
+  element.classList.toggle("wrong-word", right === false);
+}
+
 /** Labels with their scores as bars, the likeliest first. */
 export function showBars(list, answers) {
   const ranked = [...(answers ?? [])].sort((a, b) => b.score - a.score);
