@@ -70,7 +70,7 @@ def test_the_keyboard_opens_walks_and_closes(page: Page) -> None:
     expect(page.get_by_role("link", name="Skip to the stored predictions")).to_be_focused()
     page.keyboard.press("Enter")
     second = tiles(page).nth(1).get_by_role("button")
-    for _press in range(7):
+    for _press in range(9):
         page.keyboard.press("Tab")
     expect(second).to_be_focused()
     page.keyboard.press("Enter")

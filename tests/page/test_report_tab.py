@@ -31,8 +31,8 @@ def test_the_report_is_that_of_the_gallery_s_filters(page: Page, store: Store, a
     expect(page.get_by_label("Label", exact=True)).to_have_value("7")
     expect(page.locator("#report svg")).to_have_count(4)
     assert store.reports == [{"label": "7"}]
-    page.get_by_label("By").select_option("day")
-    page.get_by_label("Model").select_option(store.records[0]["model"])
+    page.locator("[name=by]").select_option("day")
+    page.locator("[name=model]").select_option(store.records[0]["model"])
     expect(page).to_have_url(f"{address}report?label=7&by=day&model=mnist-convnet%40285f0e48")
     expect(page.locator("#report")).not_to_have_attribute("aria-busy", "true")
     assert store.reports[-1] == {"label": "7", "by": "day", "model": "mnist-convnet@285f0e48"}
@@ -40,13 +40,14 @@ def test_the_report_is_that_of_the_gallery_s_filters(page: Page, store: Store, a
         page.get_by_role("button", name="Download").click()
     assert download.value.path().read_text("utf-8").startswith("<!doctype html>")
     page.get_by_role("link", name="Show these images").click()
-    expect(page.get_by_label("Model")).to_have_value("mnist-convnet@285f0e48")
+    expect(page.locator("[name=model]")).to_have_value("mnist-convnet@285f0e48")
 
 
 def test_a_mistake_leads_to_its_prediction(page: Page, address: str) -> None:
     page.goto(f"{address}report")
     page.get_by_role("link", name="prediction 5").click()
-    expect(page.get_by_role("dialog", name="4-").locator(".bar")).to_have_count(10)
+    expect(page.locator("#detail .bar")).to_have_count(10)
+    expect(page).to_have_url(f"{address}?id=5")
 
 
 def test_a_report_on_its_way_says_so_and_can_be_stopped(page: Page, store: Store, address: str) -> None:

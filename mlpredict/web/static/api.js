@@ -73,9 +73,10 @@ export async function imageAddress(inputId) {
   return { address, release: () => URL.revokeObjectURL(address) };
 }
 
-/** No script of the page may make markup out of text: the browser reads it as a file. */
-function documentOf(content) {
-  const address = URL.createObjectURL(content);
+/** No script of the page may make markup out of text: the browser reads it as a file. Its style stays out. */
+async function documentOf(content) {
+  const text = (await content.text()).replace(/<style>[^]*?<\/style>/, "");
+  const address = URL.createObjectURL(new Blob([text], { type: "text/html" }));
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", address);

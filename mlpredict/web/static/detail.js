@@ -105,6 +105,7 @@ export function startDetail({ onTruth, onDelete }) {
     text.replaceChildren(name, `: ${answerOf(whole)}.${whole.input_id === null ? "" : image}`);
     confirm.returnValue = "";
     confirm.showModal();
+    document.getElementById("confirm-keep").focus();
   }
 
   async function deleteShown() {
