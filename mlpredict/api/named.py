@@ -42,7 +42,7 @@ def load_path_or_name(
         return load_model(path, engine=engine, labels=labels, unsafe=unsafe, examples=examples)
 
     wanted = wanted or str(settings.model_path())
-    if not _may_be_a_name(wanted):
+    if not may_be_a_name(wanted):
         return load(wanted, labels)
     known = _known(wanted, dsn)
     if not os.path.exists(known.path):
@@ -79,7 +79,8 @@ def _as_option(labels: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _may_be_a_name(wanted: str) -> bool:
+def may_be_a_name(wanted: str) -> bool:
+    """Whether a word can be the name of a model: it is no path, and there is no such file."""
     from mlpredict.inference.neighbours import MODEL_SUFFIXES
 
     is_path = os.sep in wanted or Path(wanted).suffix.lower() in MODEL_SUFFIXES

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Unpack
 
 from mlpredict.api.connections import Connections
 from mlpredict.api.filters import Filters, filter_of
+from mlpredict.domain.verification import TOLERANCE
 
 if TYPE_CHECKING:
     from mlpredict.domain import PredictionFilter
     from mlpredict.domain.deletion import Deleted
     from mlpredict.domain.export import Exported, FolderBy
+    from mlpredict.domain.verification import Verification
 
 
 class Upkeep(Connections):
@@ -46,6 +48,36 @@ class Upkeep(Connections):
 
         files = None if images is None else [os.fspath(one) for one in images]
         return deletion(self, filter_of(filters) if filters else what, files).carry_out()
+
+    def verify(
+        self,
+        what: PredictionFilter | Iterable[int] | int | None = None,
+        *,
+        sample: int | None = None,
+        tolerance: float = TOLERANCE,
+        model_path: str | os.PathLike[str] | None = None,
+        unsafe: bool = False,
+        **filters: Unpack[Filters],
+    ) -> Verification:
+        """Make stored predictions once more and compare every bit: those of ids or of filters, else all.
+
+        `sample` takes so many of them at random, and `model_path` is where their model lies now. `unsafe`
+        takes a model that does more than compute.
+
+        Raises:
+            UsageError: the tolerance or the size of the sample is none.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     db.verify(run="last").is_proven
+            True
+        """
+        from mlpredict.api.verifying import How, check, verified
+
+        wanted = filter_of(filters) if filters or what is None else [what] if isinstance(what, int) else what
+        how = How(sample, tolerance, model_path, unsafe)
+        with self.reading() as repository:
+            return verified(check(repository, wanted, how))
 
     def export(
         self,

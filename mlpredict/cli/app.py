@@ -50,6 +50,12 @@ COMMANDS: dict[str, Listed] = {
     ),
     "report": Listed("reporting:report", ANSWERS, "mlpredict report --model pets --html pets.html"),
     "compare": Listed("compare:compare", ANSWERS, "mlpredict compare pets pets2 --fail-if-worse"),
+    "verify": Listed(
+        "verify:verify",
+        ANSWERS,
+        "mlpredict verify --sample 1000\nmlpredict verify 14 --model pets.keras",
+        True,
+    ),
     "runs": Listed("runs:runs", ANSWERS, "mlpredict runs\nmlpredict runs last"),
     "models": Listed("models:models", ANSWERS, "mlpredict models\nmlpredict models pets"),
     "failures": Listed("failures:failures", ANSWERS, "mlpredict failures --run last"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -154,13 +154,23 @@ Unlabelled = Annotated[
 ]
 
 
-def filtered(command: Callable[..., None]) -> Callable[..., None]:
+def filtered(command: Callable[..., None] | None = None, **instead: Any) -> Callable[..., Any]:
     """Give a command the options that select predictions; it gets what they say as `wanted`.
 
-    They stand in the place of its parameter of that name.
+    They stand in the place of its parameter of that name. `instead` are options that mean more there, by
+    the names of those that they replace.
+
+    Example:
+        >>> @filtered(model=NameOrPath)
+        ... def verify(wanted: PredictionFilter) -> None: ...
     """
+    if command is None:
+        return partial(filtered, **instead)
     own = inspect.signature(command, eval_str=True).parameters
-    options = inspect.signature(chosen_filter, eval_str=True).parameters
+    options = {
+        name: one.replace(annotation=instead.get(name, one.annotation))
+        for name, one in inspect.signature(chosen_filter, eval_str=True).parameters.items()
+    }
     place = list(own).index("wanted")
     before, behind = list(own.values())[:place], list(own.values())[place + 1 :]
 
@@ -173,6 +183,7 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
     with_filter.__annotations__ = {
         **get_type_hints(command, include_extras=True),
         **get_type_hints(chosen_filter, include_extras=True),
+        **instead,
         "return": None,
     }
     return with_filter

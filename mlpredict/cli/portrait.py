@@ -14,6 +14,7 @@ from mlpredict.cli.cutting import cut_end, width_of
 from mlpredict.cli.stdout import data_console, terminal_width
 from mlpredict.cli.tables import bar, cell, label_and_bar, print_renderable
 from mlpredict.domain import PredictionDetail
+from mlpredict.domain.environments import flat
 from mlpredict.errors import MlpredictError
 from mlpredict.inference.outputs import stored_classes
 from mlpredict.inputs.kept import load_stored
@@ -34,6 +35,9 @@ GAP = 3
 SHADES = " .:-=+*#%@"
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
+
+MADE_WITH = ("litert", "tensorflow", "pillow", "numpy")
+"""Of an environment, what is shown with one prediction."""
 
 
 def print_portrait(detail: PredictionDetail) -> None:
@@ -69,11 +73,20 @@ def _facts(detail: PredictionDetail) -> Table:
         *_more(detail),
         ("model", record.model),
         ("run", record.run_id),
+        *_made_with(detail),
         ("input", record.input_id),
         ("time", record.created_at),
     ):
         facts.add_row(Text(name, style="dim"), value if isinstance(value, Text) else cell(name, value))
     return facts
+
+
+def _made_with(detail: PredictionDetail) -> Iterator[tuple[str, Text]]:
+    """What the run was made with, in short: all of it is with the run."""
+    facts = flat(detail.environment or {})
+    shown = [f"{name} {facts[name]}" for name in MADE_WITH if name in facts]
+    if shown:
+        yield "made with", Text(printable(", ".join(shown)))
 
 
 def _more(detail: PredictionDetail) -> Iterator[tuple[str, Text]]:

@@ -102,7 +102,13 @@ def _show(history: History, numbers: Sequence[int | str], chosen: Format, column
             _print_run(detail)
     else:
         records = [
-            fields_of(one.record, labels=dict(one.labels), reasons=dict(one.reasons)) for one in details
+            fields_of(
+                one.record,
+                labels=dict(one.labels),
+                reasons=dict(one.reasons),
+                environment=one.environment,
+            )
+            for one in details
         ]
         write_records(records, chosen, columns)
     if problems.status:
@@ -111,9 +117,13 @@ def _show(history: History, numbers: Sequence[int | str], chosen: Format, column
 
 def _print_run(detail: RunDetail) -> None:
     from mlpredict.cli.lists import pairs_of
-    from mlpredict.cli.tables import print_counts, print_pairs
+    from mlpredict.cli.tables import print_counts, print_heading, print_pairs
+    from mlpredict.domain.environments import flat
     from mlpredict.domain.history import fields_of
 
     print_pairs(dict(pairs_of(fields_of(detail.record))))
+    if detail.environment is not None:
+        print_heading("made with")
+        print_pairs(flat(detail.environment))
     print_counts("label", detail.labels)
     print_counts("reason of a failure", detail.reasons)

@@ -104,6 +104,11 @@ def print_pairs(pairs: Mapping[str, str]) -> None:
     print_renderable(grid)
 
 
+def print_heading(text: str) -> None:
+    """What stands above names and values that belong together."""
+    print_renderable(Text(f"\n {text}", style="dim"))
+
+
 def print_counts(name: str, counts: Mapping[str, int]) -> None:
     """How many there are of each, as bars; nothing where there is none."""
     if not counts:

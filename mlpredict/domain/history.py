@@ -8,6 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
+from mlpredict.domain.environments import Facts
 from mlpredict.domain.models import Activation, Task
 
 
@@ -17,7 +18,8 @@ class RunRecord:
 
     `predictions` and `failures` are those that are stored of it now; `accuracy` is the share of the right
     ones among those that can be told. `last_at` is the time of its newest prediction. `ended` and
-    `finished_at` are None while it runs, and where it was killed.
+    `finished_at` are None while it runs, and where it was killed. `environment_id` tells what it was made
+    with from what others were; None where nothing was recorded.
     """
 
     run_id: int
@@ -37,6 +39,7 @@ class RunRecord:
     started_at: datetime
     last_at: datetime | None
     finished_at: datetime | None
+    environment_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,15 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunDetail:
-    """A run, with how often it gave each label and each reason of a failure, the commonest first."""
+    """A run, with how often it gave each label and each reason of a failure, the commonest first.
+
+    `environment` is what it was made with, beside the model; None where nothing was recorded.
+    """
 
     record: RunRecord
     labels: Mapping[str, int]
     reasons: Mapping[str, int]
+    environment: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from mlpredict.domain.environments import Facts
     from mlpredict.domain.models import Activation, Task
     from mlpredict.domain.samples import Prediction
 
@@ -115,6 +116,9 @@ class PredictionDetail(NamedTuple):
     labels: Sequence[str] | None
     has_map: bool = False
     """Whether the class of each pixel is kept."""
+    environment_id: int | None = None
+    environment: Facts | None = None
+    """What its run was made with, beside the model; None where nothing was recorded."""
 
 
 LAST_RUN: Final = "last"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple
 
@@ -126,7 +127,40 @@ class Preprocessing(NamedTuple):
             if name in _FIRST_ENTRIES or entry != self._field_defaults[name]
         }
 
+    @classmethod
+    def of(cls, stated: Mapping[str, Any]) -> Preprocessing:
+        """The preprocessing that `stated` names, as JSON gives it back.
 
+        Raises:
+            ValueError: it has words that this version does not know.
+
+        Example:
+            >>> Preprocessing.of({"resize": "nearest", "fit": "crop"}).fit
+            <Fit.CROP: 'crop'>
+        """
+        values = dict(stated)
+        if unknown := values.keys() - set(cls._fields):
+            raise ValueError(f"unknown entries {', '.join(sorted(unknown))}")
+        for name, word in _WORDS.items():
+            if name in values:
+                values[name] = word(values[name])
+        if (scaling := values.get("scaling")) is not None:
+            values["scaling"] = _scaling(**scaling)
+        return cls(**values)
+
+
+def _scaling(
+    divisor: float, mean: Sequence[float], std: Sequence[float], per_image: str | None = None
+) -> Scaling:
+    return Scaling(divisor, tuple(mean), tuple(std), None if per_image is None else PerImage(per_image))
+
+
+_WORDS: Final[Mapping[str, type[StrEnum]]] = {
+    "resize": Resize,
+    "fit": Fit,
+    "channels": ChannelOrder,
+    "decode": Decode,
+}
 _FIRST_ENTRIES = frozenset({"scaling", "resize", "fit", "background"})
 
 

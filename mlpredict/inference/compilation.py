@@ -6,6 +6,7 @@ both output streams, and may abort on a model it does not like.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -164,7 +165,10 @@ def _compile_in_process(files: ModelFiles, examples: Examples, *, trusted: bool)
             finally:
                 process.kill()
         flatbuffer = Path(folder, "model.tflite").read_bytes() if outcome["reason"] is None else None
-        return Compiled(flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence)
+        digest = None if flatbuffer is None else hashlib.sha256(flatbuffer).hexdigest()
+        return Compiled(
+            flatbuffer, outcome["reason"], outcome["difference"], outcome["danger"], evidence, digest
+        )
 
 
 def _examples_for(signature: Signature, evidence: Evidence, examples: Examples) -> NDArray[Any]:

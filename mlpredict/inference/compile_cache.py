@@ -35,6 +35,8 @@ class Compiled(NamedTuple):
     """What the model would do beside computing; known because it was trusted when it was compiled."""
     evidence: Evidence = Evidence()
     """What its graph tells of the pixels it takes."""
+    sha256: str | None = None
+    """Of the flatbuffer, in hexadecimal, where it has been kept."""
 
 
 class Failure(NamedTuple):
@@ -95,7 +97,7 @@ class CacheEntry(NamedTuple):
         if flatbuffer is not None and hashlib.sha256(flatbuffer).hexdigest() != digest:
             return None
         evidence = Evidence.from_json(facts["evidence"])
-        return Compiled(flatbuffer, facts["reason"], facts["difference"], facts["danger"], evidence)
+        return Compiled(flatbuffer, facts["reason"], facts["difference"], facts["danger"], evidence, digest)
 
     def write(self, outcome: Compiled | Failure) -> None:
         """Keep an outcome in place of an earlier one, and say so where it is not kept in the folder.

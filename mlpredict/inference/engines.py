@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
@@ -29,6 +30,9 @@ core's cache, and 256 take a tenth longer."""
 TRIAL_IMAGES = 16
 """With fewer it costs more to find out whether they could be run at once than that would save."""
 
+DELEGATE = "DELEGATE"
+"""What a node of the graph is called that stands for those which a delegate runs."""
+
 PLACE = re.compile(r"Node number \d+ \([^)]*\) failed to \w+|Tensor \d+ has invalid quantization parameters")
 """Where in the graph LiteRT failed."""
 
@@ -47,6 +51,10 @@ class Engine(Protocol):
         """How many threads may call `run` at once."""
         ...
 
+    def facts(self) -> dict[str, Any]:
+        """What runs the model, by name: the engine and its version first."""
+        ...
+
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs, in the signature's order, for a tensor of the input's dtype and rank."""
         ...
@@ -57,13 +65,18 @@ def litert_is_installed() -> bool:
     return importlib.util.find_spec("ai_edge_litert") is not None
 
 
+def tensorflow_is_installed() -> bool:
+    """Whether there is a TensorFlow."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
 def require_tensorflow(where: str) -> None:
     """Make sure that TensorFlow is there for the model at a place.
 
     Raises:
         ModelError: it is not installed; models that are prepared already do without it.
     """
-    if importlib.util.find_spec("tensorflow") is None:
+    if not tensorflow_is_installed():
         raise ModelError(
             f"{where}: only TensorFlow can load it or prepare it for LiteRT, and it is not installed",
             hint="install tensorflow; prepare the model elsewhere and copy the folder of prepared models;"
@@ -79,18 +92,20 @@ class LiteRtEngine:
 
     name = EngineName.LITERT
 
-    def __init__(self, flatbuffer: bytes, where: str) -> None:
-        """Load a flatbuffer; `where` names it in messages.
+    def __init__(self, flatbuffer: bytes, where: str, made: Mapping[str, Any] | None = None) -> None:
+        """Load a flatbuffer; `where` names it in messages, `made` is what is known of how it was compiled.
 
         Raises:
             ModelError: LiteRT cannot run it.
         """
         self._flatbuffer = flatbuffer
         self._where = where
+        self._made = made or {}
         self._idle: SimpleQueue[_Interpreter] = SimpleQueue()
         first = self._interpreter()
         self.signature = first.signature
         self._batch = fixed_batch(self.signature)
+        self._delegated = first.is_delegated()
         self._tried = self._batch is None
         self._trial = threading.Lock()
         self._idle.put(first)
@@ -98,6 +113,12 @@ class LiteRtEngine:
     @property
     def workers(self) -> int:
         return available_cores()
+
+    def facts(self) -> dict[str, Any]:
+        import ai_edge_litert
+
+        found = {"engine": str(self.name), "litert": ai_edge_litert.__version__}
+        return {**found, "xnnpack": self._delegated, **self._made}
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch; those of a quantised model are float32 here."""
@@ -169,7 +190,8 @@ class _Interpreter:
             self.signature = Signature(inputs_of_batch, tuple(map(_as_real, _specs(outputs, batch))))
             # Here LiteRT hands the graph to XNNPACK, and says so on descriptor 2. A size that is left
             # open stands at 1 until it is known, which may be too small for the first layer.
-            if None not in self.signature.inputs[0].shape[1:]:
+            self._is_allocated = None not in self.signature.inputs[0].shape[1:]
+            if self._is_allocated:
                 self._interpreter.allocate_tensors()
         self._shape: tuple[int, ...] = ()
 
@@ -189,6 +211,19 @@ class _Interpreter:
         return [
             _dequantised(self._interpreter.get_tensor(detail["index"]), detail) for detail in self._outputs
         ]
+
+    def is_delegated(self) -> bool | None:
+        """Whether XNNPACK runs some of it, the only delegate that is ever there; None where nobody can tell.
+
+        A graph whose size is left open is handed over when that is known.
+        """
+        graph: Any = getattr(self._interpreter, "_interpreter", None)
+        try:
+            nodes = range(graph.NumNodes()) if self._is_allocated else ()
+            return any(graph.NodeName(node) == DELEGATE for node in reversed(nodes)) if nodes else None
+        except AttributeError:
+            # What of LiteRT says so is not promised to stay.
+            return None
 
     def _tensors(self) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
         """Input and output details by the names of the serving signature, where there is one."""
@@ -265,6 +300,11 @@ class TensorFlowEngine:
     def workers(self) -> int:
         # It spreads one batch over all cores by itself.
         return 1
+
+    def facts(self) -> dict[str, Any]:
+        from mlpredict.inference.tensorflow_model import tensorflow_facts
+
+        return {"engine": str(self.name), **tensorflow_facts()}
 
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         """All outputs for one batch."""

@@ -14,6 +14,7 @@ from mlpredict.domain import EngineName, ImageSpec, ModelIdentity, Prediction, S
 from mlpredict.errors import ModelError
 from mlpredict.inference.choices import Choice, assumptions
 from mlpredict.inference.compilation import compiled_model
+from mlpredict.inference.compile_cache import COMPILER_VERSION
 from mlpredict.inference.described import Described, describe
 from mlpredict.inference.engines import (
     Engine,
@@ -74,6 +75,8 @@ class Model:
     """What all its outputs are called, in their order."""
     output_numbers: int = 1
     """How many numbers the output has for an image of the model's size, or of the probe's."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What runs it, by name: the engine, its version, and the hashes of what it runs."""
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
         """What the model says of each sample, or the reason why it says nothing usable.
@@ -151,7 +154,7 @@ def load_model(
         UsageError: the labels are none.
     """
     described = describe(open_model(path), labels)
-    running, evidence = _engine(described, engine, cache, examples, trusted=trusted)
+    running, evidence = engine_for(described, engine, cache, examples, trusted=trusted)
     where, signature = str(path), running.signature
     spec, prepared_by = _spec(described, signature, evidence, where)
     tensor = signature.inputs[0]
@@ -175,7 +178,16 @@ def load_model(
     if first or every != known:
         uses.remember(every, named.fingerprint)
     return Model(
-        named, spec, running, reader, output.index, choices, output.kept, output.names, facts.numbers
+        named,
+        spec,
+        running,
+        reader,
+        output.index,
+        choices,
+        output.kept,
+        output.names,
+        facts.numbers,
+        {**running.facts(), "model_sha256": described.files.sha256},
     )
 
 
@@ -188,10 +200,14 @@ def _spec(
     return image_spec(signature, preprocessing, where), choices
 
 
-def _engine(
+def engine_for(
     described: Described, wanted: EngineName, cache: Path, examples: Examples, *, trusted: bool
 ) -> tuple[Engine, Evidence]:
-    """What runs the model, and what its graph tells."""
+    """What runs the model, and what its graph tells.
+
+    Raises:
+        ModelError: it is not trusted, or the engine asked for cannot run it.
+    """
     files = described.files
     where = str(files.path)
     if not litert_is_installed():
@@ -216,7 +232,8 @@ def _engine(
     )
     if compiled.flatbuffer is not None:
         _warn(compiled.danger, where)
-        return LiteRtEngine(compiled.flatbuffer, where), compiled.evidence
+        made = {"compiled_sha256": compiled.sha256, "compiler": COMPILER_VERSION}
+        return LiteRtEngine(compiled.flatbuffer, where, made), compiled.evidence
     if wanted is EngineName.LITERT:
         raise ModelError(f"{where}: LiteRT cannot run it: {compiled.reason}")
     return _on_tensorflow(where, files, trusted=trusted)

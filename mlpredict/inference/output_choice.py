@@ -71,6 +71,28 @@ def chosen_output(
     return ChosenOutput(index, names[index] if index else None, kept, choice, names)
 
 
+def recorded_output(
+    recorded: str | None,
+    signature: Signature,
+    evidence: Evidence,
+    facts: Sequence[OutputFacts | None],
+    where: str,
+    *,
+    alone: bool,
+) -> ChosenOutput:
+    """The output by what was recorded of it: its name, or None for the first; `alone` where it was stated.
+
+    Raises:
+        ModelError: it has no output of that name, or none at all.
+    """
+    names = output_names(signature, evidence)
+    if not names:
+        raise ModelError(f"{where}: has no output")
+    index = 0 if recorded is None else _named(recorded, names, signature, where)
+    kept = {} if alone or len(names) == 1 else _others(index, names, facts)[0]
+    return ChosenOutput(index, recorded, kept, names=names)
+
+
 def require_storable(facts: OutputFacts, task: Task, output: ChosenOutput, where: str) -> None:
     """Refuse an output that is too much to be stored of every image, before any work is done.
 

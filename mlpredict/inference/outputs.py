@@ -68,6 +68,16 @@ class OutputReader(NamedTuple):
         predictions = iter(_with_others(self._predictions(outputs[usable]), some))
         return [next(predictions) if reason is None else reason for reason in reasons]
 
+    def of_stored(self, values: object) -> Prediction | str:
+        """What follows from one output as it was stored; of a map, from the shares of its classes."""
+        row = np.asarray([values])
+        outputs = row.astype(np.float32) if row.dtype.kind == "f" else row
+        if self.task is Task.SEGMENTATION:
+            (found,) = self._classified(rows_as_json(outputs), outputs, outputs.argmax(axis=1))
+            return found
+        (answer,) = self.read(outputs)
+        return answer
+
     def _reasons(self, outputs: NDArray[Any], others: Outputs) -> list[str | None]:
         """Why a row is no prediction, for each row; None where it is one."""
         reasons: list[str | None] = [None] * len(outputs)

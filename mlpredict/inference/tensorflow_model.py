@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 SIGNATURE_KEYS = ("serving_default", "serve")
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+"""The variable by which oneDNN's loops are taken or not, which add in another order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,16 @@ def load_tensorflow_model(path: Path, where: str, *, trusted: bool) -> TensorFlo
         raise
     except Exception as error:
         raise ModelError(f"{where}: TensorFlow cannot load it: {why(error)}") from error
+
+
+def tensorflow_facts() -> dict[str, Any]:
+    """The version of TensorFlow, what it may compute on, and whether oneDNN was chosen or not."""
+    import tensorflow as tf
+
+    devices = sorted({device.device_type for device in tf.config.list_physical_devices()})
+    chosen = os.environ.get(ONEDNN)
+    facts = {"tensorflow": tf.__version__, "devices": devices}
+    return facts if chosen is None else {**facts, "onednn": chosen}
 
 
 def _load(path: Path, where: str, *, trusted: bool) -> TensorFlowModel:

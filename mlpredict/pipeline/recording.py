@@ -24,9 +24,11 @@ from mlpredict.domain import (
 from mlpredict.errors import UsageError
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
+from mlpredict.pipeline.environment import environment_of
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest
+    from mlpredict.domain.environments import Environment
     from mlpredict.inference.model import Model
 
 PIXELS_VERSION = 3
@@ -59,7 +61,14 @@ class Store(Protocol):
 class RunStore(Store, Protocol):
     """The repository, as far as a run knows it."""
 
-    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run: ...
+    def start_run(
+        self,
+        model: ModelIdentity,
+        *,
+        engine: EngineName,
+        keep: Keep,
+        environment: Environment | None = None,
+    ) -> Run: ...
 
 
 class Recorder(Protocol):
@@ -190,7 +199,9 @@ def start_recording(
         DatabaseError: the run cannot be stored.
     """
     check_keep(keep, model.identity, model.spec.preprocessing)
-    run = store.start_run(model.identity, engine=model.engine.name, keep=keep)
+    run = store.start_run(
+        model.identity, engine=model.engine.name, keep=keep, environment=environment_of(model)
+    )
     skipping = model.identity.fingerprint if skip_existing else None
     return Storing(store, run, keep, model.spec.preprocessing, skipping), run
 

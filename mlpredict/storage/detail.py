@@ -21,10 +21,12 @@ Word = TypeVar("Word", Task, Activation)
 DETAIL = SQL("""
     SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
            m.task, m.labels, m.description,
-           p.map IS NOT NULL AS has_map
+           p.map IS NOT NULL AS has_map, r.environment_id, e.facts AS environment
     FROM {s}.predictions AS p
     LEFT JOIN {s}.inputs AS i ON i.id = p.inputid
     LEFT JOIN {s}.models AS m ON m.id = p.model_id
+    LEFT JOIN {s}.runs AS r ON r.id = p.run_id
+    LEFT JOIN {s}.environments AS e ON e.id = r.environment_id
     WHERE p.id = %s
 """)
 
@@ -87,6 +89,8 @@ class DetailRow:
     labels: object
     description: object
     has_map: bool
+    environment_id: int | None
+    environment: object
 
 
 def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
@@ -100,6 +104,8 @@ def as_detail(record: PredictionRecord, row: DetailRow) -> PredictionDetail:
         _one_of(Activation, description.get("activation")),
         [str(label) for label in row.labels] if isinstance(row.labels, list) else None,
         row.has_map,
+        row.environment_id,
+        row.environment if isinstance(row.environment, dict) else None,
     )
 
 

@@ -41,7 +41,7 @@ RUNS = SQL("""
     SELECT r.id AS run_id, {model} AS model, r.ended, made.predictions, failed.failures, made.mean_score,
            made.labelled, made.right_ AS right, made.accuracy, r.engine,
            r.keep, r.directory, coalesce(r.model_path, m.path) AS model_path, r.version,
-           r.started_at, made.last_at, r.finished_at
+           r.started_at, made.last_at, r.finished_at, r.environment_id
     FROM (SELECT * FROM {s}.runs AS r WHERE {where} ORDER BY r.id DESC LIMIT {limit}) AS r
     JOIN {s}.models AS m ON m.id = r.model_id
     CROSS JOIN LATERAL (
@@ -124,6 +124,8 @@ REASONS_OF_RUN = SQL("""
     SELECT reason, count(*) FROM {s}.failures WHERE run_id = %s GROUP BY reason ORDER BY count(*) DESC, reason
 """)
 
+ENVIRONMENT = SQL("SELECT facts FROM {s}.environments WHERE id = %s")
+
 OF_RUNS: Mapping[str, LiteralString] = {
     "id": "r.id = %(id)s",
     "before": "r.id < %(before)s::bigint",
@@ -184,11 +186,13 @@ class History:
         if record is None:
             raise NotFound(f"there is no run {run_id}")
         with translated(), catalog_only(self._connection):
-            counts = [
+            labels, reasons = [
                 {str(what): int(count) for what, count in self._rows(statement, (run_id,))}
                 for statement in (LABELS_OF_RUN, REASONS_OF_RUN)
             ]
-        return RunDetail(record, *counts)
+            facts = self._rows(ENVIRONMENT, (record.environment_id,))
+        known = facts[0][0] if facts else None
+        return RunDetail(record, labels, reasons, known if isinstance(known, dict) else None)
 
     def models(self) -> list[ModelRecord]:
         """Every model that was used, the last one first."""

@@ -30,7 +30,7 @@ PUBLISHED = ("inputs", "predictions")
 COUNTED = (*PUBLISHED, "runs", "models", "failures", "labels")
 """Those whose rows users care for."""
 
-TABLES = (*COUNTED, "schema_migrations", "idempotency_keys")
+TABLES = (*COUNTED, "schema_migrations", "idempotency_keys", "environments")
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 

@@ -39,6 +39,7 @@ from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest, KnownReply
+    from mlpredict.domain.environments import Environment
 
 logger = get_logger(__name__)
 
@@ -95,9 +96,15 @@ class Repository(StoredRows):
             return writing.reserve_run(self._connection)
 
     def start_run(
-        self, model: ModelIdentity, *, engine: EngineName, keep: Keep, run_id: int | None = None
+        self,
+        model: ModelIdentity,
+        *,
+        engine: EngineName,
+        keep: Keep,
+        run_id: int | None = None,
+        environment: Environment | None = None,
     ) -> Run:
-        """Record that `predict` begins, with the model it uses; with a reserved number only once.
+        """Record that `predict` begins, with the model it uses and where; with a reserved number only once.
 
         A model that is known stays what it was recorded as, and goes by the name it had then.
         """
@@ -106,8 +113,9 @@ class Repository(StoredRows):
         with translated():
             description = writing.description_of(self._connection, model)
         with translated(), transactions.writing(self._connection):
-            model_id, known_as = writing.add_model(self._connection, model, *named, description)
-            values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__)
+            model_id, known_as = writing.add_model(self._connection, model, *named, description, environment)
+            digest = None if environment is None else environment.digest
+            values = (run_id, model_id, *named, engine, keep, storable(os.getcwd()), __version__, digest)
             self._connection.execute(self._named(writing.INSERT_RUN), values)
         run = Run(run_id, model_id, model_label(known_as, model.fingerprint))
         if known_as != named[0]:

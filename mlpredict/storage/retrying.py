@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Rejected,
         Run,
     )
+    from mlpredict.domain.environments import Environment
     from mlpredict.storage.deletion import Deletion
 
 logger = get_logger(__name__)
@@ -81,11 +82,20 @@ class PersistentStore:
         """The directory of the local server; None where the database is another's."""
         return self._repository.place if self._repository else None
 
-    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run:
-        """Record that `predict` begins, with the model it uses."""
+    def start_run(
+        self,
+        model: ModelIdentity,
+        *,
+        engine: EngineName,
+        keep: Keep,
+        environment: Environment | None = None,
+    ) -> Run:
+        """Record that `predict` begins, with the model it uses and where."""
         run_id = self._until_done(lambda repository, _: repository.reserve_run())
         return self._until_done(
-            lambda repository, _: repository.start_run(model, engine=engine, keep=keep, run_id=run_id)
+            lambda repository, _: repository.start_run(
+                model, engine=engine, keep=keep, run_id=run_id, environment=environment
+            )
         )
 
     def finish_run(self, run: Run, ended: Ended = Ended.FINISHED) -> None:

@@ -22,6 +22,7 @@ from mlpredict.domain import (
     Rejected,
     Run,
 )
+from mlpredict.domain.environments import Environment
 from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseRefuses
 from mlpredict.storage import encodings
@@ -42,11 +43,22 @@ INSERT_BYTES = 256 << 10
 InputKey = tuple[bytes, str]
 
 INSERT_MODEL = SQL("""
+    WITH environment AS (
+        INSERT INTO {s}.environments (digest, facts)
+        SELECT digest, facts::json FROM (VALUES (%s::text, %s::text)) AS new (digest, facts)
+        WHERE digest IS NOT NULL
+          AND NOT EXISTS (
+              SELECT FROM {s}.environments AS known WHERE known.digest OPERATOR(pg_catalog.=) new.digest
+          )
+        ON CONFLICT (digest) DO NOTHING
+    )
     INSERT INTO {s}.models (fingerprint, name, format, path, task, labels, description)
     VALUES (%s, %s, %s, %s, %s, %s::json, %s::json)
     ON CONFLICT (fingerprint) DO NOTHING
 """)
-"""What is known of a model stays what its first run said: later ones must not change what that one meant."""
+"""What is known of a model stays what its first run said: later ones must not change what that one meant.
+
+Where it runs is stored with it, in the same round trip. It is looked for first: a conflict uses up an id."""
 
 MODEL = SQL("SELECT id, name FROM {s}.models WHERE fingerprint OPERATOR(pg_catalog.=) %s")
 """A statement of its own: it sees a model that another run has committed meanwhile."""
@@ -54,10 +66,16 @@ MODEL = SQL("SELECT id, name FROM {s}.models WHERE fingerprint OPERATOR(pg_catal
 RUN_ID = SQL("SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass)")
 
 INSERT_RUN = SQL("""
-    INSERT INTO {s}.runs (id, model_id, model_name, model_path, engine, keep, directory, version)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO {s}.runs (
+        id, model_id, model_name, model_path, engine, keep, directory, version, environment_id
+    )
+    VALUES (
+        %s, %s, %s, %s, %s, %s, %s, %s,
+        (SELECT id FROM {s}.environments WHERE digest OPERATOR(pg_catalog.=) %s)
+    )
     ON CONFLICT (id) DO NOTHING
 """)
+"""It sees the environment that was stored before, by this run or by another meanwhile."""
 
 FINISH_RUN = SQL("""
     UPDATE {s}.runs SET finished_at = pg_catalog.now(), ended = {ended}
@@ -158,12 +176,18 @@ def description_of(connection: Connection, model: ModelIdentity) -> str | None:
 
 
 def add_model(
-    connection: Connection, model: ModelIdentity, name: str, path: str, description: str | None
+    connection: Connection,
+    model: ModelIdentity,
+    name: str,
+    path: str,
+    description: str | None,
+    environment: Environment | None = None,
 ) -> tuple[int, str]:
-    """The id of a model, new or not, and what it was called first."""
+    """The id of a model, new or not, and what it was called first; with it goes where it runs."""
+    where = (None, None) if environment is None else (environment.digest, environment.text)
     columns = (model.fingerprint, name, model.format, path, model.task)
     documents = (as_json_text(model.labels), description)
-    connection.execute(named(connection, INSERT_MODEL), (*columns, *documents))
+    connection.execute(named(connection, INSERT_MODEL), (*where, *columns, *documents))
     row = connection.execute(named(connection, MODEL), (model.fingerprint,)).fetchone()
     assert row is not None
     return int(row[0]), str(row[1])

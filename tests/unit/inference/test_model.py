@@ -42,6 +42,9 @@ class FakeEngine:
         (TensorSpec("first", (None, 3), "float32"), TensorSpec("negative", (None, 3), "float32")),
     )
 
+    def facts(self) -> dict[str, Any]:
+        return {"engine": "none"}
+
     def run(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         return [tensor[:, 0, 0], -tensor[:, 0, 0]]
 

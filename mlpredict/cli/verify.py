@@ -1,0 +1,178 @@
+"""`mlpredict verify`: whether stored predictions are what their models say."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlpredict import settings
+from mlpredict.cli import completion, garbage
+from mlpredict.cli.filters import WHICH, filtered
+from mlpredict.cli.ids import check as check_ids
+from mlpredict.cli.ids import ids_of
+from mlpredict.cli.options import (
+    AsJson,
+    Dsn,
+    FormatChoice,
+    Quiet,
+    UnsafeModel,
+    Verbose,
+    chosen_format,
+)
+from mlpredict.cli.talk import Problems
+from mlpredict.domain import PredictionFilter
+from mlpredict.domain.verification import TOLERANCE
+from mlpredict.errors import NotFound, UsageError
+from mlpredict.support.units import parse_size
+
+if TYPE_CHECKING:
+    from mlpredict.api.verifying import Check, How
+    from mlpredict.storage.repository import Repository
+
+NOT_PROVEN = 1
+EVERYTHING = PredictionFilter()
+STDIN = "-"
+
+Ids = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ID]…",
+        help="Predictions, by the ids that list shows; also 6-9, last, or - for ids on stdin, one a line.",
+        autocompletion=completion.prediction,
+    ),
+]
+Sample = Annotated[
+    int | None,
+    typer.Option(
+        "--sample",
+        min=1,
+        metavar="N",
+        help="Only so many of them, at random.",
+        show_default=False,
+        rich_help_panel=WHICH,
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        "--tolerance",
+        min=0,
+        metavar="X",
+        help="The largest difference between machines; of numbers beyond 1, as a part of them.",
+    ),
+]
+NameOrPath = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH",
+        help="A name: only this model. A path: where the model lies now.",
+        show_default=False,
+        autocompletion=completion.model,
+        rich_help_panel=WHICH,
+    ),
+]
+MaxPixels = Annotated[
+    str, typer.Option("--max-pixels", metavar="N", help="Refuse larger images, before they are decoded.")
+]
+MaxBytes = Annotated[
+    str, typer.Option("--max-bytes", metavar="N", help="Refuse larger files, before they are read.")
+]
+
+
+@filtered(model=NameOrPath)
+def verify(
+    named: Ids = None,
+    wanted: PredictionFilter = EVERYTHING,
+    sample: Sample = None,
+    tolerance: Tolerance = TOLERANCE,
+    unsafe_model: UnsafeModel = False,
+    max_pixels: MaxPixels = "100M",
+    max_bytes: MaxBytes = "100MB",
+    dsn: Dsn = None,
+    format_: FormatChoice = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make stored predictions once more, and compare every bit.
+
+    The stored images are decoded, and the model that was used says what it says of them. Without ids and
+    filters all are verified. Exit status 1 says that something is not as it was stored: other bits, made
+    with the same; a difference beyond the tolerance; another label; an image that is not the one that was
+    predicted. It also says that nothing at all could be made once more.
+    """
+    named = named or []
+    check_ids([one for one in named if one != STDIN])
+
+    from mlpredict.api.named import may_be_a_name
+    from mlpredict.api.verifying import How
+    from mlpredict.inputs.limits import Limits
+
+    place = None
+    if wanted.model is not None and not may_be_a_name(wanted.model):
+        place, wanted = wanted.model, wanted._replace(model=None)
+    if named and wanted != EVERYTHING:
+        raise UsageError("ids and a filter exclude each other")
+    chosen = chosen_format(format_, as_json)
+    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
+    how = How(sample, tolerance, place, trusted=unsafe_model, limits=limits)
+
+    from mlpredict.storage.repository import open_repository
+
+    problems = Problems()
+    with open_repository(dsn or settings.dsn()) as repository:
+        garbage.collect_from_here()
+        check, interrupted = _carry_out(repository, named, wanted, how, problems)
+    from mlpredict.cli.verification_tables import print_verification
+
+    print_verification(check.done, chosen)
+    if interrupted is not None:
+        raise interrupted
+    status = problems.status or (0 if check.done.is_proven else NOT_PROVEN)
+    if status:
+        raise typer.Exit(status)
+
+
+def _carry_out(
+    repository: Repository, named: list[str], wanted: PredictionFilter, how: How, problems: Problems
+) -> tuple[Check, Exception | None]:
+    """What was verified, and by what it was ended early."""
+    from mlpredict.api.verifying import check
+    from mlpredict.cli.interruption import interruption
+    from mlpredict.cli.progress import progress
+    from mlpredict.cli.talk import talk
+    from mlpredict.support.quiet import quiet_stderr
+
+    found = check(repository, list(_ids(repository, named, problems)) if named else wanted, how)
+    for one in found.missing:
+        with problems.told(NotFound):
+            raise NotFound(f"there is no prediction {one}")
+    with (
+        talk.apart_from_descriptor_2(),
+        quiet_stderr(),
+        interruption() as ending,
+        progress("verifying", len(found)) as advance,
+    ):
+        for count in found.steps(ending.is_requested):
+            advance(count)
+    if not ending.is_requested():
+        return found, None
+    return found, ending.as_error(f"{found.done.predictions:,} verified", None)
+
+
+def _ids(repository: Repository, named: list[str], problems: Problems) -> Iterator[int]:
+    """The ids that are named, on the command line or in what begins the lines of standard input."""
+    for word in named:
+        if word != STDIN:
+            with problems.told(NotFound):
+                yield from ids_of(repository, word)
+            continue
+        words = [line.split(maxsplit=1)[0] for line in sys.stdin if line.strip()]
+        check_ids(words)
+        for one in words:
+            with problems.told(NotFound):
+                yield from ids_of(repository, one)
