@@ -57,7 +57,7 @@ class PredictionRecord(NamedTuple):
         cls,
         prediction: Prediction,
         *,
-        filename: str,
+        filename: str | None,
         contenttype: str,
         model: str,
         prediction_id: int | None = None,

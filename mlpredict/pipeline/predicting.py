@@ -52,7 +52,12 @@ def decoding(
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(found, spec, started, limits, pages), batch_size)
+    return batches_ahead(decode_all(found, spec, started, limits, pages), batch_size)
+
+
+def batches_ahead(items: Iterator[Sample | Rejected], batch_size: int) -> Decoding:
+    """Decoded images in batches of one shape, some of them ahead of who takes them."""
+    batches = _batches(items, batch_size)
     return _Decoding(Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, _weight, held=True))
 
 

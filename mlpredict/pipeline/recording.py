@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,9 +21,10 @@ from mlpredict.domain import (
     Run,
     Sample,
 )
-from mlpredict.errors import UsageError
+from mlpredict.errors import InputsGone, UsageError
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
+from mlpredict.inputs.stored import stored_input
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest
@@ -35,6 +36,8 @@ PIXELS_VERSION = 3
 1 decoded large images at a part of their size, unless they were told not to. 2 took some TIFF files for
 darker than they are, and 12 bits in 16 for 16.
 """
+
+DELETED = "the image was deleted while it was predicted"
 
 ImageKey = tuple[bytes, int]
 """The SHA-256 of a file, and a page of it."""
@@ -71,8 +74,8 @@ class Recorder(Protocol):
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
-        """Keep the predictions, and give them as they are printed."""
+    ) -> list[PredictionRecord | Rejected]:
+        """Keep the predictions, and give them as they are printed; what could not be kept is rejected."""
         ...
 
 
@@ -124,23 +127,43 @@ class Storing:
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
+    ) -> list[PredictionRecord | Rejected]:
         name = preprocessing_name(self.preprocessing)
-        new = [
-            NewPrediction(
-                sample.position,
-                sample.source.filename,
-                sample.contenttype,
-                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name),
-                prediction,
-            )
-            for sample, prediction in answered
-        ]
+        new = [self._new(sample, prediction, name) for sample, prediction in answered]
+        gone: dict[int, Rejected] = {}
         with self._lock:
-            records = self.store.add(self.run, new, failures, self.requests) if new or failures else []
+            while True:
+                left = [one for one in new if one.position not in gone]
+                try:
+                    records = self._add(left, [*failures, *gone.values()])
+                    break
+                except InputsGone as error:
+                    gone |= _gone(answered, error.input_ids)
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)
-        return records
+        kept = iter(records)
+        return [gone.get(one.position) or next(kept) for one in new]
+
+    def _add(self, new: Sequence[NewPrediction], failures: Sequence[Rejected]) -> list[PredictionRecord]:
+        return self.store.add(self.run, new, failures, self.requests) if new or failures else []
+
+    def _new(self, sample: Sample, prediction: Prediction, preprocessing: str) -> NewPrediction:
+        if (stored := sample.source.stored) is not None:
+            contenttype = stored.contenttype or sample.contenttype
+            return NewPrediction(
+                sample.position, stored.filename, contenttype, stored_input(sample, stored), prediction
+            )
+        keep = Keep.MODEL_INPUT if sample.is_model_input else self.keep
+        kept = new_input(sample, keep, preprocessing)
+        return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
+
+
+def _gone(answered: Sequence[tuple[Sample, Prediction]], input_ids: Collection[int]) -> dict[int, Rejected]:
+    return {
+        sample.position: Rejected(sample.position, sample.source, DELETED)
+        for sample, _ in answered
+        if sample.source.stored is not None and sample.source.stored.image.input_id in input_ids
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +177,7 @@ class NotStoring:
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
+    ) -> list[PredictionRecord | Rejected]:
         return [
             PredictionRecord.of(
                 prediction,

@@ -128,6 +128,7 @@ class Repository(StoredRows):
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already.
+            InputsGone: some of the images that were stored already have been deleted.
         """
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Run,
     )
     from mlpredict.storage.deletion import Deletion
+    from mlpredict.storage.stored_inputs import MeasuredInput
 
 logger = get_logger(__name__)
 
@@ -100,6 +101,14 @@ class PersistentStore:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
         return self._until_done(lambda repository, _: repository.predicted_names(fingerprint, digests))
 
+    def measured_inputs(self, ids: Sequence[int], prepared: str | None = None) -> list[MeasuredInput]:
+        """The images of predictions, without their URIs; see `mlpredict.storage.stored_inputs`."""
+        return self._until_done(lambda repository, _: repository.measured_inputs(ids, prepared))
+
+    def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
+        """The URIs of inputs; those that are gone are left out."""
+        return self._until_done(lambda repository, _: repository.image_uris(input_ids))
+
     def add(
         self,
         run: Run,
@@ -111,6 +120,7 @@ class PersistentStore:
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already; nothing is stored.
+            InputsGone: some of the images that were stored already have been deleted; nothing is stored.
         """
 
         def add_once(repository: Repository, again: bool) -> list[PredictionRecord]:
