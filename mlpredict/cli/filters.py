@@ -154,13 +154,14 @@ Unlabelled = Annotated[
 ]
 
 
-def filtered(command: Callable[..., None]) -> Callable[..., None]:
+def filtered(command: Callable[..., None], *without: str) -> Callable[..., None]:
     """Give a command the options that select predictions; it gets what they say as `wanted`.
 
-    They stand in the place of its parameter of that name.
+    They stand in the place of its parameter of that name, `without` some that mean another thing to it.
     """
     own = inspect.signature(command, eval_str=True).parameters
-    options = inspect.signature(chosen_filter, eval_str=True).parameters
+    every = inspect.signature(chosen_filter, eval_str=True).parameters
+    options = {name: option for name, option in every.items() if name not in without}
     place = list(own).index("wanted")
     before, behind = list(own.values())[:place], list(own.values())[place + 1 :]
 
@@ -170,9 +171,10 @@ def filtered(command: Callable[..., None]) -> Callable[..., None]:
         command(wanted=wanted, **given)
 
     with_filter.__signature__ = inspect.Signature([*before, *options.values(), *behind])  # type: ignore[attr-defined]
+    hints = get_type_hints(chosen_filter, include_extras=True)
     with_filter.__annotations__ = {
         **get_type_hints(command, include_extras=True),
-        **get_type_hints(chosen_filter, include_extras=True),
+        **{name: hint for name, hint in hints.items() if name not in without},
         "return": None,
     }
     return with_filter

@@ -24,6 +24,12 @@ class Keep(StrEnum):
     REFERENCE = "reference"
 
 
+REPLAY: Final = "replay"
+"""What `runs.keep` says of a run whose images had been stored before."""
+
+Kept = Keep | Literal["replay"]
+
+
 class PredictionRecord(NamedTuple):
     """A prediction as it is printed: the public field names, in their order.
 

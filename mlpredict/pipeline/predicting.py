@@ -135,12 +135,16 @@ def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMIT
 
     Standard input is left alone: it can be read only once.
     """
+    found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
+    return stacked(decode_all(found, spec, limits=limits), spec)
+
+
+def stacked(decoded: Iterable[Sample | Rejected], spec: ImageSpec) -> Pixels:
+    """The pixels of images that are as large as the first of them, in one array."""
     import numpy as np
 
     from mlpredict.inference.model import no_examples
 
-    found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
-    decoded = decode_all(found, spec, limits=limits)
     pixels = [item.pixels for item in decoded if isinstance(item, Sample)]
     alike = [image for image in pixels if image.shape == pixels[0].shape]
     return np.stack(alike) if alike else no_examples(spec)

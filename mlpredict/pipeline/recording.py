@@ -28,6 +28,7 @@ from mlpredict.inputs.stored import stored_input
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest
+    from mlpredict.domain.predictions import Kept
     from mlpredict.inference.model import Model
 
 PIXELS_VERSION = 3
@@ -62,7 +63,7 @@ class Store(Protocol):
 class RunStore(Store, Protocol):
     """The repository, as far as a run knows it."""
 
-    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run: ...
+    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Kept) -> Run: ...
 
 
 class Recorder(Protocol):
@@ -85,7 +86,7 @@ class Storing:
 
     store: Store
     run: Run
-    keep: Keep
+    keep: Kept
     preprocessing: Preprocessing
     skip_existing: str | None = None
     """The fingerprint whose predictions are not repeated."""
@@ -153,7 +154,7 @@ class Storing:
             return NewPrediction(
                 sample.position, stored.filename, contenttype, stored_input(sample, stored), prediction
             )
-        keep = Keep.MODEL_INPUT if sample.is_model_input else self.keep
+        keep = Keep.MODEL_INPUT if sample.is_model_input else Keep(self.keep)
         kept = new_input(sample, keep, preprocessing)
         return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
 
@@ -189,7 +190,7 @@ class NotStoring:
         ]
 
 
-def check_keep(keep: Keep, model: ModelIdentity, preprocessing: Preprocessing) -> None:
+def check_keep(keep: Kept, model: ModelIdentity, preprocessing: Preprocessing) -> None:
     """Refuse to keep what cannot be kept as it is.
 
     Raises:
@@ -204,7 +205,7 @@ def check_keep(keep: Keep, model: ModelIdentity, preprocessing: Preprocessing) -
 
 
 def start_recording(
-    model: Model, store: RunStore, *, keep: Keep, skip_existing: bool = False
+    model: Model, store: RunStore, *, keep: Kept, skip_existing: bool = False
 ) -> tuple[Storing, Run]:
     """Begin a run of a model, and what keeps its predictions.
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
-    Keep,
     ModelIdentity,
     NewPrediction,
     PredictionRecord,
@@ -38,6 +37,7 @@ from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest, KnownReply
+    from mlpredict.domain.predictions import Kept
 
 logger = get_logger(__name__)
 
@@ -90,7 +90,7 @@ class Repository(StoredRows):
             return writing.reserve_run(self._connection)
 
     def start_run(
-        self, model: ModelIdentity, *, engine: EngineName, keep: Keep, run_id: int | None = None
+        self, model: ModelIdentity, *, engine: EngineName, keep: Kept, run_id: int | None = None
     ) -> Run:
         """Record that `predict` begins, with the model it uses; with a reserved number only once.
 

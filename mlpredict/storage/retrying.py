@@ -17,7 +17,6 @@ from mlpredict.support.logs import get_logger
 if TYPE_CHECKING:
     from mlpredict.domain import (
         EngineName,
-        Keep,
         KeyedRequest,
         Labelled,
         ModelIdentity,
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
         Rejected,
         Run,
     )
+    from mlpredict.domain.predictions import Kept
     from mlpredict.storage.deletion import Deletion
     from mlpredict.storage.stored_inputs import MeasuredInput
 
@@ -82,7 +82,7 @@ class PersistentStore:
         """The directory of the local server; None where the database is another's."""
         return self._repository.place if self._repository else None
 
-    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Keep) -> Run:
+    def start_run(self, model: ModelIdentity, *, engine: EngineName, keep: Kept) -> Run:
         """Record that `predict` begins, with the model it uses."""
         run_id = self._until_done(lambda repository, _: repository.reserve_run())
         return self._until_done(

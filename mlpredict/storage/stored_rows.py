@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlpredict.storage import gallery
     from mlpredict.storage.known_models import KnownModel
     from mlpredict.storage.reading import Row
+    from mlpredict.storage.replaying import Replayed
     from mlpredict.storage.stored_inputs import MeasuredInput
 
 PUBLISHED_ROWS = SQL("""
@@ -167,6 +168,12 @@ class StoredRows(LabelledRows):
 
         with translated(), catalog_only(self._connection):
             return stored_inputs.measured_inputs(self._connection, ids, prepared)
+
+    def replayed(self, wanted: PredictionFilter, fingerprint: str) -> Replayed:
+        """The images of predictions, each once, for the model of a fingerprint to predict."""
+        from mlpredict.storage import replaying
+
+        return replaying.replayed(self._connection, wanted, fingerprint)
 
     def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
         """The URIs of inputs; those that are gone are left out."""
