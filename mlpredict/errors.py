@@ -84,6 +84,17 @@ class AlreadyAnswered(MlpredictError):
         self.keys = keys
 
 
+class InputsGone(MlpredictError):
+    """Images that were to be predicted again have been deleted; nothing was stored of their batch.
+
+    `input_ids` are theirs.
+    """
+
+    def __init__(self, input_ids: frozenset[int] = frozenset()) -> None:
+        super().__init__()
+        self.input_ids = input_ids
+
+
 class ModelError(MlpredictError):
     """The model cannot be used."""
 

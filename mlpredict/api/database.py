@@ -29,6 +29,7 @@ RETRY_SECONDS = 30.0
 if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
     from mlpredict.api.model import Model
+    from mlpredict.api.replaying import Replay
     from mlpredict.api.stored import Predictions, StoredPrediction
     from mlpredict.pipeline.labelling import FolderLabels
 
@@ -125,6 +126,22 @@ class Database(Labelling, Reporting, Upkeep):
     ) -> Run:
         """The same of images that are being decoded; it ends early when `enough` comes true."""
         return Run(self, model, decoded, keep, skip_existing, enough, labels)
+
+    def replay(self, new: Model, /, *, batch_size: int | None = None, **filters: Unpack[Filters]) -> Replay:
+        """Predict stored images with another model: those of the predictions that filters choose, each once.
+
+        `model` among the filters is the one whose predictions are meant. What the new one has predicted
+        already is passed over.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     replay = db.replay(mlpredict.load_model(), label="7", since="30d")
+            ...     sum(1 for outcome in replay) >= 0
+            True
+        """
+        from mlpredict.api.replaying import Replay
+
+        return Replay(self, new, filter_of(filters), batch_size=batch_size)
 
     def predictions(
         self, *, limit: int | None = None, before: int | None = None, **filters: Unpack[Filters]

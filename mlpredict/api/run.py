@@ -7,7 +7,6 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from mlpredict.domain import (
-    Keep,
     PredictionRecord,
     Rejected,
     Sample,
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from mlpredict.api.model import Model
     from mlpredict.api.stored import Predictions
     from mlpredict.domain import Labelled
+    from mlpredict.domain.predictions import Kept
     from mlpredict.pipeline.labelling import FolderLabels
     from mlpredict.storage.retrying import PersistentStore
 
@@ -41,7 +41,7 @@ class Run(Iterator[Outcome]):
         database: Database,
         model: Model,
         decoded: AbstractContextManager[Iterable[list[Sample | Rejected]]],
-        keep: Keep,
+        keep: Kept,
         skip_existing: bool,
         enough: Callable[[], bool],
         labels: FolderLabels | None = None,

@@ -38,6 +38,9 @@ COMMANDS: dict[str, Listed] = {
         "find photos -name '*.jpg' -print0 | mlpredict predict -T - -0",
     ),
     "model": Listed("model:model", IMAGES, "mlpredict model pets.keras --try cat.jpg dog.jpg"),
+    "replay": Listed(
+        "replay:replay", IMAGES, "mlpredict replay --model pets2.keras --labelled --fail-if-worse"
+    ),
     "serve": Listed("serve:serve", IMAGES, "mlpredict serve --model pets.keras --port 8080"),
     "list": Listed(
         "listing:list_predictions", ANSWERS, "mlpredict list --label cat --max-score 0.6 --since 7d"

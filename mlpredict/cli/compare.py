@@ -80,11 +80,18 @@ def compare(
         if html is not None:
             database.write_comparison(made, html, force=force)
             talk.notice(f"wrote {html}")
-    _print(made, chosen)
-    if fail_if_worse and made.b_is_worse is not False:
-        why = "no image that both predicted is labelled" if made.b_is_worse is None else _worse(made)
-        talk.error(f"--fail-if-worse: {why}")
+    write_comparison(made, chosen)
+    if fail_if_worse and is_worse(made):
         raise typer.Exit(WORSE)
+
+
+def is_worse(made: Comparison) -> bool:
+    """Whether the second side is worse, or nobody knows; then it is said why."""
+    if made.b_is_worse is False:
+        return False
+    why = "no image that both predicted is labelled" if made.b_is_worse is None else _worse(made)
+    talk.error(f"--fail-if-worse: {why}")
+    return True
 
 
 def _worse(made: Comparison) -> str:
@@ -96,7 +103,8 @@ def _worse(made: Comparison) -> str:
     )
 
 
-def _print(made: Comparison, chosen: Format) -> None:
+def write_comparison(made: Comparison, chosen: Format) -> None:
+    """Print a comparison."""
     from mlpredict.report_page.as_json import comparison_as_json
 
     if chosen is Format.TABLE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial, wraps
 from typing import Annotated, Any, get_type_hints
 
@@ -154,22 +154,25 @@ Unlabelled = Annotated[
 ]
 
 
-def filtered(command: Callable[..., None] | None = None, **instead: Any) -> Callable[..., Any]:
+def filtered(
+    command: Callable[..., None] | None = None, *, without: Collection[str] = (), **instead: Any
+) -> Callable[..., Any]:
     """Give a command the options that select predictions; it gets what they say as `wanted`.
 
     They stand in the place of its parameter of that name. `instead` are options that mean more there, by
-    the names of those that they replace.
+    the names of those that they replace, and `without` names some that mean another thing to it.
 
     Example:
         >>> @filtered(model=NameOrPath)
         ... def verify(wanted: PredictionFilter) -> None: ...
     """
     if command is None:
-        return partial(filtered, **instead)
+        return partial(filtered, without=without, **instead)
     own = inspect.signature(command, eval_str=True).parameters
     options = {
         name: one.replace(annotation=instead.get(name, one.annotation))
         for name, one in inspect.signature(chosen_filter, eval_str=True).parameters.items()
+        if name not in without
     }
     place = list(own).index("wanted")
     before, behind = list(own.values())[:place], list(own.values())[place + 1 :]
@@ -180,9 +183,10 @@ def filtered(command: Callable[..., None] | None = None, **instead: Any) -> Call
         command(wanted=wanted, **given)
 
     with_filter.__signature__ = inspect.Signature([*before, *options.values(), *behind])  # type: ignore[attr-defined]
+    hints = get_type_hints(chosen_filter, include_extras=True)
     with_filter.__annotations__ = {
         **get_type_hints(command, include_extras=True),
-        **get_type_hints(chosen_filter, include_extras=True),
+        **{name: hint for name, hint in hints.items() if name not in without},
         **instead,
         "return": None,
     }

@@ -25,6 +25,12 @@ class Keep(StrEnum):
     REFERENCE = "reference"
 
 
+REPLAY: Final = "replay"
+"""What `runs.keep` says of a run whose images had been stored before."""
+
+Kept = Keep | Literal["replay"]
+
+
 class PredictionRecord(NamedTuple):
     """A prediction as it is printed: the public field names, in their order.
 
@@ -58,7 +64,7 @@ class PredictionRecord(NamedTuple):
         cls,
         prediction: Prediction,
         *,
-        filename: str,
+        filename: str | None,
         contenttype: str,
         model: str,
         prediction_id: int | None = None,

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mlpredict.domain.stored import StoredInput
+
     Pixels = NDArray[np.uint8 | np.float32]
 
 
@@ -30,13 +32,17 @@ class Source:
     """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already.
 
     A `page` of a file counts from 1; None is the first, whatever others there are. A page that has been
-    asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name.
+    asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name. What is
+    `prepared` is a PNG of the pixels as a model saw them, which are taken as they are. `stored` is the input
+    that the image is already.
     """
 
     filename: str
     content: bytes | None = None
     page: int | None = None
     file: str | None = None
+    prepared: bool = False
+    stored: StoredInput | None = None
 
     @property
     def path(self) -> str:
@@ -136,7 +142,8 @@ class NewInput(NamedTuple):
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
-    `contenttype` the type of what the URI holds.
+    `contenttype` the type of what the URI holds. One that is there already has an `input_id`
+    in the place of a URI.
     """
 
     uri: str | DataUri
@@ -145,13 +152,17 @@ class NewInput(NamedTuple):
     contenttype: str
     width: int
     height: int
+    input_id: int | None = None
 
 
 class NewPrediction(NamedTuple):
-    """A prediction on its way into the database; `contenttype` is that of the source."""
+    """A prediction on its way into the database; `contenttype` is that of the source.
+
+    Only an image that the 2020 program has stored has no `filename`.
+    """
 
     position: int
-    filename: str
+    filename: str | None
     contenttype: str
     input: NewInput
     prediction: Prediction

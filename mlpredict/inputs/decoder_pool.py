@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 # Files that are to be decoded, with their positions, among what needs no decoding any more.
 Chunk = Sequence[Item]
-# The name of a file, or the bytes of what has none, and which page of it, if one is asked for.
-File = tuple[str | bytes, int | None]
+# The name of a file, or the bytes of what has none, which page of it, if one is asked for, and whether it is
+# prepared.
+File = tuple[str | bytes, int | None, bool]
 # Files, how they are to be decoded, and at what cost.
 Question = tuple[Sequence[File], ImageSpec, Limits]
 
@@ -42,8 +43,14 @@ COMMAND = (sys.executable, "-P", "-m", "mlpredict.inputs.decoder_process")
 HEAVY_BYTES = 16 << 20
 # While a process decodes one chunk, others lie ready for it.
 CHUNKS_EACH = 3
-# A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its results.
+# A pipe has a sixteenth of this by itself: with more, a process goes on while nobody reads its results, and
+# files that have no name are sent while it decodes others.
 PIPE_BYTES = 1 << 20
+# What any system's pipe holds.
+LEAST_PIPE_BYTES = 1 << 14
+# What a question takes beside names and contents, at most: by itself, and for each of its files.
+QUESTION_BYTES = 1 << 10
+FILE_BYTES = 32
 # For the C library: large pieces of memory go back to the system as soon as they are free. Scattered
 # ones would add up to a process's limit.
 GIVING_BACK = {
@@ -85,17 +92,18 @@ class Decoders:
     def decode(
         self, chunks: Iterator[Chunk], spec: ImageSpec, limits: Limits = USUAL_LIMITS
     ) -> Iterator[list[Sample | Rejected]]:
-        """Decode the files of every chunk, in order; a file that ends its process is a `Rejected`.
-
-        The names of `CHUNKS_EACH` chunks must fit into a pipe.
-        """
+        """Decode the files of every chunk, in order; a file that ends its process is a `Rejected`."""
         asked: deque[tuple[_Process, Chunk]] = deque()
-        for process, chunk in zip(cycle(self._processes), chunks, strict=False):
-            heavy = _is_heavy(chunk)
-            while heavy and asked:
+        processes = cycle(self._processes)
+        for chunk in chunks:
+            process, heavy = next(processes), _is_heavy(chunk)
+            size = _size(chunk)
+            while asked and (heavy or not process.has_room(size)):
                 yield from _results_of(*asked.popleft())
-            process.ask(([_file(item.source) for item in chunk if isinstance(item, Asked)], spec, limits))
+            process.ask(_question(chunk, spec, limits), size)
             asked.append((process, chunk))
+            # It may be large, and the next one is waited for.
+            del chunk
             if heavy or len(asked) >= CHUNKS_EACH * len(self._processes):
                 yield from _results_of(*asked.popleft())
         while asked:
@@ -104,8 +112,9 @@ class Decoders:
     def decode_one(self, position: int, source: Source, spec: ImageSpec, limits: Limits) -> Sample | Rejected:
         """Decode a source, with content or without, while nothing else is asked for."""
         (process, *_) = self._processes
-        process.ask(([_file(source)], spec, limits))
-        ((item,),) = _results_of(process, [Asked(position, source)])
+        chunk = [Asked(position, source)]
+        process.ask(_question(chunk, spec, limits), _size(chunk))
+        ((item,),) = _results_of(process, chunk)
         return item
 
 
@@ -113,14 +122,25 @@ def _is_heavy(chunk: Chunk) -> bool:
     """Whether a chunk is one large file, of which no two should be there at once."""
     if len(chunk) != 1 or not isinstance(chunk[0], Asked):
         return False
+    source = chunk[0].source
     try:
-        return os.path.getsize(chunk[0].source.path) >= HEAVY_BYTES
+        size = os.path.getsize(source.path) if source.content is None else len(source.content)
+        return size >= HEAVY_BYTES
     except (OSError, ValueError):
         return False
 
 
+def _question(chunk: Chunk, spec: ImageSpec, limits: Limits) -> Question:
+    return [_file(item.source) for item in chunk if isinstance(item, Asked)], spec, limits
+
+
 def _file(source: Source) -> File:
-    return source.path if source.content is None else source.content, source.page
+    return source.path if source.content is None else source.content, source.page, source.prepared
+
+
+def _size(chunk: Chunk) -> int:
+    """How many bytes a question takes on its way, at most."""
+    return QUESTION_BYTES + sum(FILE_BYTES + item.bytes_to_send for item in chunk if isinstance(item, Asked))
 
 
 def _results_of(process: _Process, chunk: Chunk) -> Iterator[list[Sample | Rejected]]:
@@ -153,19 +173,30 @@ class _Process:
         self._inherited = () if lock is None else (lock,)
         self._command = [*command, *(f"--lock={number}" for number in self._inherited)]
         self._pending: deque[Question] = deque()
+        self._sizes: deque[int] = deque()
         self._process: subprocess.Popen[bytes] | None
         self._requests: IO[bytes]
         self._results: IO[bytes]
         self._start()
 
-    def ask(self, question: Question) -> None:
-        """Have files decoded; the results come in the order of the questions."""
+    def has_room(self, size: int) -> bool:
+        """Whether a question of so many bytes can be asked before other results have been read.
+
+        A pipe holds it while the process waits for its results to be read. A longer one is read only by a
+        process that has nothing else to do.
+        """
+        return not self._pending or sum(self._sizes) + size <= self._room
+
+    def ask(self, question: Question, size: int) -> None:
+        """Have files decoded; the results come in the order of the questions. There must be room for it."""
         self._pending.append(question)
+        self._sizes.append(size)
         self._send(question)
 
     def results(self) -> Iterator[list[Decoded | str]]:
         """What became of the files that were asked for first, in as many parts as it comes in."""
         files, spec, limits = self._pending.popleft()
+        self._sizes.popleft()
         left = list(files)
         while left and (part := self._next_part()):
             del left[: len(part)]
@@ -221,11 +252,13 @@ class _Process:
         except OSError:
             # It is the same as one that ends at once.
             self._process, self._requests, self._results = None, io.BytesIO(), io.BytesIO()
+            self._room = sys.maxsize
             return
         assert process.stdin is not None
         assert process.stdout is not None
         self._process, self._requests, self._results = process, process.stdin, process.stdout
         _enlarge(self._results)
+        self._room = _enlarge(self._requests)
 
     def _restart(self) -> int:
         status = self.end()
@@ -256,11 +289,11 @@ class _Process:
 
 
 def _decoded_here(files: Sequence[File], spec: ImageSpec, limits: Limits) -> Iterator[list[Decoded | str]]:
+    from mlpredict.inputs.decoder_process import as_source
     from mlpredict.inputs.image import decode_source
 
-    for file, page in files:
-        source = Source(file, page=page) if isinstance(file, str) else Source("", file, page)
-        yield [decode_source(source, spec, limits)]
+    for file in files:
+        yield [decode_source(as_source(*file), spec, limits)]
 
 
 @cache
@@ -277,14 +310,18 @@ def _lock_file() -> int | None:
         return os.dup(file.fileno())
 
 
-def _enlarge(pipe: IO[bytes]) -> None:
-    """Give a pipe more room, where the system has a call for it and allows so much."""
+def _enlarge(pipe: IO[bytes]) -> int:
+    """Give a pipe more room, where the system has a call for it and allows so much; how many bytes it has."""
     try:
-        from fcntl import F_SETPIPE_SZ, fcntl
+        from fcntl import F_GETPIPE_SZ, F_SETPIPE_SZ, fcntl
     except ImportError:
-        return
+        return LEAST_PIPE_BYTES
     with suppress(OSError):
         fcntl(pipe, F_SETPIPE_SZ, PIPE_BYTES)
+    try:
+        return fcntl(pipe, F_GETPIPE_SZ)
+    except OSError:
+        return LEAST_PIPE_BYTES
 
 
 def _reason(status: int, limits: Limits) -> str:

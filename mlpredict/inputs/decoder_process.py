@@ -1,8 +1,8 @@
 """A process that decodes: requests on its standard input, results on its standard output.
 
 It begins with a pickled True. A request is a pickled triple: files (each a name, or the bytes of what has
-none, and a page or None), an `ImageSpec` and the `Limits`. Its results are lists that together hold a
-`Decoded` or a reason for each.
+none, a page or None, and whether it is prepared), an `ImageSpec` and the `Limits`. Its results are lists
+that together hold a `Decoded` or a reason for each; bytes that came with the request are not sent back.
 The end of the requests is the end of the process, also when whoever sent them was killed. `decoder_pool`
 starts these processes and says why they are some.
 
@@ -55,9 +55,16 @@ def _serve_requests() -> None:
         _decode_files(results, files, spec, limits)
 
 
+def as_source(file: str | bytes, page: int | None, prepared: bool) -> Source:
+    """What a request asks for."""
+    if isinstance(file, str):
+        return Source(file, page=page)
+    return Source("", file, page, prepared=prepared)
+
+
 def _decode_files(
     results: io.BufferedWriter,
-    files: Sequence[tuple[str | bytes, int | None]],
+    files: Sequence[tuple[str | bytes, int | None, bool]],
     spec: ImageSpec,
     limits: Limits,
 ) -> None:
@@ -65,12 +72,14 @@ def _decode_files(
     part: list[Decoded | str] = []
     weight = 0
     one_at_a_time = partial(_one_at_a_time, limits)
-    for file, page in files:
-        source = Source(file, page=page) if isinstance(file, str) else Source("", file, page)
+    for file, page, prepared in files:
+        source = as_source(file, page, prepared)
         _limit_time(limits.seconds)
-        part.append(decode_source(source, spec, limits, one_at_a_time))
-        if isinstance(part[-1], Decoded):
-            weight += len(part[-1].content) + len(part[-1].pixels)
+        decoded = decode_source(source, spec, limits, one_at_a_time)
+        if isinstance(decoded, Decoded):
+            decoded = decoded if source.content is None else decoded._replace(content=b"")
+            weight += len(decoded.content) + len(decoded.pixels)
+        part.append(decoded)
         if weight >= PART_BYTES:
             _send(results, part)
             part, weight = [], 0

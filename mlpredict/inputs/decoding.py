@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain, islice
@@ -28,9 +29,12 @@ HEAVY_FILE_BYTES = 16 << 20
 # What a process is given at a time: a result should fit into a pipe.
 CHUNK_FILES = 64
 CHUNK_BYTES = 1 << 19
-# What the names of a chunk may add up to, in characters. Chunks that wait fit into a pipe then, and asking
-# never waits for a process that waits for its result to be read.
-CHUNK_NAMES = 2048
+# What the names of a chunk may add up to, in bytes, and what has no name: chunks that wait fit into a pipe
+# then.
+CHUNK_NAMES = 1 << 13
+CHUNK_CONTENTS = 1 << 18
+# What of names' characters none takes more of.
+CHARACTER_BYTES = 4
 # No file system has a longer path.
 LONGEST_NAME = 4096
 
@@ -40,6 +44,12 @@ class Asked(NamedTuple):
 
     position: int
     source: Source
+
+    @property
+    def bytes_to_send(self) -> int:
+        """What is sent to the process: a name, or what has none."""
+        content = self.source.content
+        return CHARACTER_BYTES * len(self.source.path) if content is None else len(content)
 
 
 Item = Asked | Sample | Rejected
@@ -69,8 +79,7 @@ def _decoded(
     found: Iterator[Source | Rejected], spec: ImageSpec, started: Decoders | None, limits: Limits
 ) -> Iterator[Sample | Rejected]:
     numbered = enumerate(found)
-    first = list(islice(numbered, MANY_FILES))
-    first_bytes = sum(_file_size(item) for _, item in first)
+    first, first_bytes = _first_of(numbered)
     with SafeDecoder(spec, limits) as here:
         if started is None and len(first) < MANY_FILES and first_bytes < MANY_BYTES:
             for position, item in first:
@@ -83,12 +92,32 @@ def _decoded(
         processes = available_cores() if large else 1
         with nullcontext(started) if started else Decoders(processes) as decoders:
             decoders.grow(processes)
-            chunks = _Chunks(_files(chain(first, numbered), here))
+            chunks = _Chunks(_files(chain(_taken(first), numbered), here))
             for items in decoders.decode(chunks.of_equal_weight(), spec, limits):
                 chunks.learn(items)
                 yield from items
                 # They may be large, and others are waited for.
                 del items
+
+
+def _first_of(
+    numbered: Iterator[tuple[int, Source | Rejected]],
+) -> tuple[deque[tuple[int, Source | Rejected]], int]:
+    """As many items as it takes to know that they are many, and how many bytes they have."""
+    first: deque[tuple[int, Source | Rejected]] = deque()
+    size = held = 0
+    while len(first) < MANY_FILES and held < MANY_BYTES and (item := next(numbered, None)) is not None:
+        first.append(item)
+        size += _file_size(item[1])
+        # What is there already takes up memory until its turn comes.
+        held += len(item[1].content or b"") if isinstance(item[1], Source) else 0
+    return first, size
+
+
+def _taken(first: deque[tuple[int, Source | Rejected]]) -> Iterator[tuple[int, Source | Rejected]]:
+    """The first items, each given away for good."""
+    while first:
+        yield first.popleft()
 
 
 def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | None]:
@@ -123,10 +152,11 @@ def weight(item: Sample | Rejected) -> int:
 
 
 def _file_size(item: Source | Rejected) -> int:
+    source = item.source if isinstance(item, Rejected) else item
     try:
-        return os.path.getsize(item.source.path if isinstance(item, Rejected) else item.path)
+        return os.path.getsize(source.path) if source.content is None else len(source.content)
     except (OSError, ValueError):
-        # Decoding will tell what is wrong with it, and standard input is no file.
+        # Decoding will tell what is wrong with it.
         return 0
 
 
@@ -135,7 +165,7 @@ def _files(numbered: Iterator[tuple[int, Source | Rejected]], here: SafeDecoder)
     for position, item in numbered:
         if isinstance(item, Rejected):
             yield item
-        elif item.content is None and len(item.path) < LONGEST_NAME:
+        elif item.content is not None or len(item.path) < LONGEST_NAME:
             yield Asked(position, item)
         else:
             yield here.decode(position, item)
@@ -150,13 +180,17 @@ class _Chunks:
 
     def of_equal_weight(self) -> Iterator[list[Item]]:
         chunk: list[Item] = []
-        names = 0
+        names = contents = 0
         for item in self._items:
             chunk.append(item)
-            names += len(item.source.path) if isinstance(item, Asked) else 0
-            if len(chunk) >= self._size or names >= CHUNK_NAMES:
+            if isinstance(item, Asked):
+                has_name = item.source.content is None
+                names += item.bytes_to_send if has_name else 0
+                contents += 0 if has_name else item.bytes_to_send
+            del item
+            if len(chunk) >= self._size or names >= CHUNK_NAMES or contents >= CHUNK_CONTENTS:
                 yield chunk
-                chunk, names = [], 0
+                chunk, names, contents = [], 0, 0
         if chunk:
             yield chunk
 
@@ -209,8 +243,4 @@ class SafeDecoder:
                 from mlpredict.inputs.decoder_pool import Decoders
 
                 self._decoders = Decoders(1)
-            decoded = self._decoders.decode_one(position, source, self._spec, self._limits)
-        if isinstance(decoded, Sample) and source.content is not None:
-            # The process has sent its copy back: one is enough.
-            return decoded._replace(content=source.content)
-        return decoded
+            return self._decoders.decode_one(position, source, self._spec, self._limits)

@@ -87,7 +87,7 @@ def decode_source(
     """A source's image as `spec` wants it, without numpy; the reason where there is none."""
     try:
         content = read(source, limits.max_bytes)
-        return _Job(content, source.page, spec, limits, one_at_a_time).decoded()
+        return _Job(content, source.page, _view(source, spec), limits, one_at_a_time).decoded()
     except Unusable as unusable:
         return str(unusable)
 
@@ -98,7 +98,8 @@ def decode_if_harmless(
     """A source, decoded if it is an image that takes little time and memory; None for any other."""
     try:
         content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
-        decoded = _Job(content, source.page, spec, limits, nullcontext, only_harmless=True).decoded()
+        wanted = _view(source, spec)
+        decoded = _Job(content, source.page, wanted, limits, nullcontext, only_harmless=True).decoded()
     except (NeedsProcess, TooManyBytes):
         return None
     except Unusable as unusable:
@@ -107,7 +108,7 @@ def decode_if_harmless(
 
 
 def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample | Rejected:
-    """What was decoded of a source, with its pixels as an array."""
+    """What was decoded of a source, with its pixels as an array; content that is here is not taken twice."""
     import numpy as np
 
     if isinstance(decoded, str):
@@ -116,7 +117,7 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
     return Sample(
         position,
         source,
-        decoded.content,
+        decoded.content if source.content is None else source.content,
         decoded.contenttype,
         decoded.sha256,
         decoded.width,
@@ -126,6 +127,11 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
         decoded.notices,
         decoded.details,
     )
+
+
+def _view(source: Source, spec: ImageSpec) -> ImageSpec:
+    """How a source becomes pixels; what is prepared has been through the steps of `spec` already."""
+    return ImageSpec(None, None, spec.channels) if source.prepared else spec
 
 
 class _Job(NamedTuple):

@@ -74,6 +74,10 @@ class ImageUnavailable(ImageError):
     """The stored image cannot be had."""
 
 
+class ImageChanged(ImageUnavailable):
+    """The image is not the one that was predicted."""
+
+
 class ImageFile(NamedTuple):
     """An image's bytes and their declared content type, which whoever wrote the row may have made up."""
 
@@ -95,7 +99,7 @@ def load_stored(image: StoredImage) -> ImageFile:
     if scheme == "data":
         return _from_data_uri(image.uri, where)
     if scheme == "file":
-        return _from_reference(image, where)
+        return _from_reference(image, str(known_path(image)), where)
     raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
 
 
@@ -108,6 +112,21 @@ def referenced_path(image: StoredImage) -> str | None:
     if image.uri is None or image.uri.partition(":")[0].lower() != "file":
         return None
     return _local_path(image.uri, f"input {image.input_id}")
+
+
+def known_path(image: StoredImage) -> str | None:
+    """The file that an image refers to, if its hash is known; None where the image itself is stored.
+
+    Raises:
+        ImageUnavailable: it cannot be told where the file is, or from any other.
+    """
+    path = referenced_path(image)
+    if path is not None and image.sha256 is None:
+        # Every reference of ours has one; without it a row could ask for any file that the user can read.
+        raise ImageUnavailable(
+            f"input {image.input_id}: {path}: not read, as no hash is stored to know the file by"
+        )
+    return path
 
 
 def _from_data_uri(uri: str, where: str) -> ImageFile:
@@ -123,11 +142,7 @@ def _from_data_uri(uri: str, where: str) -> ImageFile:
         raise ImageUnavailable(f"{where}: damaged: {error}") from error
 
 
-def _from_reference(image: StoredImage, where: str) -> ImageFile:
-    path = _local_path(str(image.uri), where)
-    if image.sha256 is None:
-        # Every reference of ours has one; without it a row could ask for any file that the user can read.
-        raise ImageUnavailable(f"{where}: {path}: not read, as no hash is stored to know the file by")
+def _from_reference(image: StoredImage, path: str, where: str) -> ImageFile:
     try:
         content = read(Source(path))
     except (Unusable, ValueError) as error:
@@ -135,7 +150,7 @@ def _from_reference(image: StoredImage, where: str) -> ImageFile:
     except (MemoryError, OverflowError) as error:
         raise ImageUnavailable(f"{where}: {path}: larger than memory") from error
     if hashlib.sha256(content).digest() != image.sha256:
-        raise ImageUnavailable(f"{where}: {path}: the file has changed since it was predicted")
+        raise ImageChanged(f"{where}: {path}: the file has changed since it was predicted")
     return ImageFile(content, image.contenttype or "application/octet-stream")
 
 

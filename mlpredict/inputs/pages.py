@@ -26,8 +26,18 @@ def page_of(name: str | None) -> int:
         >>> page_of("scan.tif#2"), page_of("scan.tif")
         (2, 1)
     """
+    return asked_page(name) or 1
+
+
+def asked_page(name: str | None) -> int | None:
+    """Which page was asked for that is called so; None where none was.
+
+    Example:
+        >>> asked_page("scan.tif#2"), asked_page("scan.tif")
+        (2, None)
+    """
     found = PAGE_NAME.search(name or "")
-    return int(found[1]) if found else 1
+    return int(found[1]) if found else None
 
 
 def first_pages(found: Iterable[Source | Rejected]) -> Iterator[Source | Rejected]:

@@ -18,14 +18,22 @@ MOST_FLIPS = 1000
 
 
 def compare(
-    repository: Repository, a: str, b: str, wanted: PredictionFilter, *, most_flips: int = MOST_FLIPS
+    repository: Repository,
+    a: str,
+    b: str,
+    wanted: PredictionFilter,
+    *,
+    most_flips: int = MOST_FLIPS,
+    only_first: bool = False,
 ) -> Comparison:
     """What became of the images that both sides have predicted, each a model or the number of a run.
+
+    With `only_first` the filter is one of what the first side has predicted.
 
     Raises:
         NotFound: there is no such model or run.
     """
-    with repository.pairing(a, b, wanted) as pairs:
+    with repository.pairing(a, b, wanted, only_first=only_first) as pairs:
         rows = pairs.counts()
         labelled = any(row[1] is not None and row[2] is not None for row in rows)
         flips = pairs.flips(most_flips, labelled=labelled) if rows else []

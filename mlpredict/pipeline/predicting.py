@@ -52,7 +52,12 @@ def decoding(
 
     They are made from the moment the `with` block is entered, some batches ahead of who takes them.
     """
-    batches = _batches(decode_all(found, spec, started, limits, pages), batch_size)
+    return batches_ahead(decode_all(found, spec, started, limits, pages), batch_size)
+
+
+def batches_ahead(items: Iterator[Sample | Rejected], batch_size: int) -> Decoding:
+    """Decoded images in batches of one shape, some of them ahead of who takes them."""
+    batches = _batches(items, batch_size)
     return _Decoding(Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, _weight, held=True))
 
 
@@ -130,12 +135,16 @@ def examples(names: Iterable[str], spec: ImageSpec, limits: Limits = USUAL_LIMIT
 
     Standard input is left alone: it can be read only once.
     """
+    found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
+    return stacked(decode_all(found, spec, limits=limits), spec)
+
+
+def stacked(decoded: Iterable[Sample | Rejected], spec: ImageSpec) -> Pixels:
+    """The pixels of images that are as large as the first of them, in one array."""
     import numpy as np
 
     from mlpredict.inference.model import no_examples
 
-    found = islice(discover(name for name in names if name != STDIN), EXAMPLE_IMAGES)
-    decoded = decode_all(found, spec, limits=limits)
     pixels = [item.pixels for item in decoded if isinstance(item, Sample)]
     alike = [image for image in pixels if image.shape == pixels[0].shape]
     return np.stack(alike) if alike else no_examples(spec)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,14 +21,16 @@ from mlpredict.domain import (
     Run,
     Sample,
 )
-from mlpredict.errors import UsageError
+from mlpredict.errors import InputsGone, UsageError
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
+from mlpredict.inputs.stored import stored_input
 from mlpredict.pipeline.environment import environment_of
 
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest
     from mlpredict.domain.environments import Environment
+    from mlpredict.domain.predictions import Kept
     from mlpredict.inference.model import Model
 
 PIXELS_VERSION = 3
@@ -37,6 +39,8 @@ PIXELS_VERSION = 3
 1 decoded large images at a part of their size, unless they were told not to. 2 took some TIFF files for
 darker than they are, and 12 bits in 16 for 16.
 """
+
+DELETED = "the image was deleted while it was predicted"
 
 ImageKey = tuple[bytes, int]
 """The SHA-256 of a file, and a page of it."""
@@ -66,7 +70,7 @@ class RunStore(Store, Protocol):
         model: ModelIdentity,
         *,
         engine: EngineName,
-        keep: Keep,
+        keep: Kept,
         environment: Environment | None = None,
     ) -> Run: ...
 
@@ -80,8 +84,8 @@ class Recorder(Protocol):
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
-        """Keep the predictions, and give them as they are printed."""
+    ) -> list[PredictionRecord | Rejected]:
+        """Keep the predictions, and give them as they are printed; what could not be kept is rejected."""
         ...
 
 
@@ -91,7 +95,7 @@ class Storing:
 
     store: Store
     run: Run
-    keep: Keep
+    keep: Kept
     preprocessing: Preprocessing
     skip_existing: str | None = None
     """The fingerprint whose predictions are not repeated."""
@@ -133,23 +137,43 @@ class Storing:
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
+    ) -> list[PredictionRecord | Rejected]:
         name = preprocessing_name(self.preprocessing)
-        new = [
-            NewPrediction(
-                sample.position,
-                sample.source.filename,
-                sample.contenttype,
-                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name),
-                prediction,
-            )
-            for sample, prediction in answered
-        ]
+        new = [self._new(sample, prediction, name) for sample, prediction in answered]
+        gone: dict[int, Rejected] = {}
         with self._lock:
-            records = self.store.add(self.run, new, failures, self.requests) if new or failures else []
+            while True:
+                left = [one for one in new if one.position not in gone]
+                try:
+                    records = self._add(left, [*failures, *gone.values()])
+                    break
+                except InputsGone as error:
+                    gone |= _gone(answered, error.input_ids)
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)
-        return records
+        kept = iter(records)
+        return [gone.get(one.position) or next(kept) for one in new]
+
+    def _add(self, new: Sequence[NewPrediction], failures: Sequence[Rejected]) -> list[PredictionRecord]:
+        return self.store.add(self.run, new, failures, self.requests) if new or failures else []
+
+    def _new(self, sample: Sample, prediction: Prediction, preprocessing: str) -> NewPrediction:
+        if (stored := sample.source.stored) is not None:
+            contenttype = stored.contenttype or sample.contenttype
+            return NewPrediction(
+                sample.position, stored.filename, contenttype, stored_input(sample, stored), prediction
+            )
+        keep = Keep.MODEL_INPUT if sample.is_model_input else Keep(self.keep)
+        kept = new_input(sample, keep, preprocessing)
+        return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
+
+
+def _gone(answered: Sequence[tuple[Sample, Prediction]], input_ids: Collection[int]) -> dict[int, Rejected]:
+    return {
+        sample.position: Rejected(sample.position, sample.source, DELETED)
+        for sample, _ in answered
+        if sample.source.stored is not None and sample.source.stored.image.input_id in input_ids
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +187,7 @@ class NotStoring:
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
+    ) -> list[PredictionRecord | Rejected]:
         return [
             PredictionRecord.of(
                 prediction,
@@ -175,7 +199,7 @@ class NotStoring:
         ]
 
 
-def check_keep(keep: Keep, model: ModelIdentity, preprocessing: Preprocessing) -> None:
+def check_keep(keep: Kept, model: ModelIdentity, preprocessing: Preprocessing) -> None:
     """Refuse to keep what cannot be kept as it is.
 
     Raises:
@@ -190,7 +214,7 @@ def check_keep(keep: Keep, model: ModelIdentity, preprocessing: Preprocessing) -
 
 
 def start_recording(
-    model: Model, store: RunStore, *, keep: Keep, skip_existing: bool = False
+    model: Model, store: RunStore, *, keep: Kept, skip_existing: bool = False
 ) -> tuple[Storing, Run]:
     """Begin a run of a model, and what keeps its predictions.
 

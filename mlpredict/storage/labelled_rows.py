@@ -83,9 +83,9 @@ class LabelledRows:
         return queries(self._connection, wanted)
 
     def pairing(
-        self, first: str, second: str, wanted: PredictionFilter
+        self, first: str, second: str, wanted: PredictionFilter, *, only_first: bool = False
     ) -> AbstractContextManager[PairQueries]:
         """What counts the images that two models, or runs, have both predicted."""
         from mlpredict.storage.pair_queries import pairs
 
-        return pairs(self._connection, first, second, wanted)
+        return pairs(self._connection, first, second, wanted, only_first=only_first)

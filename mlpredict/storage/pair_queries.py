@@ -108,21 +108,26 @@ class PairQueries:
 
 
 @contextmanager
-def pairs(connection: Connection, first: str, second: str, wanted: PredictionFilter) -> Iterator[PairQueries]:
+def pairs(
+    connection: Connection, first: str, second: str, wanted: PredictionFilter, *, only_first: bool = False
+) -> Iterator[PairQueries]:
     """What counts the images of two sides; each is a model, or a run by its number.
+
+    With `only_first` the filter is one of what the first side has predicted.
 
     Raises:
         NotFound: there is no such model or run.
     """
     sides = {"first": _side(connection, first), "second": _side(connection, second)}
     with queries(connection, wanted) as counting:
+        values = {"first": counting.values, "second": {} if only_first else counting.values}
         parts = {
             name: named(
                 connection,
                 LAST_OF_EACH,
                 image=SQL(IMAGE),
-                maybe=joined(connection, counting.values),
-                where=where(counting.values),
+                maybe=joined(connection, values[name]),
+                where=where(values[name]),
                 side=side,
             )
             for name, side in sides.items()

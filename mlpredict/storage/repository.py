@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Self
 from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
-    Keep,
     ModelIdentity,
     NewPrediction,
     PredictionRecord,
@@ -40,6 +39,7 @@ from mlpredict.support.logs import get_logger
 if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest, KnownReply
     from mlpredict.domain.environments import Environment
+    from mlpredict.domain.predictions import Kept
 
 logger = get_logger(__name__)
 
@@ -100,7 +100,7 @@ class Repository(StoredRows):
         model: ModelIdentity,
         *,
         engine: EngineName,
-        keep: Keep,
+        keep: Kept,
         run_id: int | None = None,
         environment: Environment | None = None,
     ) -> Run:
@@ -141,6 +141,7 @@ class Repository(StoredRows):
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already.
+            InputsGone: some of the images that were stored already have been deleted.
         """
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,6 @@ from mlpredict.support.logs import get_logger
 if TYPE_CHECKING:
     from mlpredict.domain import (
         EngineName,
-        Keep,
         KeyedRequest,
         Labelled,
         ModelIdentity,
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
         Run,
     )
     from mlpredict.domain.environments import Environment
+    from mlpredict.domain.predictions import Kept
     from mlpredict.storage.deletion import Deletion
+    from mlpredict.storage.stored_inputs import MeasuredInput
 
 logger = get_logger(__name__)
 
@@ -87,7 +88,7 @@ class PersistentStore:
         model: ModelIdentity,
         *,
         engine: EngineName,
-        keep: Keep,
+        keep: Kept,
         environment: Environment | None = None,
     ) -> Run:
         """Record that `predict` begins, with the model it uses and where."""
@@ -110,6 +111,14 @@ class PersistentStore:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
         return self._until_done(lambda repository, _: repository.predicted_names(fingerprint, digests))
 
+    def measured_inputs(self, ids: Sequence[int], prepared: str | None = None) -> list[MeasuredInput]:
+        """The images of predictions, without their URIs; see `mlpredict.storage.stored_inputs`."""
+        return self._until_done(lambda repository, _: repository.measured_inputs(ids, prepared))
+
+    def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
+        """The URIs of inputs; those that are gone are left out."""
+        return self._until_done(lambda repository, _: repository.image_uris(input_ids))
+
     def add(
         self,
         run: Run,
@@ -121,6 +130,7 @@ class PersistentStore:
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already; nothing is stored.
+            InputsGone: some of the images that were stored already have been deleted; nothing is stored.
         """
 
         def add_once(repository: Repository, again: bool) -> list[PredictionRecord]:

@@ -5,7 +5,7 @@ Each method loads what it needs: a command uses few of them, and storing none.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Sequence
 from typing import TYPE_CHECKING
 
 from psycopg.sql import SQL, Composed
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlpredict.storage import gallery
     from mlpredict.storage.known_models import KnownModel
     from mlpredict.storage.reading import Row
+    from mlpredict.storage.replaying import Replayed
+    from mlpredict.storage.stored_inputs import MeasuredInput
 
 PUBLISHED_ROWS = SQL("""
     SELECT id, '[' || id || ',' || coalesce(inputid::text, 'null') || ','
@@ -159,6 +161,26 @@ class StoredRows(LabelledRows):
 
         with translated(), catalog_only(self._connection):
             return detail.stored_image(self._connection, input_id)
+
+    def measured_inputs(self, ids: Sequence[int], prepared: str | None = None) -> list[MeasuredInput]:
+        """The images of predictions, without their URIs; see `mlpredict.storage.stored_inputs`."""
+        from mlpredict.storage import stored_inputs
+
+        with translated(), catalog_only(self._connection):
+            return stored_inputs.measured_inputs(self._connection, ids, prepared)
+
+    def replayed(self, wanted: PredictionFilter, fingerprint: str) -> Replayed:
+        """The images of predictions, each once, for the model of a fingerprint to predict."""
+        from mlpredict.storage import replaying
+
+        return replaying.replayed(self._connection, wanted, fingerprint)
+
+    def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
+        """The URIs of inputs; those that are gone are left out."""
+        from mlpredict.storage import stored_inputs
+
+        with translated(), catalog_only(self._connection):
+            return stored_inputs.image_uris(self._connection, input_ids)
 
     def map(self, prediction_id: int) -> bytes:
         """The class of each pixel that a prediction has found, as a PNG.

@@ -24,7 +24,7 @@ from mlpredict.domain import (
 )
 from mlpredict.domain.environments import Environment
 from mlpredict.domain.samples import Ended
-from mlpredict.errors import DatabaseRefuses
+from mlpredict.errors import DatabaseRefuses, InputsGone
 from mlpredict.storage import encodings
 from mlpredict.storage.columns import STORED_FIELDS
 from mlpredict.storage.connection import Connection
@@ -100,6 +100,11 @@ INPUT_IDS = SQL("""
                    AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
 """)
 """A statement of its own, after the one above: it then sees inputs that other runs have committed."""
+
+PRESENT = SQL("""
+    SELECT inputs.id FROM unnest(%b::bigint[]) AS wanted (id)
+    JOIN {s}.inputs ON inputs.id OPERATOR(pg_catalog.=) wanted.id
+""")
 
 PREDICTION_IDS = SQL("""
     SELECT pg_catalog.nextval(ids.sequence), pg_catalog.now()
@@ -194,7 +199,24 @@ def add_model(
 
 
 def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
-    """The ids of inputs that are new and of those that were there, by what tells them apart."""
+    """The ids of inputs that are new and of those that were there, by what tells them apart.
+
+    Raises:
+        InputsGone: some are not there any more that were.
+    """
+    stored = {(one.sha256, one.kept): one.input_id for one in inputs if one.input_id is not None}
+    if stored:
+        _require(connection, frozenset(stored.values()))
+    return stored | _add_new(connection, [one for one in inputs if one.input_id is None])
+
+
+def _require(connection: Connection, input_ids: frozenset[int]) -> None:
+    found = connection.execute(named(connection, PRESENT), (list(input_ids),))
+    if gone := input_ids.difference(input_id for (input_id,) in found):
+        raise InputsGone(gone)
+
+
+def _add_new(connection: Connection, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
     if not inputs:
         return {}
     # Two runs that store the same images take the rows' locks in one order, so neither waits
@@ -248,7 +270,7 @@ def unheld_names(
     connection: Connection, predictions: Sequence[NewPrediction], failures: Sequence[Rejected]
 ) -> frozenset[str]:
     """The names and reasons that the database cannot hold, which are stored another way."""
-    names = (new.filename for new in predictions)
+    names = (new.filename for new in predictions if new.filename is not None)
     told = (text for failure in failures for text in (failure.source.filename, failure.reason))
     return encodings.unheld(connection, map(storable, chain(names, told)))
 
@@ -345,7 +367,8 @@ def prediction_row(
     for place, stored in _converted:
         if values[place] is not None:
             values[place] = stored(values[place])
-    return (run.model_id, new.position, *encode_filename(new.filename, unheld), new.prediction.map, *values)
+    name = (None, None) if new.filename is None else encode_filename(new.filename, unheld)
+    return (run.model_id, new.position, *name, new.prediction.map, *values)
 
 
 def as_json_text(value: object) -> str | None:

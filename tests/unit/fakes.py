@@ -48,7 +48,7 @@ class Transaction:
 
     @property
     def stored(self) -> list[str]:
-        return [new.filename for new in self.predictions]
+        return [new.filename or "" for new in self.predictions]
 
     @property
     def failed(self) -> list[str]:
@@ -96,5 +96,7 @@ class FakeStore:
         return self.known & set(digests)
 
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
-        stored = [(new.input.sha256, new.filename) for one in self.transactions for new in one.predictions]
+        stored = [
+            (new.input.sha256, new.filename or "") for one in self.transactions for new in one.predictions
+        ]
         return {(digest, name) for digest, name in stored if digest in digests}

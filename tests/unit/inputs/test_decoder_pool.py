@@ -310,3 +310,60 @@ def test_names_that_promise_many_files_start_a_process_beforehand() -> None:
         assert [item.width for item in items if isinstance(item, Sample)] == list(range(1, 65))
         again = list(decode_all(discover(["many/000.png"]), spec(), decoders))
         assert isinstance(again[0], Sample)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_process_decodes_contents_like_files(channels: int) -> None:
+    names = [name for name in write_all_kinds() if name != "missing.png"]
+    wanted = spec(channels, 5, 6)
+    sources = [Source(name, Path(name).read_bytes()) for name in names]
+    with Decoders(1) as decoders:
+        (answers,) = decoders.decode(iter([[Asked(n, source) for n, source in enumerate(sources)]]), wanted)
+    assert all(map(same, answers, [decode(n, source, wanted) for n, source in enumerate(sources)]))
+    assert {type(answer) for answer in answers} == {Sample, Rejected}
+
+
+@pytest.mark.parametrize("size", [300, 200_000, 3 << 20])
+def test_contents_and_answers_larger_than_a_pipe_hold_up_nobody(decoders: Decoders, size: int) -> None:
+    """However large both are; each answer is two megabytes of pixels."""
+    source = Source("large", file_of(picture(1000, 700)) + bytes(size))
+    answers = list(decoders.decode(iter([[Asked(n, source)] * 3 for n in range(12)]), spec()))
+    assert [isinstance(item, Sample) for items in answers for item in items] == [True] * 36
+
+
+def test_contents_are_taken_a_few_at_a_time() -> None:
+    taken = given = most = 0
+
+    def found() -> Iterator[Source]:
+        nonlocal taken
+        for _ in range(40):
+            taken += 1
+            yield Source("large", png() + bytes(5 << 20))
+
+    for item in decode_all(found(), spec()):
+        assert isinstance(item, Sample)
+        given += 1
+        most = max(most, taken - given)
+    assert given == 40
+    assert most <= 8
+
+
+def test_many_contents_are_decoded_in_order() -> None:
+    found = [Source(f"{n}", png(n % 60 + 1, 1)) for n in range(300)]
+    found[7] = Source("text", b"no image")
+    items = list(decode_all(iter(found), spec()))
+    assert [item.position for item in items] == list(range(300))
+    widths = [item.width if isinstance(item, Sample) else 8 for item in items]
+    assert widths == [n % 60 + 1 for n in range(300)]
+    assert all(a.content is b.content for a, b in zip(items, found, strict=True) if isinstance(a, Sample))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_contents_that_wait_outlive_a_process_that_dies() -> None:
+    Path("a.png").write_bytes(png())
+    contents = [Asked(n, Source("content", png(n + 1) + bytes(200_000))) for n in range(6)]
+    chunks: list[Chunk] = [chunk("SIGKILL"), *([one] for one in contents)]
+    with Decoders(1, [sys.executable, "-c", MORTAL]) as mortal:
+        killed, *answers = [item for items in mortal.decode(iter(chunks), spec()) for item in items]
+    assert isinstance(killed, Rejected)
+    assert [item.width for item in answers if isinstance(item, Sample)] == [1, 2, 3, 4, 5, 6]

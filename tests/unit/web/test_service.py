@@ -78,7 +78,7 @@ class Recorder(NotStoring):
 
     def record(
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
-    ) -> list[PredictionRecord]:
+    ) -> list[PredictionRecord | Rejected]:
         if type(self).away:
             raise DatabaseError("gone")
         if known := self.answered & {request.key for request in self.requests}:

@@ -1,0 +1,113 @@
+"""Stored images on their way back to pixels: out of the database in blocks, then as files are decoded.
+
+Example:
+    >>> for stored, item, trouble in decoded_inputs(repository, ids, model.spec):
+    ...     print(stored.name, item.pixels.shape if isinstance(item, Sample) else item.reason)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from mlpredict.domain import ImageSpec, Rejected, Source
+from mlpredict.domain.stored import DecodedInput, StoredInput
+from mlpredict.inputs.decoding import decode_all
+from mlpredict.inputs.kept import ImageUnavailable
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
+from mlpredict.inputs.stored import checked, prepared_name, source_of, unavailable, without_uri
+from mlpredict.pipeline.recording import preprocessing_name
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.decoder_pool import Decoders
+    from mlpredict.storage.stored_inputs import MeasuredInput
+
+MEASURED_AT_ONCE = 1000
+BLOCK_BYTES = 2 << 20
+"""So much is read at a time, and an image that has more by itself."""
+
+
+class InputStore(Protocol):
+    """The repository, or the one that is connected to again, as far as stored images are concerned."""
+
+    def measured_inputs(self, ids: Sequence[int], prepared: str | None = None) -> list[MeasuredInput]: ...
+
+    def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]: ...
+
+
+def decoded_inputs(
+    store: InputStore,
+    ids: Sequence[int],
+    spec: ImageSpec,
+    *,
+    best: bool = False,
+    started: Decoders | None = None,
+    limits: Limits = USUAL_LIMITS,
+) -> Iterator[DecodedInput]:
+    """The images of predictions by their ids, in this order, with their pixels as a model takes them.
+
+    Each is the very input of its prediction; with `best` it is whatever serves best of what was kept of the
+    same image. Those that are deleted meanwhile are left out. Memory is some megabytes and a few images,
+    however many there are. Nothing else uses `store` until this has ended.
+
+    Raises:
+        DatabaseError: the images cannot be read.
+    """
+    prepared = prepared_name(preprocessing_name(spec.preprocessing))
+    waiting: deque[StoredInput | DecodedInput] = deque()
+
+    def sources() -> Iterator[Source | Rejected]:
+        for position, stored in enumerate(_stored(store, ids, prepared if best else None)):
+            try:
+                source: Source | Rejected = source_of(stored, spec, prepared)
+            except ImageUnavailable as error:
+                without = unavailable(stored, position, error)
+                waiting.append(without)
+                source = Rejected(position, Source(stored.name), error.message)
+            else:
+                # What was a URI is the content of the source by now.
+                is_content = isinstance(source, Source) and source.content is not None
+                waiting.append(without_uri(stored) if is_content else stored)
+            del stored
+            yield source
+            del source
+
+    for item in decode_all(sources(), spec, started, limits):
+        before = waiting.popleft()
+        yield before if isinstance(before, DecodedInput) else checked(before, item)
+        del item
+
+
+def _stored(store: InputStore, ids: Sequence[int], prepared: str | None) -> Iterator[StoredInput]:
+    for start in range(0, len(ids), MEASURED_AT_ONCE):
+        for block in _blocks(store.measured_inputs(ids[start : start + MEASURED_AT_ONCE], prepared)):
+            yield from _with_uris(store, block)
+
+
+def _blocks(measured: Sequence[MeasuredInput]) -> Iterator[list[StoredInput]]:
+    """The inputs, in blocks of `BLOCK_BYTES` at most, or of one that has more."""
+    block: list[StoredInput] = []
+    size = 0
+    for one in measured:
+        if block and size + one.size > BLOCK_BYTES:
+            yield block
+            block, size = [], 0
+        block.append(one.stored)
+        size += one.size
+    if block:
+        yield block
+
+
+def _with_uris(store: InputStore, block: list[StoredInput]) -> Iterator[StoredInput]:
+    uris = store.image_uris({one.image.input_id for one in block if one.image.input_id is not None})
+    for one in block:
+        input_id = one.image.input_id
+        if input_id not in uris:
+            continue
+        uri = uris[input_id]
+        if len(block) == 1:
+            # It may be large.
+            uris.clear()
+        yield one._replace(image=one.image._replace(uri=uri))
+        del uri

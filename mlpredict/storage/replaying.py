@@ -1,0 +1,90 @@
+"""Which stored images another model is to predict, and which models have predicted them."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Literal
+
+from mlpredict.domain import PredictionFilter, model_label
+from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.filters import joined, values_of, where
+from mlpredict.storage.listing import rows_at_once
+from mlpredict.storage.names import catalog_only, named
+from mlpredict.storage.pair_queries import IMAGE
+
+KNOWN = SQL("SELECT id FROM {s}.models WHERE fingerprint = %s")
+
+CHOSEN = SQL("""
+    SELECT wanted.id, done.image IS NOT NULL
+    FROM (
+        SELECT max(p.id) AS id, {image} AS image
+        FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid {maybe}
+        WHERE {where} AND p.model_id IS DISTINCT FROM {model}
+        GROUP BY 2
+    ) AS wanted
+    LEFT JOIN (
+        SELECT DISTINCT {image} AS image
+        FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid
+        WHERE p.model_id = {model}
+    ) AS done ON done.image = wanted.image
+    ORDER BY wanted.id
+""")
+"""Each image once, and whether the model has predicted it; images are told apart as a comparison does it."""
+
+MODELS = SQL("""
+    SELECT m.name, m.fingerprint
+    FROM (
+        SELECT p.model_id AS id, max(p.id) AS last
+        FROM {s}.predictions AS p {maybe}
+        WHERE {where} AND p.model_id IS DISTINCT FROM {model}
+        GROUP BY 1
+    ) AS used
+    JOIN {s}.models AS m ON m.id = used.id
+    ORDER BY used.last DESC
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedModel:
+    """A model that has predicted images which are replayed."""
+
+    name: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return model_label(self.name, self.fingerprint)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Images that a model is to predict, by the ids of predictions of them, the oldest first."""
+
+    ids: Sequence[int]
+    done: int
+    """How many others of those that are wanted it has predicted already."""
+    models: Sequence[ReplayedModel]
+    """Whose predictions are wanted: those of others, the one that predicted last first."""
+
+
+def replayed(connection: Connection, wanted: PredictionFilter, fingerprint: str) -> Replayed:
+    """The images of the predictions that a filter finds, each once, for the model of a fingerprint."""
+    ids, done = array("q"), 0
+    values = values_of(connection, wanted)
+    with translated(), catalog_only(connection), connection.cursor() as cursor:
+        row = connection.execute(named(connection, KNOWN), (fingerprint,)).fetchone()
+        parts = {
+            "maybe": joined(connection, values),
+            "where": where(values),
+            "model": Literal(0 if row is None else row[0]),
+        }
+        models = connection.execute(named(connection, MODELS, **parts), values).fetchall()
+        statement = named(connection, CHOSEN, image=SQL(IMAGE), **parts)
+        for one, is_done in cursor.stream(statement, values, size=rows_at_once()):
+            if is_done:
+                done += 1
+            else:
+                ids.append(one)
+    return Replayed(ids, done, [ReplayedModel(*model) for model in models])
