@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 MOST_BYTES = 1 << 16
-"""Larger files take so long to decode that parsing does not matter, and Pillow reads them in several pieces."""
+"""Larger files take so long to decode that parsing does not matter, and Pillow reads them piece by piece."""
 
 MOST_PIXELS = 1 << 20
 """As many need no look at how much memory decoding them takes."""
@@ -28,7 +28,7 @@ PNG_MODES = {
     b"\x08\4\0\0\0": "LA",
     b"\x08\6\0\0\0": "RGBA",
 }
-"""Eight bits a channel without a palette, not interlaced: depth, colours, compression, filter, interlacing."""
+"""Depth, colours, compression, filter, interlacing: eight bits a channel, no palette, not interlaced."""
 UNSEEN_CHUNKS = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"tIME": 7}
 """Ancillary chunks before the pixels that change none of them here, with their lengths."""
 
