@@ -172,7 +172,9 @@ class _Job(NamedTuple):
     def _of(self, content: bytes) -> Decoded:
         found: Opened | None = None
         notices: list[str] = []
-        wanted = Wanted(self.page or 1, self.spec.preprocessing.white, self._room)
+        preprocessing = self.spec.preprocessing
+        whole = preprocessing.decode is not Decode.REDUCED
+        wanted = Wanted(self.page or 1, preprocessing.white, self._room, whole)
         try:
             found = opened(content, self.limits, wanted, notices.append)
             with found.image as image:

@@ -11,6 +11,7 @@ from PIL import Image
 from mlpredict.inputs.image_file import open_image
 from mlpredict.inputs.kinds import HEIC, JPEG_XL, TIFF, begun_as, how_to_convert, is_unreadable
 from mlpredict.inputs.limits import Limits
+from mlpredict.inputs.plain import plain_image
 from mlpredict.inputs.reading import Unusable
 
 MOST_PAGES = 10_000
@@ -42,11 +43,15 @@ class Opened(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """Which page, from 1 on, which value its author calls white, and a block that takes so many bytes."""
+    """Which page, from 1 on, which value its author calls white, and a block that takes so many bytes.
+
+    What is wanted `whole` need not be asked for a reduced scale before it is decoded.
+    """
 
     page: int = 1
     white: float | None = None
     room: Callable[[int], AbstractContextManager[None]] = lambda _needed: nullcontext()
+    whole: bool = True
 
 
 def opened(content: bytes, limits: Limits, wanted: Wanted, note: Callable[[str], None]) -> Opened:
@@ -69,6 +74,8 @@ def opened(content: bytes, limits: Limits, wanted: Wanted, note: Callable[[str],
         return _only(jpeg_xl.decoded(content, limits, wanted.room), wanted.page)
     if kind == TIFF:
         return _tiff(content, limits, wanted, note)
+    if wanted.whole and (plain := plain_image(content, kind, limits.max_pixels)) is not None:
+        return _only(plain, wanted.page)
     image = open_image(content, limits)
     if image.format not in PAGE_NAMES:
         return _only(image, wanted.page)

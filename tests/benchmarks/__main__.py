@@ -57,7 +57,7 @@ def main() -> int:
     chosen = arguments()
     if chosen.list:
         for name, case in CASES.items():
-            sys.stdout.write(f"{name:8}  {(case.__doc__ or '').partition(chr(10))[0]}\n")
+            sys.stdout.write(f"{name:12}  {(case.__doc__ or '').partition(chr(10))[0]}\n")
         return 0
     rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
     options = Options(chosen.quick, rounds, chosen.data)

@@ -14,6 +14,8 @@ from PIL import Image, ImageDraw, ImageFilter
 SIDE = 28
 STROKES_SIDE = 2 * SIDE
 PHOTO = (2000, 1500)
+LARGE_PHOTO = (4000, 3000)
+PICTURE = (224, 224)
 SEED = 2020
 GRAIN = 6.0
 
@@ -53,19 +55,19 @@ def drawn(count: int) -> Iterator[Image.Image]:
         yield picture.reduce(2)
 
 
-def write_photos(folder: Path, count: int) -> None:
-    """`count` JPEG files of 2000×1500 pixels: smooth colours under a fine grain, like a camera's."""
+def write_photos(folder: Path, count: int, size: tuple[int, int] = PHOTO) -> None:
+    """`count` JPEG files of this width and height: smooth colours under a fine grain, like a camera's."""
     random = np.random.default_rng(SEED)
-    grain = camera_grain()
+    grain = camera_grain(size)
     for number in range(count):
         colours = Image.fromarray(random.integers(0, 256, (15, 20, 3), np.uint8))
-        smooth = colours.resize(PHOTO, Image.Resampling.BICUBIC).filter(ImageFilter.BoxBlur(3))
+        smooth = colours.resize(size, Image.Resampling.BICUBIC).filter(ImageFilter.BoxBlur(3))
         save_photo(smooth, np.roll(grain, 7 * number, axis=1), folder / f"{number:04}.jpg")
 
 
 def write_digit_photos(folder: Path, samples: Path) -> None:
     """The sample digits as photos: JPEG files of 2000×1500 pixels with the same grain."""
-    grain = camera_grain()
+    grain = camera_grain(PHOTO)
     for path in sorted(samples.glob("*.png")):
         with Image.open(path) as sample:
             picture = sample.convert("RGBA")
@@ -75,9 +77,9 @@ def write_digit_photos(folder: Path, samples: Path) -> None:
         save_photo(enlarged, grain, folder / f"{path.stem}.jpg")
 
 
-def camera_grain() -> NDArray[np.float32]:
-    """Noise of a photo's size, to be added to every colour."""
-    width, height = PHOTO
+def camera_grain(size: tuple[int, int]) -> NDArray[np.float32]:
+    """Noise of a photo's width and height, to be added to every colour."""
+    width, height = size
     return np.random.default_rng(SEED).normal(0, GRAIN, (height, width, 1)).astype(np.float32)
 
 

@@ -16,7 +16,7 @@ from mlpredict.inference.model_files import open_model
 from mlpredict.settings import bundled
 from mlpredict.storage.server import lifecycle, local_server
 from tests.benchmarks.database import Databases
-from tests.benchmarks.inputs import write_digit_photos, write_digits, write_photos
+from tests.benchmarks.inputs import LARGE_PHOTO, PICTURE, write_digit_photos, write_digits, write_photos
 from tests.benchmarks.measure import Command
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +79,14 @@ class Workshop:
         """A folder of so many JPEG photos."""
         return self._folder(f"photos-{count}", lambda to: write_photos(to, count))
 
+    def large_photos(self, count: int) -> Path:
+        """A folder of so many JPEG photos of 12 megapixels."""
+        return self._folder(f"large-photos-{count}", lambda to: write_photos(to, count, LARGE_PHOTO))
+
+    def pictures(self, count: int) -> Path:
+        """A folder of so many JPEG files of the size that most models take."""
+        return self._folder(f"pictures-{count}", lambda to: write_photos(to, count, PICTURE))
+
     def digit_photos(self) -> Path:
         """A folder of the sample digits as JPEG photos."""
         return self._folder("digit-photos", lambda to: write_digit_photos(to, ROOT / "tests/digits"))
@@ -90,10 +98,14 @@ class Workshop:
 
     def photo_model(self) -> Path:
         """A MobileNetV2 in a `.keras` file."""
-        path = self.folder / "mobilenet.keras"
+        return self.application("MobileNetV2")
+
+    def application(self, name: str) -> Path:
+        """A network of keras.applications in a `.keras` file."""
+        path = self.folder / f"{name.lower()}.keras"
         if not path.exists():
-            self.tell("saving a MobileNetV2")
-            self.rival("save_mobilenet", path)()
+            self.tell(f"saving a {name}")
+            self.rival("save_application", name, path)()
         return path
 
     def compile(self, model: Path, example: Path) -> Path:

@@ -1,7 +1,8 @@
 """What is measured, by name and in order."""
 
+from tests.benchmarks.cases.applications import applications, preparing
 from tests.benchmarks.cases.case import Case
-from tests.benchmarks.cases.folders import digits, photos
+from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
 from tests.benchmarks.cases.reading import list_, show
@@ -20,6 +21,9 @@ CASES: dict[str, Case] = {
     "version": version,
     "digits": digits,
     "photos": photos,
+    "large-photos": large_photos,
+    "applications": applications,
+    "preparing": preparing,
     "scaling": scaling,
     "pages": pages,
     "stream": stream,

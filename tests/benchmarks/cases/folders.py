@@ -49,12 +49,23 @@ def photos(workshop: Workshop) -> Iterator[Row]:
     """300 JPEG of 2000×1500 for a MobileNetV2 against a TensorFlow batch script and the floor."""
     count = workshop.size(300, 40)
     folder = Folder(workshop.photos(count), count, workshop.photo_model())
+    yield from _photos(workshop, "photos", folder, "2000×1500")
+    yield from _decoding(workshop, folder)
+
+
+def large_photos(workshop: Workshop) -> Iterator[Row]:
+    """100 JPEG of 4000×3000 for a MobileNetV2 against a TensorFlow batch script and the floor."""
+    count = workshop.size(100, 20)
+    folder = Folder(workshop.large_photos(count), count, workshop.photo_model())
+    yield from _photos(workshop, "large-photos", folder, "4000×3000")
+
+
+def _photos(workshop: Workshop, case: str, folder: Folder, size: str) -> Iterator[Row]:
     samples = alternate(_rivals(workshop, folder), workshop.rounds)
     ours = samples["mlpredict"]
-    yield subject("photos", f"mlpredict predict: {count:,} JPEG 2000×1500", ours)
-    yield faster("photos", "TensorFlow batch script", ours, samples["tensorflow"], at_least(2))
-    yield from _floor("photos", ours, samples["floor"], 80)
-    yield from _decoding(workshop, folder)
+    yield subject(case, f"mlpredict predict: {folder.count:,} JPEG {size}", ours)
+    yield faster(case, "TensorFlow batch script", ours, samples["tensorflow"], at_least(2))
+    yield from _floor(case, ours, samples["floor"], 80)
 
 
 def _rivals(workshop: Workshop, folder: Folder) -> dict[str, Contestant]:
