@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
+import pty
+import shlex
+import shutil
 import signal
 import struct
+import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import Command
-from tests.controlling_terminal import Terminal, terminal
+from tests.conftest import COMMAND, DIGITS, environment_of_command
+from tests.controlling_terminal import TAKE_TERMINAL, Terminal, terminal
+from tests.processes import started
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 NAMES = ("3-brush", "4-chalk", "7-marker", "8-felt-pen", "9-ballpoint")
@@ -26,28 +30,45 @@ LABELS = """
     SELECT p.filename, l.label, l.source, l.labelled_by, l.superseded_at IS NULL
     FROM labels AS l JOIN inputs AS i USING (sha256) JOIN predictions AS p ON p.inputid = i.id ORDER BY l.id
 """
+END_UPDATE = "\x1b[?2026l"
 ENTERED, LEFT = "\x1b[?1049h", "\x1b[?1049l"
 ATTRIBUTES = "\x1b[?62;22c"
 Opened = Callable[..., AbstractContextManager[Terminal]]
 
 
-@pytest.fixture
-def predicted(mlpredict: Command, dsn: str, digits: list[Path]) -> None:
-    paths = [digits[0].parent / f"{name}.png" for name in NAMES]
-    assert mlpredict("predict", *paths, "--dsn", dsn).returncode == 0
+@pytest.fixture(scope="module")
+def predicted(dsn_of_module: str, cache_home: Path, public_directory: Path, compiled: None) -> str:
+    """A database with predictions of five images, whose labels each test takes away."""
+    paths = [DIGITS / f"{name}.png" for name in NAMES]
+    environment = environment_of_command(cache_home, public_directory)
+    command = [*COMMAND, "predict", *map(str, paths), "--dsn", dsn_of_module]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    return dsn_of_module
 
 
 @pytest.fixture
-def review(environment: dict[str, str], dsn: str, predicted: None) -> Opened:
+def connection(predicted: str) -> Iterator[Connection]:
+    with psycopg.connect(predicted, autocommit=True) as connection:
+        yield connection
+        connection.execute("DELETE FROM labels")
+
+
+@pytest.fixture
+def place(environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a terminal with colours, whose size is its own."""
+    own = {name: value for name, value in environment.items() if name != "COLUMNS"}
+    return {**own, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+
+
+@pytest.fixture
+def review(place: dict[str, str], predicted: str, connection: Connection) -> Opened:
     """A review on a terminal of some size, which answers what it is asked."""
 
     @contextmanager
     def opened(
         *options: str, columns: int = 80, rows: int = 24, answers: str = ATTRIBUTES, **more: str
     ) -> Iterator[Terminal]:
-        place = {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor", **more}
-        place.pop("COLUMNS")
-        with terminal(place, "review", "--dsn", dsn, *options) as screen:
+        with terminal({**place, **more}, "review", "--dsn", predicted, *options) as screen:
             resize(screen, columns, rows)
             screen.wait_for(ENTERED)
             screen.type(answers)
@@ -71,15 +92,14 @@ def is_raw(screen: Terminal) -> bool:
     return not termios.tcgetattr(screen.handle)[3] & termios.ECHO
 
 
-def test_without_a_terminal_it_says_what_to_do(mlpredict: Command, dsn: str) -> None:
-    done = mlpredict("review", "--dsn", dsn)
+def test_without_a_terminal_it_says_what_to_do(environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [*COMMAND, "review"], env=environment, capture_output=True, stdin=subprocess.DEVNULL
+    )
     assert done.returncode == 2
     assert b"review needs a terminal" in done.stderr
     assert b"mlpredict serve" in done.stderr
-
-
-def test_a_terminal_that_cannot_draw_is_told_so(environment: dict[str, str], dsn: str) -> None:
-    with terminal(environment, "review", "--dsn", dsn) as screen:
+    with terminal(environment, "review") as screen:
         assert screen.wait() == 2
         assert b"TERM" in screen.screen
         assert ENTERED.encode() not in screen.screen
@@ -114,56 +134,49 @@ def test_each_key_is_stored_and_the_terminal_left_as_it_was(review: Opened, conn
     assert len({row[0] for row in rows}) == 3
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
-)
-def test_a_signal_ends_it_in_order(
-    review: Opened, connection: Connection, number: signal.Signals, status: int
-) -> None:
+def test_a_signal_ends_it_in_order(review: Opened, connection: Connection) -> None:
     with review("--order", "random") as screen:
         screen.wait_for("1 of 5")
         press(screen, "\r", "2 of 5")
-        if number == signal.SIGINT:
-            screen.type("\x03")
-        else:
-            screen.process.send_signal(number)
-        assert screen.wait() == status
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.wait() == 143
         assert not is_raw(screen)
         assert LEFT.encode() in screen.screen
     assert [row[2] for row in connection.execute(LABELS)] == ["review-random"]
 
 
-def test_it_stops_and_goes_on_as_the_shell_has_it(review: Opened) -> None:
-    with review() as screen:
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
+def test_it_stops_and_goes_on_as_the_shell_has_it(place: dict[str, str], predicted: str) -> None:
+    here, there = pty.openpty()
+    command = shlex.join([*COMMAND, "review", "--dsn", predicted])
+    shell = [*COMMAND[:1], "-c", f"{TAKE_TERMINAL}; import os; os.execlp('bash', 'bash', '--norc', '-i')"]
+    streams = {"stdin": there, "stdout": there, "stderr": there}
+    with started(shell, env={**place, "PS1": "ready "}, start_new_session=True, **streams) as process:
+        os.close(there)
+        screen = Terminal(process, here)
+        resize(screen, 80, 24)
+        screen.wait_for("ready ")
+        screen.type(command + "\n")
+        screen.wait_for(ENTERED)
+        screen.type(ATTRIBUTES)
         screen.wait_for("1 of 5")
+        assert is_raw(screen)
         screen.type("\x1a")
-        os.waitid(os.P_PID, screen.process.pid, os.WSTOPPED)
-        assert not is_raw(screen)
         screen.wait_for(LEFT)
-        screen.process.send_signal(signal.SIGCONT)
+        screen.wait_for("Stopped")
+        screen.wait_for("ready ")
+        screen.type("fg\n")
         screen.wait_for(ENTERED)
         screen.wait_for("1 of 5")
         assert is_raw(screen)
-        screen.type("q")
-        assert screen.wait() == 0
+        screen.type("\x03")
+        screen.wait_for("mlpredict: interrupted: 0 labelled")
+        screen.type("echo $?\n")
+        screen.wait_for("130")
+        os.close(here)
 
 
-def test_a_lost_connection_loses_no_label(review: Opened, connection: Connection) -> None:
-    with review() as screen:
-        screen.wait_for("1 of 5")
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-        press(screen, "\r", "2 of 5")
-        press(screen, "\r", "3 of 5")
-        time.sleep(0.12)
-        screen.type("q")
-        assert screen.wait() == 0
-    assert len(connection.execute(LABELS).fetchall()) == 2
-
-
-def test_what_the_terminal_answers_is_never_a_key_and_draws_better_pictures(
+def test_a_lost_connection_loses_no_label_and_no_answer_or_paste_makes_one(
     review: Opened, connection: Connection
 ) -> None:
     kitty = "\x1b_Gi=31;OK\x1b\\\x1bP>|kitty(0.40)\x1b\\\x1b[6;20;10t\x1b[?62;c"
@@ -174,56 +187,36 @@ def test_what_the_terminal_answers_is_never_a_key_and_draws_better_pictures(
         screen.type(kitty[11:])
         screen.wait_for("\x1b_Ga=T,f=100")
         press(screen, "\x1b[200~1\r2\r3\r\x1b[201~", "pasted text")
-        screen.type("q")
-        assert screen.wait() == 0
-    with review(answers="\x1b[?64;4c") as screen:
-        screen.wait_for("\x1bP0;0;0q")
-        screen.type("q")
-        assert screen.wait() == 0
-    with review(TERM_PROGRAM="iTerm.app") as screen:
-        screen.wait_for("\x1b]1337;File=inline=1")
-        screen.type("q")
-        assert screen.wait() == 0
-    assert connection.execute(LABELS).fetchall() == []
-
-
-@pytest.mark.parametrize("columns", [20, 40, 80, 120])
-def test_nothing_is_wider_than_the_terminal_and_it_may_be_resized(review: Opened, columns: int) -> None:
-    with review(columns=columns, rows=20, answers="") as screen:
-        screen.wait_for("1 of 5")
-        screen.wait_for("▀")
-        del screen.screen[:]
-        screen.type("\x0c")  # draw anew
-        screen.wait_for("▀")
-        screen.wait_for("\x1b[?2026l")
-        resize(screen, 12, 5)
-        screen.wait_for("make the")
-        resize(screen, columns, 20)
-        screen.wait_for("1 of 5")
-        screen.type(ATTRIBUTES + "q")
-        assert screen.wait() == 0
-
-
-def test_without_colours_there_are_none(review: Opened) -> None:
-    with review(NO_COLOR="1") as screen:
-        screen.wait_for("1 of 5")
-        screen.type("q")
-        assert screen.wait() == 0
-        assert re.search(rb"\x1b\[[0-9;]*[34]8;", screen.screen) is None
-
-
-def test_names_and_labels_give_the_terminal_no_orders(review: Opened, connection: Connection) -> None:
-    odd = "\x1b]0;owned\x07\x1b[2J猫"
-    connection.execute("UPDATE predictions SET filename = %s, label = %s", (odd, odd))
-    connection.execute(
-        "UPDATE models SET labels = %s", ('["\\u001b]0;owned\\u0007", "b","c","d","e","f","g","h","i","j"]',)
-    )
-    with review() as screen:
-        screen.wait_for("1 of 5")
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        press(screen, "\r", "2 of 5")
+        time.sleep(0.12)
+        screen.type("1\r2\r3\r" * 20)  # pasted without brackets
+        screen.wait_for("3 of 5")
         time.sleep(0.12)
         screen.type("q")
         assert screen.wait() == 0
+    assert len(connection.execute(LABELS).fetchall()) == 2
+
+
+def test_it_fits_any_terminal_and_names_give_no_orders(review: Opened, connection: Connection) -> None:
+    odd = "\x1b]0;owned\x07\x1b[2J猫"
+    connection.execute("UPDATE predictions SET label = %s WHERE label = '8'", (odd,))
+    connection.execute("UPDATE predictions SET filename = filename || %s", (odd,))
+    with review(columns=80, rows=20) as screen:
+        screen.wait_for("▀")
+        for columns in (120, 40, 20, 12):
+            resize(screen, columns, 20 if columns > 12 else 5)
+            screen.wait_for("▀" if columns > 12 else "make the")
+            screen.wait_for(END_UPDATE)
+        resize(screen, 80, 24)
+        screen.wait_for("▀")
+        screen.type("q")
+        assert screen.wait() == 0
         assert b"\x1b]0;owned" not in screen.screen
+    connection.execute("UPDATE predictions SET label = '8' WHERE label = %s", (odd,))
 
 
 def test_there_may_be_nothing_to_review(review: Opened) -> None:
