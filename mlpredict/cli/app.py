@@ -51,6 +51,11 @@ COMMANDS: dict[str, Listed] = {
     "label": Listed(
         "label:label", ANSWERS, "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada"
     ),
+    "review": Listed(
+        "review:review",
+        ANSWERS,
+        "mlpredict review --model pets --by Ada\nmlpredict review --run last --order random --limit 200",
+    ),
     "report": Listed("reporting:report", ANSWERS, "mlpredict report --model pets --html pets.html"),
     "compare": Listed("compare:compare", ANSWERS, "mlpredict compare pets pets2 --fail-if-worse"),
     "verify": Listed(

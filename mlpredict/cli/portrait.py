@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from PIL import Image
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from mlpredict.cli.cutting import cut_end, width_of
-from mlpredict.cli.stdout import data_console, terminal_width
+from mlpredict.cli.pictures import as_text
+from mlpredict.cli.stdout import terminal_width
 from mlpredict.cli.tables import bar, cell, label_and_bar, print_renderable
 from mlpredict.domain import PredictionDetail
 from mlpredict.domain.environments import flat
@@ -32,7 +32,6 @@ LEAST_WIDTH = 60
 """On a narrower terminal the facts stand below the picture."""
 
 GAP = 3
-SHADES = " .:-=+*#%@"
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
 
@@ -143,35 +142,4 @@ def _picture(detail: PredictionDetail) -> Text:
         shown = thumbnail(content, (PICTURE_COLUMNS, 2 * PICTURE_ROWS), page)
     except (MlpredictError, Unusable) as error:
         return Text(f"no picture: {printable(str(error))}", style="dim")
-    console = data_console()
-    return _shades(shown) if console.no_color or not console.color_system else _half_blocks(shown)
-
-
-def _half_blocks(image: Image.Image) -> Text:
-    """Two pixels a character: the upper one as the block's colour, the lower one as its ground."""
-    text = Text()
-    for row in range(0, image.height, 2):
-        for column in range(image.width):
-            upper = _rgb(image, column, row)
-            lower = _rgb(image, column, row + 1) if row + 1 < image.height else upper
-            text.append("▀", style=f"{upper} on {lower}")
-        text.append("\n")
-    return text
-
-
-def _shades(image: Image.Image) -> Text:
-    """One character for two rows of pixels, darker for more ink; for terminals without colours."""
-    grey = image.convert("L").resize((image.width, max(1, image.height // 2)))
-    rows = (
-        "".join(
-            SHADES[(255 - int(str(grey.getpixel((x, y))))) * (len(SHADES) - 1) // 255]
-            for x in range(grey.width)
-        )
-        for y in range(grey.height)
-    )
-    return Text("\n".join(rows) + "\n")
-
-
-def _rgb(image: Image.Image, x: int, y: int) -> str:
-    red, green, blue = image.getpixel((x, y))  # type: ignore[misc]
-    return f"rgb({red},{green},{blue})"
+    return as_text(shown)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -28,6 +28,7 @@ class Talk:
         self.verbose = False
         self._progress: Console | None = None
         self._own_stream: IO[str] | None = None
+        self._listener: Callable[[str], None] | None = None
 
     @property
     def stream(self) -> IO[str]:
@@ -46,6 +47,9 @@ class Talk:
 
     def error(self, text: str) -> None:
         """Something that must be said; one line."""
+        if self._listener is not None:
+            self._listener(without_passwords(text))
+            return
         line = f"{PROGRAM}: {printable(without_passwords(text))}"
         if self._progress is not None:
             self._progress.print(line, markup=False, highlight=False, emoji=False, soft_wrap=True)
@@ -90,6 +94,15 @@ class Talk:
             yield
         finally:
             self._progress = None
+
+    @contextmanager
+    def heard_by(self, listener: Callable[[str], None]) -> Iterator[None]:
+        """Have what is said shown by who has the whole terminal, until the block ends."""
+        self._listener = listener
+        try:
+            yield
+        finally:
+            self._listener = None
 
     def _write(self, text: str) -> None:
         # Nobody is left to be told when standard error itself fails.

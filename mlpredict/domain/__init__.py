@@ -100,6 +100,9 @@ if TYPE_CHECKING:
     from mlpredict.domain.requests import (
         Reply as Reply,
     )
+    from mlpredict.domain.reviews import (
+        ReviewOrder as ReviewOrder,
+    )
     from mlpredict.domain.samples import (
         DataUri as DataUri,
     )
@@ -158,6 +161,7 @@ _FILES = {
         "Scaling",
     ),
     "requests": ("KeyedRequest", "KnownReply", "Reply"),
+    "reviews": ("ReviewOrder",),
     "samples": (
         "DataUri",
         "NewInput",

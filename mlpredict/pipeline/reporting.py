@@ -247,6 +247,11 @@ def _remarks(models: Sequence[str], sources: Sequence[str], labelled: int, predi
             "labels of a review are of images that were chosen for being uncertain:"
             " the accuracy on them is not the model's"
         )
+    if "review-wrong" in sources:
+        found.append(
+            "labels of mistakes that were looked at again: nobody looked again at what was right,"
+            " so the accuracy is rather too high"
+        )
     if 0 < labelled < predictions:
         found.append(
             f"{labelled:,} of {predictions:,} predictions are of labelled images:"

@@ -11,8 +11,9 @@ from mlpredict.storage.names import catalog_only
 from mlpredict.storage.transactions import writing
 
 if TYPE_CHECKING:
-    from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord
+    from mlpredict.domain import Labelled, NewLabel, PredictionFilter, PredictionRecord, ReviewOrder
     from mlpredict.domain.labels import KnownLabel
+    from mlpredict.domain.reviews import ReviewPage, ReviewPosition
     from mlpredict.storage.pair_queries import PairQueries
     from mlpredict.storage.report_queries import Queries
 
@@ -36,6 +37,28 @@ class LabelledRows:
 
         with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.remove_labels(self._connection, images, removed_by=removed_by)
+
+    def mark_unusable(self, image: NewLabel, *, source: str, marked_by: str | None = None) -> Labelled:
+        """Say that an image shows nothing that has a label; `removed` counts the label that it had."""
+        from mlpredict.storage import unusable
+
+        with translated(), writing(self._connection), catalog_only(self._connection):
+            return unusable.mark(self._connection, image, source=source, marked_by=marked_by)
+
+    def is_unusable(self, prediction_id: int) -> bool:
+        """Whether somebody has said so of the image of a prediction, and nobody anything since."""
+        from mlpredict.storage import unusable
+
+        with translated(), catalog_only(self._connection):
+            return unusable.is_marked(self._connection, prediction_id)
+
+    def to_review(
+        self, wanted: PredictionFilter, order: ReviewOrder, after: ReviewPosition, limit: int
+    ) -> ReviewPage:
+        """Images in the order of a review, from behind a position; a page may be short."""
+        from mlpredict.storage import reviewing
+
+        return reviewing.page(self._connection, wanted, order, after, limit)
 
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""

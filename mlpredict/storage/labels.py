@@ -209,6 +209,13 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more
 
 
+def counted(
+    connection: Connection, statement: SQL, values: dict[str, Any] | None = None, key: SQL | None = None
+) -> int:
+    """The number that one of the statements here gives; `key` is by which column images are found."""
+    return int(_row(connection, statement, values, key)[0])
+
+
 def _row(
     connection: Connection, statement: SQL, values: dict[str, Any] | None = None, key: SQL | None = None
 ) -> tuple[Any, ...]:

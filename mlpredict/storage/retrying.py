@@ -149,6 +149,16 @@ class PersistentStore:
         """Take the truth of images away, in one transaction."""
         return self._until_done(lambda repository, _: repository.unlabel(images, removed_by=removed_by))
 
+    def mark_unusable(self, image: NewLabel, *, source: str, marked_by: str | None = None) -> Labelled:
+        """Say that an image shows nothing that has a label, in one transaction."""
+        return self._until_done(
+            lambda repository, _: repository.mark_unusable(image, source=source, marked_by=marked_by)
+        )
+
+    def read(self, query: Callable[[Repository], Result]) -> Result:
+        """What a query gives, which changes nothing."""
+        return self._until_done(lambda repository, _: query(repository))
+
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""
         return self._until_done(lambda repository, _: repository.truths(ids))

@@ -1,0 +1,69 @@
+"""Images that somebody has looked at and found to show nothing that has a label.
+
+That is no truth that a prediction could be compared with, so no row that holds. It is a row of `labels` that
+was superseded in the moment in which it was made, and stands for as long as nothing newer is said of the
+image.
+"""
+
+from __future__ import annotations
+
+from psycopg.sql import SQL
+
+from mlpredict.domain import Labelled, NewLabel
+from mlpredict.domain.reviews import UNUSABLE
+from mlpredict.storage.connection import Connection
+from mlpredict.storage.labelled_images import find_images
+from mlpredict.storage.labels import ADVISORY_LOCK, IMAGES, KEYS, LOCK, REMOVE, counted
+from mlpredict.storage.names import named
+from mlpredict.storage.values import bigint, storable
+
+MARK = SQL("""
+    WITH marked AS (
+        INSERT INTO {s}.labels (
+            sha256, input_id, label, source, labelled_by, labelled_at, superseded_by, superseded_at
+        )
+        SELECT f.sha256, f.input_id, %(unusable)s, %(source)s, %(by)s, now(), %(by)s, now()
+        FROM (SELECT DISTINCT sha256, input_id FROM pg_temp.found) AS f
+        RETURNING id
+    )
+    SELECT count(*) FROM marked
+""")
+
+IS_MARKED = SQL("""
+    (SELECT newest.superseded_at = newest.labelled_at AND newest.label = 'not usable'
+     FROM (
+         (SELECT id, label, labelled_at, superseded_at FROM {s}.labels
+          WHERE sha256 = i.sha256 AND superseded_at IS NOT NULL ORDER BY id DESC LIMIT 1)
+         UNION ALL
+         (SELECT id, label, labelled_at, superseded_at FROM {s}.labels
+          WHERE input_id = i.id AND superseded_at IS NOT NULL ORDER BY id DESC LIMIT 1)
+     ) AS newest
+     ORDER BY newest.id DESC LIMIT 1) IS TRUE
+""")
+"""Of an input `i` that has no label now."""
+
+OF_PREDICTION = SQL("""
+    SELECT {marked} AND NOT EXISTS (
+        SELECT FROM {s}.labels AS l
+        WHERE l.superseded_at IS NULL AND (l.sha256 = i.sha256 OR l.input_id = i.id)
+    )
+    FROM {s}.predictions AS p JOIN {s}.inputs AS i ON i.id = p.inputid
+    WHERE p.id = %s
+""")
+
+
+def mark(connection: Connection, image: NewLabel, *, source: str, marked_by: str | None) -> Labelled:
+    """Say it of an image, within the transaction there is; the label that it had is history then."""
+    connection.execute(LOCK, (ADVISORY_LOCK,))
+    missing = find_images(connection, [image])
+    by = None if marked_by is None else storable(marked_by)
+    removed = sum(counted(connection, REMOVE, {"by": by}, key) for key in KEYS)
+    counted(connection, MARK, {"unusable": UNUSABLE, "source": source, "by": by})
+    return Labelled(removed=removed, unchanged=counted(connection, IMAGES) - removed, missing=missing)
+
+
+def is_marked(connection: Connection, prediction_id: int) -> bool:
+    """Whether somebody has said it of the image of a prediction, and nobody anything since."""
+    query = named(connection, OF_PREDICTION, marked=named(connection, IS_MARKED))
+    row = connection.execute(query, (bigint(prediction_id),)).fetchone()
+    return row is not None and bool(row[0])

@@ -1,0 +1,1 @@
+"""Tests of `mlpredict review`, without a terminal and without a database."""
