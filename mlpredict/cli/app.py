@@ -46,7 +46,10 @@ COMMANDS: dict[str, Listed] = {
         "show:show", ANSWERS, "mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg", True
     ),
     "label": Listed(
-        "label:label", ANSWERS, "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada"
+        "label:label",
+        ANSWERS,
+        "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada",
+        True,
     ),
     "report": Listed("reporting:report", ANSWERS, "mlpredict report --model pets --html pets.html"),
     "compare": Listed("compare:compare", ANSWERS, "mlpredict compare pets pets2 --fail-if-worse"),
@@ -54,12 +57,16 @@ COMMANDS: dict[str, Listed] = {
     "models": Listed("models:models", ANSWERS, "mlpredict models\nmlpredict models pets"),
     "failures": Listed("failures:failures", ANSWERS, "mlpredict failures --run last"),
     "export": Listed(
-        "export:export", ANSWERS, "mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets"
+        "export:export",
+        ANSWERS,
+        "mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets",
+        True,
     ),
     "delete": Listed(
         "delete:delete",
         ANSWERS,
         "mlpredict delete --run 7\nmlpredict delete --older-than 90d --yes\nmlpredict delete --image me.jpg",
+        True,
     ),
     "init-db": Listed(
         "init_db:init_db", DATABASE, "mlpredict init-db --dsn postgresql://me@db.example.org/images"
