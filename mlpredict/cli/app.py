@@ -51,6 +51,13 @@ COMMANDS: dict[str, Listed] = {
         "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada",
         True,
     ),
+    "similar": Listed(
+        "similar:similar",
+        ANSWERS,
+        "mlpredict similar 14\nmlpredict similar cat.jpg --unlabelled\n"
+        "mlpredict similar 14 --ids | mlpredict label cat",
+        True,
+    ),
     "report": Listed("reporting:report", ANSWERS, "mlpredict report --model pets --html pets.html"),
     "compare": Listed("compare:compare", ANSWERS, "mlpredict compare pets pets2 --fail-if-worse"),
     "runs": Listed("runs:runs", ANSWERS, "mlpredict runs\nmlpredict runs last"),

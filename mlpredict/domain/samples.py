@@ -52,7 +52,8 @@ class Sample(NamedTuple):
     shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
     filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
     `details` what is wrong with it and did no harm. `is_model_input` says that the pixels were sent as the
-    model sees them, and `content` is a PNG that was made of them.
+    model sees them, and `content` is a PNG that was made of them. `miniature` is the whole picture, upright,
+    as 9 × 8 levels of grey (72 bytes), whatever the model sees of it.
     """
 
     position: int
@@ -67,6 +68,7 @@ class Sample(NamedTuple):
     notices: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     is_model_input: bool = False
+    miniature: bytes = b""
 
 
 class Rejected(NamedTuple):
@@ -136,7 +138,8 @@ class NewInput(NamedTuple):
     """An image on its way into the database: a `data:` or `file:` URI, and what `kept` of the original.
 
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
-    `contenttype` the type of what the URI holds.
+    `contenttype` the type of what the URI holds. `difference_hash` tells what the picture looks like; None
+    where nobody has looked.
     """
 
     uri: str | DataUri
@@ -145,6 +148,7 @@ class NewInput(NamedTuple):
     contenttype: str
     width: int
     height: int
+    difference_hash: int | None = None
 
 
 class NewPrediction(NamedTuple):

@@ -22,6 +22,7 @@ from mlpredict.domain import (
     Sample,
 )
 from mlpredict.errors import UsageError
+from mlpredict.inputs.difference_hash import hashes_of
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
 
@@ -126,15 +127,16 @@ class Storing:
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
     ) -> list[PredictionRecord]:
         name = preprocessing_name(self.preprocessing)
+        looks = hashes_of([sample.miniature for sample, _ in answered])
         new = [
             NewPrediction(
                 sample.position,
                 sample.source.filename,
                 sample.contenttype,
-                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name),
+                new_input(sample, Keep.MODEL_INPUT if sample.is_model_input else self.keep, name, look),
                 prediction,
             )
-            for sample, prediction in answered
+            for (sample, prediction), look in zip(answered, looks, strict=True)
         ]
         with self._lock:
             records = self.store.add(self.run, new, failures, self.requests) if new or failures else []

@@ -36,6 +36,7 @@ ADDED: Mapping[int, Mapping[str, str]] = {
         " score value unit true_label true_labels true_value is_right source labelled_by labelled_at",
     },
     13: {"runs": "ended"},
+    15: {"inputs": "difference_hash"},
 }
 """The columns that each migration adds."""
 
