@@ -13,6 +13,7 @@ from mlpredict.api.images import several, sources_of
 from mlpredict.api.labelling import Labelling
 from mlpredict.api.reporting import Reporting
 from mlpredict.api.run import Run
+from mlpredict.api.similarity import Similarity
 from mlpredict.api.upkeep import Upkeep
 from mlpredict.domain import (
     Keep,
@@ -52,7 +53,7 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
         yield database
 
 
-class Database(Labelling, Reporting, Upkeep):
+class Database(Labelling, Reporting, Similarity, Upkeep):
     """Where predictions are kept; make one with `connect`."""
 
     __slots__ = ()

@@ -49,7 +49,17 @@ COMMANDS: dict[str, Listed] = {
         "show:show", ANSWERS, "mlpredict show 14\nmlpredict show 14 --export-image -o cat.jpg", True
     ),
     "label": Listed(
-        "label:label", ANSWERS, "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada"
+        "label:label",
+        ANSWERS,
+        "mlpredict label 14 cat\nmlpredict label --from-folders val/ --by Ada",
+        True,
+    ),
+    "similar": Listed(
+        "similar:similar",
+        ANSWERS,
+        "mlpredict similar 14\nmlpredict similar cat.jpg --unlabelled\n"
+        "mlpredict similar 14 --ids | mlpredict label cat",
+        True,
     ),
     "review": Listed(
         "review:review",
@@ -68,12 +78,16 @@ COMMANDS: dict[str, Listed] = {
     "models": Listed("models:models", ANSWERS, "mlpredict models\nmlpredict models pets"),
     "failures": Listed("failures:failures", ANSWERS, "mlpredict failures --run last"),
     "export": Listed(
-        "export:export", ANSWERS, "mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets"
+        "export:export",
+        ANSWERS,
+        "mlpredict export hard/ --wrong\nmlpredict export pets.csv --model pets",
+        True,
     ),
     "delete": Listed(
         "delete:delete",
         ANSWERS,
         "mlpredict delete --run 7\nmlpredict delete --older-than 90d --yes\nmlpredict delete --image me.jpg",
+        True,
     ),
     "init-db": Listed(
         "init_db:init_db", DATABASE, "mlpredict init-db --dsn postgresql://me@db.example.org/images"

@@ -13,7 +13,18 @@ from mlpredict.support.units import local_time
 
 SCORES = frozenset({"score", "mean_score", "accuracy"})
 COUNTS = frozenset(
-    {"classes", "runs", "predictions", "inputs", "labelled", "failures", "written", "present", "rows"}
+    {
+        "distance",
+        "classes",
+        "runs",
+        "predictions",
+        "inputs",
+        "labelled",
+        "failures",
+        "written",
+        "present",
+        "rows",
+    }
 )
 IDS = frozenset({"prediction_id", "input_id", "run_id", "failure_id", "likely_class"})
 NUMBERS = SCORES | COUNTS | IDS | {"value", "version"}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,9 @@ import typer
 from mlpredict import settings
 from mlpredict.cli.asking import confirm
 from mlpredict.cli.filters import filtered
+from mlpredict.cli.ids import check, numbers_of, with_hyphen, with_stdin
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
-from mlpredict.cli.talk import report, talk
+from mlpredict.cli.talk import Problems, report, talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import NotFound, UsageError
 from mlpredict.support.units import point_in_time
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from mlpredict.api.deletion import Deletion
     from mlpredict.domain.deletion import Deleted
 
-STDIN = "-"
 EVERYTHING = PredictionFilter()
 SHOWN = 5
+NO_IDS_HINT = "--image names pictures by their files, --filename predictions by the names of theirs"
 
 Named = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[ID]…", help="Predictions by their ids; - for ids on stdin, one a line."),
+    typer.Argument(
+        metavar="[ID]…",
+        help="Predictions, by the ids that list shows; also 6-9, last, or -2 for the second newest; - for"
+        " those on stdin, one a line.",
+        show_default=False,
+    ),
 ]
 Image = Annotated[
     bool,
@@ -73,15 +78,19 @@ def delete(
             raise UsageError("--older-than and --until exclude each other")
         wanted = wanted._replace(until=point_in_time(older_than, "--older-than"))
     _check_usage(named or [], wanted, image=image)
+    words = (named or []) if image else with_stdin(named or [])
+    if not image:
+        check(words, hint=NO_IDS_HINT)
 
     from mlpredict.api.database import connect
     from mlpredict.api.deletion import deletion
 
+    problems = Problems()
     with connect(dsn or settings.dsn()) as database:
         if image:
-            found = deletion(database, images=named)
+            found = deletion(database, images=map(with_hyphen, words))
         elif named:
-            found = deletion(database, list(_ids(named)))
+            found = deletion(database, numbers_of(database, words, problems))
         else:
             found = deletion(database, wanted)
         if not dry_run and found.counted:
@@ -95,6 +104,8 @@ def delete(
     if image and not dry_run:
         _tell_what_is_left()
     _tell_missing(found.missing)
+    if problems.status:
+        raise typer.Exit(problems.status)
 
 
 def _check_usage(named: Sequence[str], wanted: PredictionFilter, *, image: bool) -> None:
@@ -107,26 +118,6 @@ def _check_usage(named: Sequence[str], wanted: PredictionFilter, *, image: bool)
             "delete what? name ids, or a filter such as --run 7 or --older-than 90d",
             hint="mlpredict db destroy removes everything",
         )
-
-
-def _ids(named: Sequence[str]) -> Iterator[int]:
-    """Ids of the command line, and those on standard input: what begins its lines, as `list` prints them."""
-    for one in named:
-        if one == STDIN:
-            lines = (line.split(maxsplit=1) for line in sys.stdin)
-            yield from (_id(words[0]) for words in lines if words)
-        else:
-            yield _id(one)
-
-
-def _id(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise UsageError(
-            f"delete {text}: not the id of a prediction",
-            hint="--image names pictures by their files, --filename predictions by the names of theirs",
-        ) from None
 
 
 def _carry_out(found: Deletion) -> tuple[Deleted, Exception | None]:

@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpredict import settings
+from mlpredict.cli import completion
 from mlpredict.cli.filters import filtered
+from mlpredict.cli.ids import check, numbers_of, with_stdin
 from mlpredict.cli.options import AsJson, Columns, Dsn, FormatChoice, Quiet, Verbose, chosen_format
-from mlpredict.cli.talk import talk
+from mlpredict.cli.talk import Problems, talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.domain.export import Exported, FolderBy
-from mlpredict.errors import MlpredictError
+from mlpredict.errors import MlpredictError, NotFound, UsageError
 
 if TYPE_CHECKING:
+    from mlpredict.api.database import Database
     from mlpredict.api.exporting import Wanted
 
 SOME_FAILED = 1
+SHOWN = 5
 EVERYTHING = PredictionFilter()
 FIELDS = ("written", "present", "unlabelled", "failed", "rows")
 
 Target = Annotated[
     str, typer.Argument(metavar="DIR|FILE", help="A folder for images, or a .csv, .jsonl or .parquet file.")
+]
+Named = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[ID]…",
+        help="These predictions alone: ids, 6-9, last, or -2 for the second newest; - for ids on stdin.",
+        autocompletion=completion.prediction,
+        show_default=False,
+    ),
 ]
 By = Annotated[
     FolderBy,
@@ -53,6 +66,7 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite the file of a ta
 @filtered
 def export(
     target: Target,
+    ids: Named = None,
     by: By = FolderBy.TRUTH,
     link: Link = False,
     wanted: PredictionFilter = EVERYTHING,
@@ -73,30 +87,51 @@ def export(
     asked = format_ is not None or as_json
     chosen = chosen_format(format_, as_json)
     named = None if columns is None else [one.strip() for one in columns.split(",") if one.strip()]
+    if ids and wanted != EVERYTHING:
+        raise UsageError("ids and a filter exclude each other")
+    words = with_stdin(ids or [])
+    check(words)
 
+    from mlpredict.api.database import connect
     from mlpredict.api.exporting import Wanted
 
-    how = Wanted(wanted, by, link, named, probabilities, force)
-    done, interrupted = _carry_out(target, how, dsn or settings.dsn())
+    problems = Problems()
+    with connect(dsn or settings.dsn()) as database:
+        if ids:
+            wanted = PredictionFilter(ids=_known(database, numbers_of(database, words, problems), problems))
+        how = Wanted(wanted, by, link, named, probabilities, force)
+        done, interrupted = _carry_out(database, target, how)
     if asked:
         _print(done, chosen)
     _tell(done, target, by)
     if interrupted is not None:
         raise interrupted
+    if problems.status:
+        raise typer.Exit(problems.status)
     if done.failed or (done.unlabelled and not done.images):
         raise typer.Exit(SOME_FAILED)
 
 
-def _carry_out(target: str, how: Wanted, dsn: str | None) -> tuple[Exported, MlpredictError | None]:
+def _known(database: Database, ids: Sequence[int], problems: Problems) -> tuple[int, ...]:
+    """Those of the ids that are predictions'; others are told."""
+    found = database.ids(PredictionFilter(ids=tuple(ids)))
+    missing = sorted(set(ids).difference(found))
+    for one in missing[:SHOWN]:
+        with problems.told(NotFound):
+            raise NotFound(f"there is no prediction {one}")
+    if len(missing) > SHOWN:
+        talk.error(f"and {len(missing) - SHOWN:,} other ids are those of no prediction")
+    return tuple(found)
+
+
+def _carry_out(database: Database, target: str, how: Wanted) -> tuple[Exported, MlpredictError | None]:
     """What was exported, and by what it was ended early."""
-    from mlpredict.api.database import connect
     from mlpredict.api.exporting import export as steps
     from mlpredict.cli.interruption import interruption
     from mlpredict.cli.progress import progress
 
     done = Exported()
     with ExitStack() as stack:
-        database = stack.enter_context(connect(dsn))
         ending = stack.enter_context(interruption())
         advance: Callable[[int], None] = lambda _count: None  # noqa: E731 - until it is known how many there are
 

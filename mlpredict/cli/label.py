@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict.cli.filters import filtered
+from mlpredict.cli.ids import STDIN, are_ids, numbers_of, with_hyphen
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
 from mlpredict.cli.stdout import stdin_is_terminal
-from mlpredict.cli.talk import talk
+from mlpredict.cli.talk import Problems, talk
 from mlpredict.domain import Format, LabelSource, PredictionFilter
 from mlpredict.errors import UsageError
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from mlpredict.domain import Labelled
     from mlpredict.pipeline.labelling import Named
 
-STDIN = "-"
 SOME_MISSING = 1
 MISSING_SHOWN = 10
 EVERYTHING = PredictionFilter()
@@ -29,8 +29,8 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[ID|FILE]… LABEL",
-        help="Predictions by their ids, or image files and folders, and what they show; - or no image reads"
-        " ids or files from stdin, one a line.",
+        help="Predictions by their ids, 6-9, last, or -2 for the second newest, or image files and folders,"
+        " and what they show; - or no image reads ids or files from stdin, one a line.",
         show_default=False,
     ),
 ]
@@ -84,6 +84,7 @@ def label(
     says that nobody has predicted some of the images yet.
     """
     words = words or []
+    problems = Problems()
     _check_usage(words, from_folders, csv_file, wanted, remove=remove)
     chosen = chosen_format(format_, as_json)
 
@@ -95,14 +96,15 @@ def label(
         elif csv_file is not None:
             done = database.label_csv(csv_file, by=by)
         else:
-            images = list(_images(database, words if remove else words[:-1], wanted))
+            images = list(_images(database, words if remove else words[:-1], wanted, problems))
             if remove:
                 done = database.unlabel(images, by=by)
             else:
-                done = database.label(images, words[-1], by=by, source=source or LabelSource.COMMAND)
+                text = with_hyphen(words[-1])
+                done = database.label(images, text, by=by, source=source or LabelSource.COMMAND)
     _print(done, chosen, removed=remove)
-    if done.missing:
-        raise typer.Exit(SOME_MISSING)
+    if done.missing or problems.status:
+        raise typer.Exit(max(problems.status, SOME_MISSING))
 
 
 def _check_usage(
@@ -134,7 +136,9 @@ def _reads_stdin(images: list[str], wanted: PredictionFilter) -> bool:
     return STDIN in images or (not images and wanted == EVERYTHING)
 
 
-def _images(database: Database, words: list[str], wanted: PredictionFilter) -> Iterator[Named]:
+def _images(
+    database: Database, words: list[str], wanted: PredictionFilter, problems: Problems
+) -> Iterator[Named]:
     from mlpredict.pipeline.labelling import named_as
 
     if wanted != EVERYTHING:
@@ -143,8 +147,10 @@ def _images(database: Database, words: list[str], wanted: PredictionFilter) -> I
     for word in words or [STDIN]:
         if word == STDIN:
             yield from map(named_as, _from_stdin())
+        elif are_ids(word):
+            yield from numbers_of(database, [word], problems)
         else:
-            yield named_as(word)
+            yield named_as(with_hyphen(word))
 
 
 def _from_stdin() -> Iterator[str]:

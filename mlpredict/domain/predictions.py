@@ -138,7 +138,8 @@ class PredictionFilter(NamedTuple):
     `model` is a name, `name@digits` or the first digits of a fingerprint; `filename` a glob, of the
     whole name where it has a slash, else of its last part. Both scores and `since` are included,
     `until` is not. `true_labels` are of the image, `labelled` says whether it must have one or must not,
-    and `right` whether the prediction must be that, or another.
+    and `right` whether the prediction must be that, or another. `ids` are those of predictions; none are no
+    predictions at all.
     """
 
     labels: tuple[str, ...] = ()
@@ -153,6 +154,7 @@ class PredictionFilter(NamedTuple):
     labelled: bool | None = None
     right: bool | None = None
     input_id: int | None = None
+    ids: tuple[int, ...] | None = None
 
 
 class Order(StrEnum):

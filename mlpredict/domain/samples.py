@@ -58,7 +58,8 @@ class Sample(NamedTuple):
     shape (height, width, channels), 0..255 and RGB: uint8, or float32 where the preprocessing has a
     filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
     `details` what is wrong with it and did no harm. `is_model_input` says that the pixels were sent as the
-    model sees them, and `content` is a PNG that was made of them.
+    model sees them, and `content` is a PNG that was made of them. `miniature` is the whole picture, upright,
+    as 9 × 8 levels of grey (72 bytes), whatever the model sees of it.
     """
 
     position: int
@@ -73,6 +74,7 @@ class Sample(NamedTuple):
     notices: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
     is_model_input: bool = False
+    miniature: bytes = b""
 
 
 class Rejected(NamedTuple):
@@ -143,7 +145,7 @@ class NewInput(NamedTuple):
 
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
     `contenttype` the type of what the URI holds. One that is there already has an `input_id`
-    in the place of a URI.
+    in the place of a URI. `difference_hash` tells what the picture looks like; None where nobody has looked.
     """
 
     uri: str | DataUri
@@ -153,6 +155,7 @@ class NewInput(NamedTuple):
     width: int
     height: int
     input_id: int | None = None
+    difference_hash: int | None = None
 
 
 class NewPrediction(NamedTuple):

@@ -23,6 +23,7 @@ from mlpredict.inputs.limits import (
     check_pixels,
     passes,
 )
+from mlpredict.inputs.miniature import miniature
 from mlpredict.inputs.opening import Opened, Wanted, opened
 from mlpredict.inputs.placement import least_side
 from mlpredict.inputs.reading import TooManyBytes, Unusable, read
@@ -79,6 +80,7 @@ class Decoded(NamedTuple):
     pages: int = 1
     notices: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    miniature: bytes = b""
 
 
 def decode_source(
@@ -126,6 +128,7 @@ def as_sample(position: int, source: Source, decoded: Decoded | str) -> Sample |
         decoded.pages,
         decoded.notices,
         decoded.details,
+        miniature=decoded.miniature,
     )
 
 
@@ -199,11 +202,13 @@ class _Job(NamedTuple):
             raise NeedsProcess
         with self._room(needed):
             view = model_view(image, self.spec, notices.append)
+            small = miniature(image)
         digest = hashlib.sha256(self.content).digest()
         return Decoded(
             *(self.content, contenttype, digest, *size, view.pixels, view.shape, view.dtype),
             pages=pages,
             notices=tuple(notices),
+            miniature=small,
         )
 
     def _room(self, needed: int) -> AbstractContextManager[None]:

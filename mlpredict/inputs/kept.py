@@ -16,20 +16,26 @@ from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from mlpredict.domain import Pixels
 
 LARGE_BYTES = 8 << 20
 """The URI of a file as large as this is never there as a whole."""
 
 
-def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
+def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: int | None = None) -> NewInput:
     """The input that a sample becomes.
 
-    `preprocessing` names how the pixels were made: two models that see an image alike share it.
+    `preprocessing` names how the pixels were made: two models that see an image alike share it. A file of
+    several pages is one input, whose `difference_hash` is that of its first page.
     """
     kept: str = keep
     uri: str | DataUri
     contenttype = sample.contenttype
+    page = sample.source.page or 1
+    if page > 1 and keep is not Keep.MODEL_INPUT:
+        difference_hash = None
     match keep:
         case Keep.ORIGINAL:
             large = len(sample.content) >= LARGE_BYTES
@@ -38,12 +44,12 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str) -> NewInput:
             uri = Path(sample.source.path).absolute().as_uri()
         case Keep.MODEL_INPUT:
             kept, contenttype = f"{keep}/{preprocessing}", "image/png"
-            if (page := sample.source.page or 1) > 1:
+            if page > 1:
                 # The file is the same for all of its pages, and what the model saw of them is not.
                 kept = page_name(kept, page)
             content = sample.content if sample.is_model_input else png_of(sample.pixels)
             uri = data_uri(contenttype, content)
-    return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height)
+    return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height, difference_hash)
 
 
 def data_uri(contenttype: str, content: bytes) -> str:
@@ -53,20 +59,28 @@ def data_uri(contenttype: str, content: bytes) -> str:
 
 def png_of(pixels: Pixels) -> bytes:
     """Pixels of shape (height, width, channels), uint8, as a PNG."""
+    target = io.BytesIO()
+    _image_of(pixels).save(target, "PNG")
+    return target.getvalue()
+
+
+def _image_of(pixels: Pixels) -> Image.Image:
     from PIL import Image
 
-    target = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(target, "PNG")
-    return target.getvalue()
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def sample_of(pixels: Pixels, filename: str) -> Sample:
     """A sample of pixels that were sent as the model sees them; its position is still to be given."""
+    from mlpredict.inputs.miniature import miniature
+
     height, width, _ = pixels.shape
     content = png_of(pixels)
     digest = hashlib.sha256(content).digest()
     return Sample(
-        *(0, Source(filename), content, "image/png", digest, width, height, pixels), is_model_input=True
+        *(0, Source(filename), content, "image/png", digest, width, height, pixels),
+        is_model_input=True,
+        miniature=miniature(_image_of(pixels)),
     )
 
 

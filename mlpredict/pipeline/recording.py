@@ -22,6 +22,7 @@ from mlpredict.domain import (
     Sample,
 )
 from mlpredict.errors import InputsGone, UsageError
+from mlpredict.inputs.difference_hash import hashes_of
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
 from mlpredict.inputs.stored import stored_input
@@ -139,7 +140,11 @@ class Storing:
         self, answered: Sequence[tuple[Sample, Prediction]], failures: Sequence[Rejected]
     ) -> list[PredictionRecord | Rejected]:
         name = preprocessing_name(self.preprocessing)
-        new = [self._new(sample, prediction, name) for sample, prediction in answered]
+        looks = hashes_of([sample.miniature for sample, _ in answered])
+        new = [
+            self._new(sample, prediction, name, look)
+            for (sample, prediction), look in zip(answered, looks, strict=True)
+        ]
         gone: dict[int, Rejected] = {}
         with self._lock:
             while True:
@@ -157,14 +162,16 @@ class Storing:
     def _add(self, new: Sequence[NewPrediction], failures: Sequence[Rejected]) -> list[PredictionRecord]:
         return self.store.add(self.run, new, failures, self.requests) if new or failures else []
 
-    def _new(self, sample: Sample, prediction: Prediction, preprocessing: str) -> NewPrediction:
+    def _new(
+        self, sample: Sample, prediction: Prediction, preprocessing: str, look: int | None
+    ) -> NewPrediction:
         if (stored := sample.source.stored) is not None:
             contenttype = stored.contenttype or sample.contenttype
             return NewPrediction(
                 sample.position, stored.filename, contenttype, stored_input(sample, stored), prediction
             )
         keep = Keep.MODEL_INPUT if sample.is_model_input else Keep(self.keep)
-        kept = new_input(sample, keep, preprocessing)
+        kept = new_input(sample, keep, preprocessing, look)
         return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
 
 

@@ -91,6 +91,7 @@ def values_of(connection: Connection, wanted: PredictionFilter, before: int | No
         "until": wanted.until,
         "filename": None if wanted.filename is None else glob_to_regex(storable(wanted.filename)),
         "input": None if wanted.input_id is None else bigint(wanted.input_id),
+        "ids": None if wanted.ids is None else list(map(bigint, wanted.ids)),
         **_labels(connection, [storable(label) for label in wanted.labels]),
         **({} if wanted.model is None else _models(connection, wanted.model)),
         "true_labels": [storable(label) for label in wanted.true_labels] or None,

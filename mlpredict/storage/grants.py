@@ -29,6 +29,7 @@ ONLY_READ = frozenset({"schema_migrations", *VIEWS})
 
 CHANGED: Mapping[str, Sequence[str]] = {
     "runs": ("finished_at", "ended"),
+    "inputs": ("difference_hash",),
     "idempotency_keys": ("request", "status", "body", "created_at"),
 }
 """The columns that are changed after they were stored, by table."""

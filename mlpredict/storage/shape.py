@@ -37,6 +37,7 @@ ADDED: Mapping[int, Mapping[str, str]] = {
     },
     13: {"runs": "ended"},
     14: {"environments": "id digest facts created_at", "runs": "environment_id"},
+    15: {"inputs": "difference_hash"},
 }
 """The columns that each migration adds."""
 

@@ -83,14 +83,16 @@ FINISH_RUN = SQL("""
 """)
 
 INSERT_INPUTS = SQL("""
-    INSERT INTO {s}.inputs (sha256, kept, image, contenttype, width, height)
+    INSERT INTO {s}.inputs (sha256, kept, image, contenttype, width, height, difference_hash)
     SELECT * FROM unnest(%b::bytea[], %b::text[], %b::text[], %b::text[],
-                         %b::integer[], %b::integer[])
+                         %b::integer[], %b::integer[], %b::bigint[])
     ON CONFLICT (sha256, kept) DO NOTHING
     RETURNING sha256, kept, id
 """)
 
-COPY_INPUT = SQL("COPY {s}.inputs (sha256, kept, contenttype, width, height, image) FROM STDIN")
+COPY_INPUT = SQL("""
+    COPY {s}.inputs (sha256, kept, contenttype, width, height, difference_hash, image) FROM STDIN
+""")
 """A large one by itself: as a parameter it would be there as text, as bytes and in the driver's buffer."""
 
 INPUT_IDS = SQL("""
@@ -219,9 +221,9 @@ def _require(connection: Connection, input_ids: frozenset[int]) -> None:
 def _add_new(connection: Connection, inputs: Sequence[NewInput]) -> dict[InputKey, int]:
     if not inputs:
         return {}
-    # Two runs that store the same images take the rows' locks in one order, so neither waits
-    # for the other in a circle.
-    ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in inputs}.items())]
+    # Of the pages of a file, which are one input, the first one counts. Two runs that store the same images
+    # take the rows' locks in one order, so neither waits for the other in a circle.
+    ordered = [new for _, new in sorted({(new.sha256, new.kept): new for new in reversed(inputs)}.items())]
     ids: dict[InputKey, int] = {}
     # An input that was there may have been deleted before its id was asked for: then it is a new one.
     for _ in range(ATTEMPTS):
@@ -246,7 +248,7 @@ def _insert_inputs(connection: Connection, part: Sequence[NewInput]) -> dict[Inp
     if isinstance(part[0].uri, DataUri):
         _copy_input(connection, part[0], part[0].uri)
         return {}
-    rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height) for n in part)
+    rows = ((n.sha256, n.kept, n.uri, n.contenttype, n.width, n.height, n.difference_hash) for n in part)
     columns = [list(column) for column in zip(*rows, strict=True)]
     return ids_by_key(connection.execute(named(connection, INSERT_INPUTS), columns))
 
@@ -333,7 +335,8 @@ def by_bytes(inputs: Sequence[NewInput]) -> Iterator[Sequence[NewInput]]:
 
 def copied_input(new: NewInput, uri: DataUri) -> Iterator[str]:
     """The line of `COPY_INPUT`, in pieces; nothing in it needs an escape but what bytes begin with."""
-    yield f"\\\\x{new.sha256.hex()}\t{new.kept}\t{new.contenttype}\t{new.width}\t{new.height}\t"
+    look = r"\N" if new.difference_hash is None else new.difference_hash
+    yield f"\\\\x{new.sha256.hex()}\t{new.kept}\t{new.contenttype}\t{new.width}\t{new.height}\t{look}\t"
     yield from uri.parts()
     yield "\n"
 

@@ -124,6 +124,25 @@ def test_an_id_that_is_not_there_is_told_and_the_others_go(
     assert left(connection) == (48, 38, 19)
 
 
+def test_the_words_for_ids_are_those_of_show(
+    mlpredict: Command, filled: str, connection: psycopg.Connection[Any]
+) -> None:
+    newest = connection.execute("SELECT array_agg(id ORDER BY id DESC) FROM predictions").fetchone()
+    assert newest is not None
+    done = mlpredict("delete", "last", "-2", "3-5", "--yes", "--json", "--dsn", filled)
+    assert (done.returncode, json.loads(done.stdout)["predictions"]) == (0, 5)
+    gone = connection.execute(
+        "SELECT count(*) FROM predictions WHERE id = ANY(%s)", ([*newest[0][:2], 3, 4, 5],)
+    ).fetchone()
+    assert gone == (0,)
+    piped = mlpredict("delete", "-", "--yes", "--dsn", filled, stdin=b"7-8\tx\n\nlast\n")
+    assert (piped.returncode, left(connection)) == (0, (42, 37, 20))
+    done = mlpredict("delete", "1000-2000", "9", "--yes", "--dsn", filled)
+    assert done.returncode == 5
+    assert b"there is no prediction from 1000 to 2000" in done.stderr
+    assert (left(connection) or ())[0] == 41
+
+
 def test_old_predictions_go(mlpredict: Command, filled: str, connection: psycopg.Connection[Any]) -> None:
     connection.execute("UPDATE predictions SET created_at = now() - interval '91 days' WHERE inputid <= 8")
     done = mlpredict("delete", "--older-than", "90d", "--yes", "--dsn", filled)

@@ -282,6 +282,22 @@ def test_a_table_has_a_row_a_prediction(mlpredict: Command, stored: str, tmp_pat
     assert [json.loads(line) for line in lines] == listed
 
 
+def test_predictions_may_be_named(mlpredict: Command, stored: str, tmp_path: Path) -> None:
+    listed = json.loads(mlpredict("list", "--json", "--dsn", stored).stdout)
+    ids = [one["prediction_id"] for one in listed]
+    done = mlpredict("export", tmp_path / "a.csv", "last", "-2", str(ids[3]), "--dsn", stored)
+    assert (done.returncode, done.stderr.endswith(b"a.csv: 3 rows\n")) == (0, True)
+    with (tmp_path / "a.csv").open(newline="") as file:
+        assert [row["prediction_id"] for row in csv.DictReader(file)] == [str(ids[n]) for n in (0, 1, 3)]
+    piped = mlpredict("list", "--label", str(listed[0]["label"]), "--dsn", stored).stdout
+    done = mlpredict("export", "out", "-", "--by", "predicted", "--dsn", stored, cwd=tmp_path, stdin=piped)
+    assert done.returncode == 0, done.stderr
+    assert {row["prediction"] for row in table_in(tmp_path / "out")} == {listed[0]["label"]}
+    done = mlpredict("export", tmp_path / "b.csv", "999999", "-1", "--dsn", stored)
+    assert (done.returncode, b"there is no prediction 999999" in done.stderr) == (5, True)
+    assert mlpredict("export", "c.csv", "1", "--wrong", "--dsn", stored, cwd=tmp_path).returncode == 2
+
+
 def test_a_table_may_have_a_column_a_class(mlpredict: Command, stored: str, tmp_path: Path) -> None:
     options = ("--probabilities", "--columns", "prediction_id,label", "--dsn", stored)
     assert mlpredict("export", tmp_path / "out.csv", *options).returncode == 0

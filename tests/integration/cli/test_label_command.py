@@ -105,6 +105,24 @@ def test_labels_come_from_ids_files_folders_stdin_lists_and_filters(
     assert listed("--unlabelled") == {"7-marker": None}
 
 
+def test_images_go_by_the_words_that_show_takes(
+    mlpredict: Command, dsn: str, folders: Path, label: Any, listed: Any
+) -> None:
+    assert mlpredict("predict", "val", "--dsn", dsn, cwd=folders).returncode == 0
+    assert label("last", "-2", "new")[1] == {**counts(labelled=2), "missing": []}
+    assert label("1-3", "-1", "-0.5")[1] == {**counts(labelled=3, revised=1), "missing": []}
+    assert sorted(str(one) for one in listed().values()) == ["-0.5"] * 4 + ["new"]
+    assert label("--remove", "-1")[1]["removed"] == 1
+    status, done, said = label("7-9", "1", "cat")
+    assert (status, done["revised"]) == (5, 1)
+    assert "there is no prediction from 7 to 9" in said[0]
+    shutil.copy(folders / "val/7/deep/7-marker.png", folders / "last")
+    status, done, said = label("last", "7")
+    assert (status, done["labelled"] + done["revised"]) == (0, 1)
+    assert "last is taken for the file" in said[0]
+    assert listed()["7-marker"] == "7"
+
+
 @pytest.mark.parametrize(
     "head", ["", "prediction_id,true_label\n", "\ufeffid,class\n", "sha256,note,label\n", "what,label\n"]
 )

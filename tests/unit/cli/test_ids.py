@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from mlpredict.cli import run
-from mlpredict.cli.ids import check, ids_of
+from mlpredict.cli.ids import MINUS, check, ids_of, may_be_ids, with_hyphen
 from mlpredict.errors import NotFound, UsageError
 
 
@@ -75,3 +75,24 @@ def test_a_minus_is_no_option_and_an_option_is_none_of_the_ids(
     assert run(["show", "-1"]) == 3  # the database is looked for
     assert run(["show", "-1", "--frobnicate"]) == 2
     assert "no such option: --frobnicate" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("word", "typed"), [("−1", "-1"), ("−0.5", "-0.5"), ("−1e-3", "-1e-3"), ("−", "−"), ("x−1", "x−1")]
+)
+def test_a_number_below_zero_is_what_was_typed(word: str, typed: str) -> None:
+    assert with_hyphen(word) == typed
+    assert with_hyphen(typed) == typed
+
+
+def test_words_for_files_are_none_for_ids() -> None:
+    assert may_be_ids(f"{MINUS}2")
+    assert not may_be_ids("last.png")
+    assert not may_be_ids("scans/6-9")
+
+
+@pytest.mark.parametrize("command", ["delete", "label", "export"])
+def test_commands_that_take_ids_take_minus_one(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLPREDICT_DSN", "host=/no/such/place")
+    words = {"delete": ["-1"], "label": ["-1", "-0.5"], "export": ["out", "-1"]}[command]
+    assert run([command, *words]) == 3
