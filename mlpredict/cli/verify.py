@@ -98,7 +98,7 @@ def verify(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make stored predictions once more, and compare every bit.
+    """Make stored predictions again, and compare.
 
     The stored images are decoded, and the model that was used says what it says of them. Without ids and
     filters all are verified. Exit status 1 says that something is not as it was stored: other bits, made

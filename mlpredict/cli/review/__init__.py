@@ -50,7 +50,7 @@ def review(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Look at images one by one, and say what they show: a key each.
+    """Label images one by one, with a key each.
 
     Enter takes what the model said, a digit or a letter is a class, / finds one among many, the left arrow
     goes back, s skips, u says that an image is not usable, q ends. Each key is stored at once.
