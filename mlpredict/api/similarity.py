@@ -26,14 +26,15 @@ class Similarity(Connections):
         image: int | str | os.PathLike[str],
         wanted: PredictionFilter | None = None,
         *,
-        distance: int | None = None,
+        distance: int = 10,
+        likeness: float = 0.9,
         limit: int | None = None,
         **filters: Unpack[Filters],
     ) -> Similar:
-        """The stored images that are near duplicates of one, each with its newest prediction.
+        """The stored images that are near duplicates of one, the likest first, with their newest predictions.
 
         `image` is the id of a prediction, or a file, which need not be stored. `distance` is how many bits of
-        64 may be different.
+        64 may be different in their hashes, `likeness` how like they are at least, of 0..1.
 
         Raises:
             NotFound: there is no such prediction.
@@ -45,7 +46,7 @@ class Similarity(Connections):
             ...     db.similar("tests/digits/7-marker.png").alike[0].distance
             0
         """
-        from mlpredict.pipeline.similar import DISTANCE, look_of_file, look_of_prediction, similar
+        from mlpredict.pipeline.similar import Sought, look_of_file, look_of_prediction, similar
         from mlpredict.storage.looks import Looks
 
         chosen = filter_of(filters) if wanted is None else wanted
@@ -55,8 +56,7 @@ class Similarity(Connections):
                 look = look_of_prediction(repository, looks, image)
             else:
                 look = look_of_file(os.fspath(image))
-            far = DISTANCE if distance is None else distance
-            return similar(repository, looks, look, chosen, distance=far, limit=limit)
+            return similar(repository, looks, look, chosen, Sought(distance, likeness, limit))
 
     def fill_looks(
         self,
@@ -80,4 +80,4 @@ class Similarity(Connections):
         with self.reading() as repository:
             looks = Looks(repository.connection)
             starting(looks.count_without_hash())
-            yield from fill(looks, enough)
+            yield from fill(repository, looks, enough)

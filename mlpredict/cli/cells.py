@@ -11,7 +11,7 @@ from mlpredict.records import plain
 from mlpredict.support.printable import printable
 from mlpredict.support.units import local_time
 
-SCORES = frozenset({"score", "mean_score", "accuracy"})
+SCORES = frozenset({"likeness", "score", "mean_score", "accuracy"})
 COUNTS = frozenset(
     {
         "distance",

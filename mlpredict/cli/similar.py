@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from mlpredict.pipeline.similar import Filled
 
 EVERYTHING = PredictionFilter()
-COLUMNS = ("prediction_id", "distance", "filename", "label", "score", "true_label", "model")
-AVAILABLE = ("distance", *FIELDS)
+COLUMNS = ("prediction_id", "likeness", "distance", "filename", "label", "score", "true_label", "model")
+AVAILABLE = ("likeness", "distance", *FIELDS)
 FILL = "--fill"
 
 Named = Annotated[
@@ -48,14 +48,23 @@ Named = Annotated[
     ),
 ]
 Distance = Annotated[
-    int | None,
+    int,
     typer.Option(
         "--distance",
         min=0,
         max=64,
         metavar="BITS",
-        help="How many of 64 bits may be different; {DISTANCE} without it, fewer for plain pictures.",
-        show_default=False,
+        help="How many of 64 bits of the hashes may be different.",
+    ),
+]
+Likeness = Annotated[
+    float,
+    typer.Option(
+        "--likeness",
+        min=-1,
+        max=1,
+        metavar="0..1",
+        help="How like the pictures themselves are at least; 1 is the same.",
     ),
 ]
 Limit = Annotated[
@@ -84,7 +93,8 @@ Fill = Annotated[
 @filtered
 def similar(
     named: Named = None,
-    distance: Distance = None,
+    distance: Distance = 10,
+    likeness: Likeness = 0.9,
     limit: Limit = None,
     all_: All = False,
     ids: Ids = False,
@@ -120,14 +130,14 @@ def similar(
         if image is None:
             raise typer.Exit(problems.status)
         most = limit or (None if all_ or ids else DEFAULT_LIMIT)
-        found = database.similar(image, wanted, distance=distance, limit=most)
+        found = database.similar(image, wanted, distance=distance, likeness=likeness, limit=most)
     _tell(found)
     if ids:
         _print_ids(found)
     else:
         _print(found, chosen, shown, asked=columns is not None)
-        if found.count > len(found) and chosen is not Format.JSON:
-            talk.notice(f"and {found.count - len(found):,} more; --all lists them")
+        if found.total > len(found.alike):
+            talk.notice(f"and {found.total - len(found.alike):,} more; --all lists them")
 
 
 def _check_usage(
@@ -188,6 +198,10 @@ def _tell(found: Similar) -> None:
             f"{found.without_hash:,} stored images are not among those that were looked at;"
             f" mlpredict similar {FILL} does it, once"
         )
+    if found.near > found.compared:
+        talk.notice(
+            f"{found.near:,} pictures are near by their hashes: the nearest {found.compared:,} were compared"
+        )
     if not found.alike and stderr_is_terminal():
         talk.notice("no other stored image looks like it")
 
@@ -197,7 +211,8 @@ def _print(found: Similar, chosen: Format, shown: tuple[str, ...], *, asked: boo
     from mlpredict.support.json_text import prediction_fields
 
     records: list[dict[str, Any]] = [
-        {"distance": one.distance, **prediction_fields(one.record)} for one in found
+        {"likeness": one.likeness, "distance": one.distance, **prediction_fields(one.record)}
+        for one in found.alike
     ]
     write_records(records, chosen, shown, rare=() if asked else RARE, asked=asked)
 
@@ -205,6 +220,4 @@ def _print(found: Similar, chosen: Format, shown: tuple[str, ...], *, asked: boo
 def _print_ids(found: Similar) -> None:
     from mlpredict.cli.stdout import write_data
 
-    own = [] if found.look.prediction_id is None else [found.look.prediction_id]
-    others = [one.record.prediction_id for one in found]
-    write_data("".join(f"{one}\n" for one in [*own, *others]).encode())
+    write_data("".join(f"{one}\n" for one in found.ids).encode())

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpredict.domain.predictions import PredictionRecord
 
-BITS = 64
-"""Of a difference hash."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Look(NamedTuple):
     """What a picture looks like, and what it is known by where it is stored.
 
-    `difference_hash` is None where nobody has looked at it yet, `kept` says what the input holds of it.
+    `difference_hash` is None where nobody has looked yet. `grey` is the picture as 16 × 16 levels of grey
+    (uint8), or None where the picture itself cannot be had.
     """
 
     difference_hash: int | None
     sha256: bytes | None = None
     input_id: int | None = None
     prediction_id: int | None = None
-    filename: str | None = None
-    kept: str | None = None
+    grey: NDArray[np.uint8] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """A near duplicate: the newest prediction of it, and how many bits of its hash are different."""
+class Alike(NamedTuple):
+    """A near duplicate, by the newest prediction of it.
+
+    `distance` is how many of the 64 bits of its hash are different. `likeness` is 1 for the same picture
+    and 0 for one that has nothing to do with it; None where the picture itself cannot be had.
+    """
 
     record: PredictionRecord
     distance: int
+    likeness: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Similar:
-    """The near duplicates of a picture, the nearest first; some of them, where there are many."""
+class Similar(NamedTuple):
+    """The near duplicates of a picture, the likest first."""
 
     look: Look
     alike: Sequence[Alike]
-    count: int
-    """How many there are."""
+    total: int
+    """How many there are, where they were limited."""
+    near: int
+    """How many pictures were near enough by their hashes."""
+    compared: int
+    """How many of them were compared, the nearest first."""
     without_hash: int
-    """Stored images that nobody has looked at, and that may be near duplicates, too."""
-    is_plain: bool
-    """The picture shows so little that its hash does not tell it from others."""
+    """Stored images that nobody has looked at, which may be near duplicates, too."""
 
-    def __iter__(self) -> Iterator[Alike]:
-        return iter(self.alike)
-
-    def __len__(self) -> int:
-        return len(self.alike)
+    @property
+    def ids(self) -> list[int]:
+        """The predictions of all of them, with that of the picture itself first."""
+        own = [] if self.look.prediction_id is None else [self.look.prediction_id]
+        return own + [one.record.prediction_id for one in self.alike if one.record.prediction_id is not None]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import LiteralString
+from collections.abc import Mapping, Sequence
+from typing import LiteralString, NamedTuple
 
 from psycopg.sql import SQL, Composable, Composed, Literal
 
-from mlpredict.domain.predictions import PredictionFilter, StoredImage
+from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.domain.similar import Look
 from mlpredict.errors import NotFound
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import joined, values_of, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.transactions import reading, writing
-from mlpredict.storage.values import bigint, decode_filename
+from mlpredict.storage.values import bigint
 
 DISTANCE: LiteralString = "bit_count((i.difference_hash # %(look)s::bigint)::bit(64))"
 
@@ -23,7 +22,7 @@ OF_MODELS: LiteralString = "starts_with(coalesce(i.kept, ''), 'model-input/')"
 """What a model saw of a picture is another picture."""
 
 LOOK = SQL("""
-    SELECT i.id, i.sha256, i.kept, p.filename, p.filename_bytes, coalesce(
+    SELECT i.id, i.sha256, coalesce(
                i.difference_hash,
                (SELECT o.difference_hash FROM {s}.inputs AS o
                 WHERE o.sha256 = i.sha256 AND o.difference_hash IS NOT NULL LIMIT 1)
@@ -56,11 +55,15 @@ NEAR = SQL("""
 """Each picture once, by the newest prediction of it."""
 
 WITHOUT_HASH = SQL("""
-    SELECT i.id, i.image, i.sha256, i.contenttype, i.width, i.height
+    SELECT i.id, (
+        SELECT max(p.id) FROM {s}.predictions AS p
+        WHERE p.inputid = i.id AND coalesce(p.filename, '') !~ '#([2-9]|[1-9][0-9]+)$'
+    )
     FROM {s}.inputs AS i
     WHERE i.id > %s::bigint AND i.difference_hash IS NULL AND NOT {of_model}
     ORDER BY i.id LIMIT %s
 """)
+"""With a prediction of each, as images are decoded by that; not of another page than the first."""
 
 COUNT_WITHOUT = SQL("""
     SELECT count(*) FROM {s}.inputs AS i WHERE i.difference_hash IS NULL AND NOT {of_model}
@@ -73,14 +76,21 @@ SET_HASHES = SQL("""
 """)
 
 
-@dataclass(frozen=True, slots=True)
-class Near:
-    """Predictions of near duplicates with their distances, the nearest first, and how many there are."""
+class Near(NamedTuple):
+    """How far pictures are from one, by the newest prediction of each, the nearest first."""
 
-    found: Sequence[tuple[int, int]]
-    count: int
+    distances: Mapping[int, int]
+    total: int
+    """How many there are, where they were limited."""
     without_hash: int
     """Stored images that nobody has looked at."""
+
+
+class Unseen(NamedTuple):
+    """An input that nobody has looked at, and a prediction of it."""
+
+    input_id: int
+    prediction_id: int | None
 
 
 class Looks:
@@ -99,8 +109,8 @@ class Looks:
             row = self._connection.execute(self._named(LOOK), (bigint(prediction_id),)).fetchone()
         if row is None:
             raise NotFound(f"there is no prediction {prediction_id}")
-        input_id, sha256, kept, text, raw, look = row
-        return Look(look, sha256, input_id, prediction_id, decode_filename(text, raw), kept)
+        input_id, sha256, look = row
+        return Look(look, sha256, input_id, prediction_id)
 
     def near(self, look: Look, distance: int, limit: int | None, wanted: PredictionFilter) -> Near:
         """The pictures that are not farther from a look; a stored picture is none of its own."""
@@ -124,7 +134,7 @@ class Looks:
                 limit=SQL("ALL") if limit is None else Literal(bigint(limit)),
             )
             rows = connection.execute(statement, {**values, **sought, "inputs": inputs or []}).fetchall()
-        return Near([(one, far) for one, far, _ in rows], rows[0][2] if rows else 0, without_hash)
+        return Near({one: far for one, far, _ in rows}, rows[0][2] if rows else 0, without_hash)
 
     def count_without_hash(self) -> int:
         """How many stored images nobody has looked at."""
@@ -132,15 +142,16 @@ class Looks:
             row = self._connection.execute(self._named(COUNT_WITHOUT)).fetchone()
         return int(row[0]) if row else 0
 
-    def without_hash(self, after: int, most: int) -> Iterator[StoredImage]:
-        """So many of these images at most, by their ids from behind one; one in memory at a time."""
-        connection = self._connection
-        with translated(), catalog_only(connection), connection.cursor() as cursor:
-            for row in cursor.stream(self._named(WITHOUT_HASH), (after, most), size=1):
-                yield StoredImage(*row)
+    def without_hash(self, after: int, most: int) -> list[Unseen]:
+        """So many of these images at most, by their ids from behind one."""
+        with translated(), catalog_only(self._connection):
+            rows = self._connection.execute(self._named(WITHOUT_HASH), (after, most))
+            return [Unseen(*row) for row in rows]
 
     def set_hashes(self, hashes: Sequence[tuple[int, int]]) -> None:
         """Store the looks of inputs, where nobody has done it meanwhile."""
+        if not hashes:
+            return
         columns = [list(column) for column in zip(*hashes, strict=True)]
         with translated(), writing(self._connection):
             self._connection.execute(self._named(SET_HASHES), columns)
