@@ -22,7 +22,9 @@ from mlpredict.storage.values import bigint, decode_filename
 
 CHOSEN = SQL("""
     SELECT p.id, p.model_id, r.engine, coalesce(made.environment_id, r.environment_id)
-    FROM (SELECT p.id, p.model_id, p.run_id, p.position FROM {s}.predictions AS p {truth} WHERE {where} {sample}) AS p
+    FROM (
+        SELECT p.id, p.model_id, p.run_id, p.position FROM {s}.predictions AS p {truth} WHERE {where} {sample}
+    ) AS p
     LEFT JOIN {s}.runs AS r ON r.id = p.run_id
     LEFT JOIN LATERAL (
         SELECT environment_id FROM {s}.run_parts AS l
