@@ -95,6 +95,17 @@ class InputsGone(MlpredictError):
         self.input_ids = input_ids
 
 
+class StoredElsewhere(MlpredictError):
+    """Another process has stored some of it meanwhile, and nothing was stored this time.
+
+    `positions` are those.
+    """
+
+    def __init__(self, positions: frozenset[int] = frozenset()) -> None:
+        super().__init__()
+        self.positions = positions
+
+
 class ModelError(MlpredictError):
     """The model cannot be used."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
     from mlpredict.api.model import Model
     from mlpredict.api.replaying import Replay
+    from mlpredict.api.shared_run import Shared, SharedRun
     from mlpredict.api.stored import Predictions, StoredPrediction
     from mlpredict.pipeline.labelling import FolderLabels
 
@@ -84,16 +85,20 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         pages: Pages | str = Pages.FIRST,
         batch_size: int | None = None,
         label_from: str | None = None,
+        run_key: str | None = None,
+        part: str | None = None,
     ) -> Run:
         """Predict images and store them with their predictions, while the run is iterated.
 
         Images are files, folders (recursive), and whatever `Model.predict` takes. With
         `skip_existing` those are passed over that the model has predicted already. `pages` are "all" of
         a file or frames of an animation, as "scan.tif#2", or the "first". With `label_from="folders"` the
-        folders that images lie in are their true labels.
+        folders that images lie in are their true labels. With a `run_key` several processes, on several
+        machines, do one run: each the `part` "0/4" to "3/4", or those that are free ("auto").
 
         Raises:
-            UsageError: `keep` is "reference", and an image is not a file; or labels come from elsewhere.
+            UsageError: `keep` is "reference", and an image is not a file; or labels come from elsewhere; or
+                the run of this key was begun otherwise.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -102,8 +107,15 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
             7
         """
         from mlpredict.pipeline.predicting import decoding
+        from mlpredict.support.run_parts import require_one_list, sharing_of
 
         wanted = Keep(keep)
+        if (sharing := sharing_of(run_key, part)) is not None:
+            from mlpredict.api.shared_run import Shared
+
+            require_one_list(pages=Pages(pages), labelled=label_from is not None)
+            shared = Shared(sharing, sources_of(several(images), only_files=True), batch_size)
+            return self.share(model, shared, keep=wanted, skip_existing=skip_existing)
         named = list(several(images)) if label_from is not None else several(images)
         sources = sources_of(named, only_files=wanted is Keep.REFERENCE)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
@@ -143,6 +155,20 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         from mlpredict.api.replaying import Replay
 
         return Replay(self, new, filter_of(filters), batch_size=batch_size)
+
+    def share(
+        self,
+        model: Model,
+        shared: Shared,
+        *,
+        keep: Keep = Keep.ORIGINAL,
+        skip_existing: bool = False,
+        enough: Callable[[], bool] = never,
+    ) -> SharedRun:
+        """The parts of a run that are this process's; it ends early when `enough` comes true."""
+        from mlpredict.api.shared_run import SharedRun
+
+        return SharedRun(self, model, shared, keep, skip_existing, enough)
 
     def predictions(
         self, *, limit: int | None = None, before: int | None = None, **filters: Unpack[Filters]

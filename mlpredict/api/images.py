@@ -38,7 +38,7 @@ def sources_of(images: Iterable[ImageLike], *, only_files: bool = False) -> Iter
                 yield os.fspath(image)
             elif only_files:
                 raise UsageError(
-                    'keep="reference" needs files: what is in memory is nowhere to be found later'
+                    'keep="reference" and run_key need files: what is in memory is nowhere to be found later'
                 )
             else:
                 yield _in_memory(image)

@@ -24,10 +24,14 @@ COUNTS = frozenset(
         "written",
         "present",
         "rows",
+        "images",
+        "missing",
+        "parts",
+        "parts_done",
     }
 )
 IDS = frozenset({"prediction_id", "input_id", "run_id", "failure_id", "likely_class"})
-NUMBERS = SCORES | COUNTS | IDS | {"value", "version"}
+NUMBERS = SCORES | COUNTS | IDS | {"value", "version", "part"}
 """Columns whose cells stand at the right."""
 
 

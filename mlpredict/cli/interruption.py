@@ -71,10 +71,11 @@ def how_to_resume(arguments: Sequence[str]) -> str:
     """What to type to go on where a run has ended; a DSN, which may hold a password, is not repeated."""
     import shlex
 
-    again = arguments if "--skip-existing" in arguments else (*arguments, "--skip-existing")
-    command = shlex.join([PROGRAM, *again])
+    # A run that has a key goes on where it was.
+    skips = any(one == "--skip-existing" or one.split("=")[0] == "--run-key" for one in arguments)
+    command = shlex.join([PROGRAM, *arguments, *([] if skips else ["--skip-existing"])])
     if len(command) > LONGEST_COMMAND or any(one.startswith("--dsn") for one in arguments):
-        command = "the same command with --skip-existing"
+        command = "the same command" if skips else "the same command with --skip-existing"
     return f"go on with {command}"
 
 

@@ -38,6 +38,7 @@ from mlpredict.support.units import parse_size
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.domain.parts import Sharing
     from mlpredict.inference.outputs import OutputReader
 
 STDIN = "-"
@@ -53,6 +54,7 @@ SOME_FAILED = 1
 RETRY_SECONDS = 30.0
 IMAGES = "Images"
 STORING = "What is stored"
+PARTS = "One run in parts"
 
 
 class FromFolders(StrEnum):
@@ -136,6 +138,26 @@ Retry = Annotated[
         rich_help_panel=STORING,
     ),
 ]
+RunKey = Annotated[
+    str | None,
+    typer.Option(
+        "--run-key",
+        metavar="KEY",
+        help="Do one run together with all who name this key; killed, the same command goes on.",
+        show_default=False,
+        rich_help_panel=PARTS,
+    ),
+]
+PartChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="I/N",
+        help="Which part of it to do: 0/4 to 3/4, or auto, those that nobody is at.  [default: auto]",
+        show_default=False,
+        rich_help_panel=PARTS,
+    ),
+]
 LabelFrom = Annotated[
     FromFolders | None,
     typer.Option(
@@ -196,6 +218,8 @@ def predict(
     label_from: LabelFrom = None,
     pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL,
+    run_key: RunKey = None,
+    part: PartChoice = None,
     retry: Retry = RETRY_SECONDS,
     max_pixels: MaxPixels = "100M",
     max_bytes: MaxBytes = "100MB",
@@ -215,6 +239,7 @@ def predict(
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
     if label_from is not None and no_store:
         raise UsageError("--label-from labels what is stored: not with --no-store")
+    sharing = _sharing(run_key, part, named, no_store=no_store, pages=pages, labelled=label_from is not None)
     if math.isnan(retry):
         raise UsageError("--retry nan: not a number of seconds")
     chosen = chosen_format(format_, as_json)
@@ -228,6 +253,7 @@ def predict(
     from mlpredict.inputs.decoding import start_decoders
 
     with start_decoders(named) as decoders:
+        from mlpredict.api.shared_run import Shared
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
         from mlpredict.cli.waiting import waiting
@@ -253,14 +279,15 @@ def predict(
         )
         shown = chosen_columns(columns, usual)
         printer = answers(chosen, shown, top_k, loaded, asked=columns is not None)
-        batches = decoding(
-            discover(job.names(), limits, job.passed_over),
-            loaded.spec,
-            batch_size=batch_size or loaded.batch_size,
-            started=decoders,
-            limits=limits,
-            pages=pages,
-        )
+        found = discover(job.names(), limits, job.passed_over)
+        size = batch_size or loaded.batch_size
+        if sharing is None:
+            batches = decoding(
+                found, loaded.spec, batch_size=size, started=decoders, limits=limits, pages=pages
+            )
+        else:
+            batches = nullcontext(())
+            job = job._replace(shared=Shared(sharing, found, size, limits, decoders))
         with (
             talk.apart_from_descriptor_2(),
             quiet_stderr(),
@@ -289,6 +316,25 @@ def _check_usage(
         raise UsageError("--keep reference needs files: what comes on stdin is nowhere to be found later")
     if no_store and skip_existing:
         raise UsageError("--no-store and --skip-existing exclude each other")
+
+
+def _sharing(
+    key: str | None, part: str | None, named: list[str], *, no_store: bool, pages: Pages, labelled: bool
+) -> Sharing | None:
+    """The run in parts that is asked for, if one is."""
+    if key is None and part is None:
+        return None
+    from mlpredict.support.run_parts import require_one_list, sharing_of
+
+    sharing = sharing_of(key, part)
+    if no_store:
+        raise UsageError("--run-key and --no-store exclude each other: the database is what processes share")
+    if STDIN in named:
+        raise UsageError(
+            "--run-key needs files: an image on stdin has no name by which another process finds it"
+        )
+    require_one_list(pages=pages, labelled=labelled)
+    return sharing
 
 
 def _usual_columns(reader: OutputReader) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from mlpredict.pipeline.tally import Tally
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.api.shared_run import Shared, SharedRun
     from mlpredict.inference.model import Model as LoadedModel
 
 
@@ -44,6 +45,8 @@ class Job(NamedTuple):
     passed_over: PassedOver
     arguments: Sequence[str]
     """The command line."""
+    shared: Shared | None = None
+    """The run in parts that this is one of."""
 
 
 def run(
@@ -89,6 +92,9 @@ def _outcomes(
         yield from predict(decoded, model.loaded, NotStoring(str(model)), enough)
         return
     labels = None
+    if job.shared is not None:
+        yield from _shared_outcomes(job, job.shared, model, database, tally, enough)
+        return
     if job.labels_below is not None:
         from mlpredict.pipeline.labelling import FolderLabels
 
@@ -108,6 +114,40 @@ def _outcomes(
     if job.labels_below is not None:
         done = started.labelled
         talk.notice(f"{done.labelled:,} labelled, {done.unchanged:,} unchanged, {done.revised:,} revised")
+
+
+def _shared_outcomes(
+    job: Job,
+    shared: Shared,
+    model: Model,
+    database: Database,
+    tally: Tally,
+    enough: Callable[[], bool],
+) -> Iterator[list[Outcome]]:
+    """The same of the parts of a run that are this process's; what is left of it is said then."""
+    started = database.share(model, shared, keep=job.keep, skip_existing=job.skip_existing, enough=enough)
+    for outcomes in started.batches():
+        tally.run_id = started.run_id
+        yield outcomes
+    tally.run_id = started.run_id
+    if started.parts:
+        talk.notice(_about_parts(started))
+
+
+def _about_parts(done: SharedRun) -> str:
+    """What this process did of a run, and what is left of it."""
+    if done.done_before:
+        mine = f"part {done.wanted} was there already"
+    elif done.wanted.number is not None:
+        mine = f"part {done.wanted}"
+    else:
+        mine = (
+            f"{len(done.parts_taken):,} of {done.parts:,} parts" if done.parts_taken else "nothing was free"
+        )
+    whole = f"run {done.run_id} of {done.images:,} images"
+    if not done.parts_left:
+        return f"{mine}; {whole} is finished"
+    return f"{mine}; {whole} has {done.parts - done.parts_left:,} of its {done.parts:,} parts"
 
 
 @dataclass(slots=True)

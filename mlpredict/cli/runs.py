@@ -27,12 +27,15 @@ from mlpredict.support.units import point_in_time
 
 if TYPE_CHECKING:
     from mlpredict.domain.history import RunDetail
+    from mlpredict.domain.parts import PartRecord
     from mlpredict.storage.history import History
 
 COLUMNS = (
     *("run_id", "model", "ended", "predictions", "failures", "mean_score", "accuracy"),
-    *("engine", "started_at", "last_at"),
+    *("engine", "started_at", "last_at", "parts_done", "parts"),
 )
+PART_COLUMNS = ("part", "images", "missing", "state", "host", "stored_at")
+PARTS_SHOWN = 20
 
 Runs = Annotated[
     list[str] | None,
@@ -58,7 +61,8 @@ def runs(
     """List runs, newest first, or show some whole.
 
     With what came of each. A run is one predict, or one process of serve. One that has not ended runs
-    still, or was killed.
+    still, or was killed. Of one that several processes do in parts it says which are missing, and who is at
+    them.
     """
     from mlpredict.cli.lists import how_many, tell_of_more, written
     from mlpredict.domain.history import RunRecord, names_of
@@ -107,6 +111,7 @@ def _show(history: History, numbers: Sequence[int | str], chosen: Format, column
                 labels=dict(one.labels),
                 reasons=dict(one.reasons),
                 environment=one.environment,
+                part_states=[part.as_fields() for part in one.part_states],
             )
             for one in details
         ]
@@ -127,3 +132,22 @@ def _print_run(detail: RunDetail) -> None:
         print_pairs(flat(detail.environment))
     print_counts("label", detail.labels)
     print_counts("reason of a failure", detail.reasons)
+    _print_parts(detail.part_states)
+
+
+def _print_parts(parts: Sequence[PartRecord]) -> None:
+    """Who has stored how much of a run in parts, and the parts that are missing."""
+    from collections import Counter
+
+    from mlpredict.cli.tables import print_counts, print_table
+    from mlpredict.cli.talk import talk
+
+    hosts: Counter[str] = Counter()
+    for part in parts:
+        hosts.update(part.by)
+    print_counts("host", dict(hosts.most_common()))
+    missing = [part.as_fields() for part in parts if part.missing]
+    if missing:
+        print_table(missing[:PARTS_SHOWN], PART_COLUMNS)
+    if len(missing) > PARTS_SHOWN:
+        talk.notice(f"{len(missing) - PARTS_SHOWN:,} more parts are missing; --json has all")

@@ -10,6 +10,7 @@ from typing import Any
 
 from mlpredict.domain.environments import Facts
 from mlpredict.domain.models import Activation, Task
+from mlpredict.domain.parts import PartRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class RunRecord:
     `predictions` and `failures` are those that are stored of it now; `accuracy` is the share of the right
     ones among those that can be told. `last_at` is the time of its newest prediction. `ended` and
     `finished_at` are None while it runs, and where it was killed. `environment_id` tells what it was made
-    with from what others were; None where nothing was recorded.
+    with from what others were; None where nothing was recorded. `run_key`, `images`, `parts` and `parts_done`
+    are those of a run that several processes do in parts.
     """
 
     run_id: int
@@ -40,6 +42,10 @@ class RunRecord:
     last_at: datetime | None
     finished_at: datetime | None
     environment_id: int | None = None
+    run_key: str | None = None
+    images: int | None = None
+    parts: int | None = None
+    parts_done: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,14 @@ class RunDetail:
     """A run, with how often it gave each label and each reason of a failure, the commonest first.
 
     `environment` is what it was made with, beside the model; None where nothing was recorded.
+    `part_states` are those of its parts, where it is done in parts.
     """
 
     record: RunRecord
     labels: Mapping[str, int]
     reasons: Mapping[str, int]
     environment: Facts | None = None
+    part_states: Sequence[PartRecord] = ()
 
 
 @dataclass(frozen=True, slots=True)

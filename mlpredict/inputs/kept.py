@@ -50,7 +50,12 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: i
             content = sample.content if sample.is_model_input else png_of(sample.pixels)
             uri = data_uri(contenttype, content)
     return NewInput(
-        *(uri, kept, sample.sha256, contenttype, sample.width, sample.height),
+        uri,
+        kept,
+        sample.sha256,
+        contenttype,
+        sample.width,
+        sample.height,
         difference_hash=difference_hash,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
-from mlpredict.errors import ModelError
+from mlpredict.errors import ModelError, StoredElsewhere
 from mlpredict.pipeline.recording import Recorder
 
 
@@ -63,16 +63,33 @@ def predicted(batch: Batch, model: Predictor, most: int | None = None) -> list[P
 
 
 def recorded(batch: Batch, said: Sequence[Prediction | str], recorder: Recorder) -> dict[int, Outcome]:
-    """Record one batch; its outcomes by position, in the order of their sources."""
-    failures = list(batch.failures)
+    """Record one batch; its outcomes by position, in the order of their sources.
+
+    What another process has recorded meanwhile counts as skipped.
+    """
+    elsewhere: frozenset[int] = frozenset()
+    while True:
+        try:
+            return _recorded(batch, said, recorder, elsewhere)
+        except StoredElsewhere as error:
+            elsewhere |= error.positions
+
+
+def _recorded(
+    batch: Batch, said: Sequence[Prediction | str], recorder: Recorder, elsewhere: frozenset[int]
+) -> dict[int, Outcome]:
+    items: list[Sample | Rejected] = [*batch.fresh, *batch.failures, *batch.skipped]
+    failures = [failure for failure in batch.failures if failure.position not in elsewhere]
     answered: list[tuple[Sample, Prediction]] = []
     for sample, answer in zip(batch.fresh, said, strict=True):
+        if sample.position in elsewhere:
+            continue
         if isinstance(answer, str):
             failures.append(Rejected(sample.position, sample.source, answer))
         else:
             answered.append((sample, answer))
     records = recorder.record(answered, failures)
-    outcomes: dict[int, Outcome] = {sample.position: Skipped(sample.source) for sample in batch.skipped}
+    outcomes: dict[int, Outcome] = {item.position: Skipped(item.source) for item in items}
     outcomes |= {failure.position: failure for failure in failures}
     outcomes |= {sample.position: record for (sample, _), record in zip(answered, records, strict=True)}
     return dict(sorted(outcomes.items(), key=lambda item: item[0]))

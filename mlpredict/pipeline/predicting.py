@@ -57,7 +57,11 @@ def decoding(
 
 def batches_ahead(items: Iterator[Sample | Rejected], batch_size: int) -> Decoding:
     """Decoded images in batches of one shape, some of them ahead of who takes them."""
-    batches = _batches(items, batch_size)
+    return made_ahead(in_batches(items, batch_size))
+
+
+def made_ahead(batches: Iterator[list[Sample | Rejected]]) -> Decoding:
+    """Batches that are made by a thread of their own while a `with` block lasts, as far as there is room."""
     return _Decoding(Prefetched(batches, BATCHES_AHEAD, BYTES_AHEAD, _weight, held=True))
 
 
@@ -150,7 +154,7 @@ def stacked(decoded: Iterable[Sample | Rejected], spec: ImageSpec) -> Pixels:
     return np.stack(alike) if alike else no_examples(spec)
 
 
-def _batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sample | Rejected]]:
+def in_batches(items: Iterable[Sample | Rejected], size: int) -> Iterator[list[Sample | Rejected]]:
     """Consecutive items, closed when they are `size` or heavy, or when the next image has another shape."""
     batch: list[Sample | Rejected] = []
     batch_weight, shape = 0, None

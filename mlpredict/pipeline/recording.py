@@ -153,7 +153,10 @@ class Storing:
                     records = self._add(left, [*failures, *gone.values()])
                     break
                 except InputsGone as error:
-                    gone |= _gone(answered, error.input_ids)
+                    lost = _gone(answered, error.input_ids)
+                    if not lost.keys() - gone.keys():
+                        raise  # it would be refused again, without an end
+                    gone |= lost
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)
         kept = iter(records)

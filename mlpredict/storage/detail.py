@@ -21,12 +21,16 @@ Word = TypeVar("Word", Task, Activation)
 DETAIL = SQL("""
     SELECT i.image, i.sha256, i.contenttype AS image_contenttype, i.width, i.height,
            m.task, m.labels, m.description,
-           p.map IS NOT NULL AS has_map, r.environment_id, e.facts AS environment
+           p.map IS NOT NULL AS has_map, e.id AS environment_id, e.facts AS environment
     FROM {s}.predictions AS p
     LEFT JOIN {s}.inputs AS i ON i.id = p.inputid
     LEFT JOIN {s}.models AS m ON m.id = p.model_id
     LEFT JOIN {s}.runs AS r ON r.id = p.run_id
-    LEFT JOIN {s}.environments AS e ON e.id = r.environment_id
+    LEFT JOIN LATERAL (
+        SELECT environment_id FROM {s}.run_parts AS l
+        WHERE l.run_id = p.run_id AND l.last >= p.position ORDER BY l.last LIMIT 1
+    ) AS made ON true
+    LEFT JOIN {s}.environments AS e ON e.id = coalesce(made.environment_id, r.environment_id)
     WHERE p.id = %s
 """)
 

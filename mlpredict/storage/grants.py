@@ -31,6 +31,8 @@ CHANGED: Mapping[str, Sequence[str]] = {
     "runs": ("finished_at", "ended"),
     "inputs": ("difference_hash",),
     "idempotency_keys": ("request", "status", "body", "created_at"),
+    "run_plans": ("parts_left",),
+    "run_claims": ("missing", "done", "host", "attempt", "held_until"),
 }
 """The columns that are changed after they were stored, by table."""
 

@@ -18,6 +18,7 @@ from mlpredict.domain.history import (
     RunRecord,
 )
 from mlpredict.domain.models import Activation, Task
+from mlpredict.domain.parts import PartRecord
 from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.errors import NotFound
 from mlpredict.storage import truth
@@ -41,9 +42,11 @@ RUNS = SQL("""
     SELECT r.id AS run_id, {model} AS model, r.ended, made.predictions, failed.failures, made.mean_score,
            made.labelled, made.right_ AS right, made.accuracy, r.engine,
            r.keep, r.directory, coalesce(r.model_path, m.path) AS model_path, r.version,
-           r.started_at, made.last_at, r.finished_at, r.environment_id
+           r.started_at, made.last_at, r.finished_at, r.environment_id,
+           pl.key AS run_key, pl.images, pl.parts, pl.parts - pl.parts_left AS parts_done
     FROM (SELECT * FROM {s}.runs AS r WHERE {where} ORDER BY r.id DESC LIMIT {limit}) AS r
     JOIN {s}.models AS m ON m.id = r.model_id
+    LEFT JOIN {s}.run_plans AS pl ON pl.run_id = r.id
     CROSS JOIN LATERAL (
         SELECT {counts}, max(p.created_at) FILTER (WHERE p.created_at < '9999-12-30') AS last_at
         FROM {s}.predictions AS p {truth} WHERE p.run_id = r.id
@@ -126,6 +129,22 @@ REASONS_OF_RUN = SQL("""
 
 ENVIRONMENT = SQL("SELECT facts FROM {s}.environments WHERE id = %s")
 
+PARTS_OF_RUN = SQL("""
+    SELECT c.part, c.first, c.last, c.last - c.first + 1, c.missing,
+           CASE WHEN c.done THEN 'done' WHEN c.attempt IS NULL THEN 'free'
+                WHEN c.held_until > now() THEN 'at work' ELSE 'silent' END,
+           c.host, coalesce(stored.by, '{{}}'), stored.at
+    FROM {s}.run_claims AS c
+    CROSS JOIN LATERAL (
+        SELECT json_object_agg(host, images ORDER BY host) AS by, max(at) AS at FROM (
+            SELECT host, sum(last - first + 1) AS images, max(stored_at) AS at
+            FROM {s}.run_parts AS p WHERE p.run_id = c.run_id AND p.part = c.part GROUP BY host
+        ) AS hosts
+    ) AS stored
+    WHERE c.run_id = %s
+    ORDER BY c.part
+""")
+
 OF_RUNS: Mapping[str, LiteralString] = {
     "id": "r.id = %(id)s",
     "before": "r.id < %(before)s::bigint",
@@ -191,8 +210,9 @@ class History:
                 for statement in (LABELS_OF_RUN, REASONS_OF_RUN)
             ]
             facts = self._rows(ENVIRONMENT, (record.environment_id,))
+            parts = [PartRecord(*row) for row in self._rows(PARTS_OF_RUN, (run_id,))]
         known = facts[0][0] if facts else None
-        return RunDetail(record, labels, reasons, known if isinstance(known, dict) else None)
+        return RunDetail(record, labels, reasons, known if isinstance(known, dict) else None, parts)
 
     def models(self) -> list[ModelRecord]:
         """Every model that was used, the last one first."""

@@ -30,7 +30,16 @@ PUBLISHED = ("inputs", "predictions")
 COUNTED = (*PUBLISHED, "runs", "models", "failures", "labels")
 """Those whose rows users care for."""
 
-TABLES = (*COUNTED, "schema_migrations", "idempotency_keys", "environments")
+TABLES = (
+    *COUNTED,
+    "schema_migrations",
+    "idempotency_keys",
+    "environments",
+    "run_plans",
+    "run_names",
+    "run_claims",
+    "run_parts",
+)
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")
 

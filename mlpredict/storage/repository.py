@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from mlpredict.domain import KeyedRequest, KnownReply
     from mlpredict.domain.environments import Environment
     from mlpredict.domain.predictions import Kept
+    from mlpredict.storage.parts import LedgerEntry
 
 logger = get_logger(__name__)
 
@@ -133,15 +134,18 @@ class Repository(StoredRows):
         predictions: Sequence[NewPrediction],
         failures: Sequence[Rejected],
         requests: Sequence[KeyedRequest] = (),
+        ledger: LedgerEntry | None = None,
     ) -> list[PredictionRecord]:
         """Store a batch in one transaction: all of it, or nothing.
 
-        With it go the replies to requests that may be repeated. An image that is an input already
-        is not stored again. The records come back in the order of `predictions`.
+        With it go the replies to requests that may be repeated, and its entry in the ledger of a run that
+        is done in parts. An image that is an input already is not stored again. The records come back in
+        the order of `predictions`.
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already.
             InputsGone: some of the images that were stored already have been deleted.
+            StoredElsewhere: the ledger has some of it already.
         """
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
@@ -149,6 +153,8 @@ class Repository(StoredRows):
         with translated():
             unheld = writing.unheld_names(self._connection, predictions, failures)
         with translated(), transactions.writing(self._connection):
+            if ledger is not None:
+                ledger.require_missing(self._connection)
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
             stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
             writing.add_failures(self._connection, run, failures, unheld)
@@ -157,6 +163,8 @@ class Repository(StoredRows):
 
                 outcomes = idempotency.by_position(predictions, stored, failures)
                 idempotency.add_replies(self._connection, requests, outcomes)
+            if ledger is not None:
+                ledger.enter(self._connection)
         return stored
 
     def replies(self, keys: Sequence[bytes]) -> dict[bytes, KnownReply]:

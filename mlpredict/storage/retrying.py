@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from mlpredict.domain.environments import Environment
     from mlpredict.domain.predictions import Kept
     from mlpredict.storage.deletion import Deletion
+    from mlpredict.storage.shared_runs import SharedRuns
     from mlpredict.storage.stored_inputs import MeasuredInput
 
 logger = get_logger(__name__)
@@ -168,6 +169,12 @@ class PersistentStore:
         from mlpredict.storage.deletion import Deletion
 
         return self._until_done(lambda repository, _: delete(Deletion(repository.connection)))
+
+    def sharing(self, work: Callable[[SharedRuns, bool], Result]) -> Result:
+        """What one step of a run in parts gives; it is told whether it has been tried before."""
+        from mlpredict.storage.shared_runs import SharedRuns
+
+        return self._until_done(lambda repository, again: work(SharedRuns(repository), again))
 
     def _until_done(self, work: Callable[[Repository, bool], Result]) -> Result:
         """What `work` gives, told whether it has been tried before."""

@@ -38,6 +38,12 @@ ADDED: Mapping[int, Mapping[str, str]] = {
     13: {"runs": "ended"},
     14: {"environments": "id digest facts created_at", "runs": "environment_id"},
     15: {"inputs": "difference_hash"},
+    16: {
+        "run_plans": "run_id key images parts parts_left sha256 samples options created_at",
+        "run_names": "run_id first sha256 names",
+        "run_claims": "run_id part first last missing done host attempt held_until",
+        "run_parts": "run_id part first last skipped host attempt environment_id stored_at",
+    },
 }
 """The columns that each migration adds."""
 

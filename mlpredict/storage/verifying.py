@@ -21,11 +21,18 @@ from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.values import bigint, decode_filename
 
 CHOSEN = SQL("""
-    SELECT p.id, p.model_id, r.engine, r.environment_id
-    FROM (SELECT p.id, p.model_id, p.run_id FROM {s}.predictions AS p {truth} WHERE {where} {sample}) AS p
+    SELECT p.id, p.model_id, r.engine, coalesce(made.environment_id, r.environment_id)
+    FROM (
+        SELECT p.id, p.model_id, p.run_id, p.position FROM {s}.predictions AS p {truth} WHERE {where} {sample}
+    ) AS p
     LEFT JOIN {s}.runs AS r ON r.id = p.run_id
+    LEFT JOIN LATERAL (
+        SELECT environment_id FROM {s}.run_parts AS l
+        WHERE l.run_id = p.run_id AND l.last >= p.position ORDER BY l.last LIMIT 1
+    ) AS made ON true
     ORDER BY p.id
 """)
+"""Of a run that several machines did, the ledger knows what each part of it was made with."""
 
 SAMPLE = SQL("ORDER BY random() LIMIT {size}")
 

@@ -5,6 +5,7 @@ from tests.benchmarks.cases.case import Case
 from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
+from tests.benchmarks.cases.parts import parts
 from tests.benchmarks.cases.reading import list_, show
 from tests.benchmarks.cases.scaling import scaling
 from tests.benchmarks.cases.serve import serve
@@ -30,4 +31,5 @@ CASES: dict[str, Case] = {
     "serve": serve,
     "settings": settings,
     "labels": labels,
+    "parts": parts,
 }

@@ -118,10 +118,14 @@ def test_predict_and_serve_leave_nothing_in_the_sessions_of_others(
             # Batches beside the server, on the same two sessions.
             done = mlpredict("predict", *digits, *digits, "--batch-size", "1", "--dsn", dsn, "--json")
             assert (done.returncode, len(json.loads(done.stdout))) == (0, 2 * len(digits))
+            for part in ("0/2", "auto"):
+                done = mlpredict("predict", *digits, "--run-key", "k", "--part", part, "--dsn", dsn)
+                assert done.returncode == 0, done.stderr
+            assert b"is finished" in done.stderr
         assert served.said == []
         assert mlpredict("list", "--all", "--dsn", dsn, "--json").returncode == 0
     with psycopg.connect(direct) as connection:
-        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (10 + 2 * len(digits),)
+        assert connection.execute("SELECT count(*) FROM predictions").fetchone() == (10 + 3 * len(digits),)
 
 
 def test_statement_mode_has_no_transactions_which_is_said(

@@ -125,6 +125,10 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
     assert done.returncode == 3
     assert b"permission denied for sequence runs_id_seq; have the owner" in done.stderr
     assert mlpredict("predict", digits[0], "--no-store", "--dsn", reading).returncode == 0
+    owned.administrator.execute(SQL("GRANT INSERT ON predictions TO {}").format(Identifier(writer)))
+    done = mlpredict("predict", *digits[:3], "--run-key", "k", "--dsn", writing)
+    assert b"is finished" in done.stderr, done.stderr
+    assert mlpredict("runs", "last", "--dsn", reading).returncode == 0
     for name, more in ((writer, [("idempotency_keys", "DELETE"), ("labels", "UPDATE")]), (reader, [])):
         assert owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall() == more
 
