@@ -126,7 +126,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         ]
     },
     ("GET", "/v1/runs"): {"runs": [RUN], "next": "/v1/runs?limit=1&before=1"},
-    ("GET", "/v1/runs/{run_id}"): {**RUN, "labels": {"7": 9, "1": 8}, "reasons": {}},
+    ("GET", "/v1/runs/{run_id}"): {**RUN, "labels": {"…": "…"}, "reasons": {}},
     ("POST", "/v1/predictions"): {"predictions": [{**RECORD, "top": TOP}]},
     ("GET", "/v1/predictions"): {
         "predictions": [RECORD],

@@ -109,7 +109,12 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
                 "/v1/predictions", File(digits[1].read_bytes()), headers={"Idempotency-Key": '"once"'}
             )
             assert kept.status == 201
+        assert served.ask("/v1/inputs/1/label", method="PUT", body=b'{"label": "0"}').status == 200
+        assert served.ask("/v1/report").status == 200
         assert served.said == []
+        refused = served.ask("/v1/predictions/1", method="DELETE")
+        assert (refused.status, "may not change this" in refused.json["detail"]) == (403, True)
+        assert "permission denied for table predictions" in served.said.pop()
         owned.administrator.execute(SQL("REVOKE INSERT ON predictions FROM {}").format(Identifier(writer)))
         answer = served.post("/v1/predictions", File(digits[0].read_bytes()))
         assert (answer.status, "Retry-After" in answer.headers) == (503, False)

@@ -15,8 +15,9 @@ from tests.serving import File, Served
 
 
 def _filled(path: str, made: dict[str, Any]) -> str:
-    filled = path.replace("{prediction_id}", str(made["prediction_id"]))
-    return filled.replace("{input_id}", str(made["input_id"])) + QUERIES.get(path, "")
+    for name in ("prediction_id", "input_id", "run_id"):
+        path = path.replace(f"{{{name}}}", str(made[name]))
+    return path
 
 
 def _form(value: Any) -> Any:
@@ -46,7 +47,8 @@ def test_every_example_has_the_form_of_the_answer(served: Served, digits: list[P
         if method != "POST":
             body = BODIES.get((method, path))
             content = None if body is None else json.dumps(body).encode()
-            answer = served.ask(_filled(path, made), method=method, body=content)
+            query = QUERIES.get(path, "") if method == "GET" else ""
+            answer = served.ask(_filled(path, made) + query, method=method, body=content)
         else:
             answer = served.post(path, File(seven.read_bytes(), seven.name))
         assert answer.status in (200, 201), path
