@@ -17,7 +17,7 @@ from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
 from mlpredict.web.errors import ClientGone, ReportsWait
 
-SECONDS = 90
+SECONDS = 120
 """So long a report may take, the waiting for others not included."""
 
 MOST = 8
