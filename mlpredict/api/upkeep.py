@@ -76,8 +76,7 @@ class Upkeep(Connections):
 
         wanted = filter_of(filters) if filters or what is None else [what] if isinstance(what, int) else what
         how = How(sample, tolerance, model_path, unsafe)
-        with self.reading() as repository:
-            return verified(check(repository, wanted, how))
+        return verified(check(self, wanted, how))
 
     def export(
         self,

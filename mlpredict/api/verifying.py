@@ -16,8 +16,7 @@ from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.support.ahead import never
 
 if TYPE_CHECKING:
-    from mlpredict.storage.repository import Repository
-    from mlpredict.storage.verifying import Verifying
+    from mlpredict.api.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Check:
     groups: Mapping[Made, Sequence[int]]
     missing: tuple[int, ...]
     done: Verification
-    _reader: Verifying
+    _database: Connections
     _how: How
 
     def __len__(self) -> int:
@@ -46,24 +45,22 @@ class Check:
 
     def steps(self, enough: Callable[[], bool] = never) -> Iterator[int]:
         """Verify batch by batch, and tell after each how many it had; `done` has what came of them."""
-        from mlpredict.pipeline.pictures import StoredPictures
         from mlpredict.pipeline.recorded_models import Search
         from mlpredict.pipeline.verifying import Verifier
         from mlpredict.storage.values import storable
+        from mlpredict.storage.verifying import Verifying
 
         how = self._how
-        verifier = Verifier(
-            self._reader,
-            StoredPictures(self._reader, how.limits),
-            Search(settings.cache_home(), None if how.model is None else Path(how.model), how.trusted),
-            self.done,
-            storable,
-            enough,
-        )
-        yield from verifier.verify(self.groups)
+        place = None if how.model is None else Path(how.model)
+        search = Search(settings.cache_home(), place, how.trusted)
+        with self._database.reading() as answers, self._database.store() as images:
+            verifier = Verifier(
+                Verifying(answers.connection), images, search, self.done, storable, how.limits, enough
+            )
+            yield from verifier.verify(self.groups)
 
 
-def check(repository: Repository, wanted: PredictionFilter | Iterable[int], how: How | None = None) -> Check:
+def check(database: Connections, wanted: PredictionFilter | Iterable[int], how: How | None = None) -> Check:
     """Choose the predictions of a filter or of ids, or some of them at random.
 
     Raises:
@@ -76,21 +73,22 @@ def check(repository: Repository, wanted: PredictionFilter | Iterable[int], how:
         raise UsageError(f"tolerance {how.tolerance}: expected a number from 0 on")
     if how.sample is not None and how.sample < 1:
         raise UsageError(f"sample {how.sample}: expected a number from 1 on")
-    reader = Verifying(repository.connection)
     missing: tuple[int, ...] = ()
-    if isinstance(wanted, PredictionFilter):
-        groups = reader.chosen(wanted, how.sample)
-    else:
-        ids = list(dict.fromkeys(wanted))
-        groups = reader.named(ids, how.sample)
-        if how.sample is None:
-            found = set().union(*groups.values())
-            missing = tuple(one for one in ids if one not in found)
-    return Check(groups, missing, Verification(how.tolerance), reader, how)
+    with database.reading() as repository:
+        reader = Verifying(repository.connection)
+        if isinstance(wanted, PredictionFilter):
+            groups = reader.chosen(wanted, how.sample)
+        else:
+            ids = list(dict.fromkeys(wanted))
+            groups = reader.named(ids, how.sample)
+            if how.sample is None:
+                found = set().union(*groups.values())
+                missing = tuple(one for one in ids if one not in found)
+    return Check(groups, missing, Verification(how.tolerance), database, how)
 
 
-def verified(check_: Check) -> Verification:
+def verified(made: Check) -> Verification:
     """What comes of all of them."""
-    for _ in check_.steps():
+    for _ in made.steps():
         pass
-    return check_.done
+    return made.done

@@ -139,18 +139,7 @@ def _print(details: Iterator[PredictionDetail], chosen: Format, shown: tuple[str
         from mlpredict.cli.output import write_records
         from mlpredict.support.json_text import prediction_fields
 
-        write_records(
-            (
-                {
-                    **prediction_fields(one.record),
-                    "environment_id": one.environment_id,
-                    "environment": one.environment,
-                }
-                for one in chain([first], details)
-            ),
-            chosen,
-            shown,
-        )
+        write_records((prediction_fields(one.record) for one in chain([first], details)), chosen, shown)
 
 
 def _export(

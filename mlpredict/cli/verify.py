@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +10,7 @@ from mlpredict import settings
 from mlpredict.cli import completion, garbage
 from mlpredict.cli.filters import WHICH, filtered
 from mlpredict.cli.ids import check as check_ids
-from mlpredict.cli.ids import ids_of
+from mlpredict.cli.ids import numbers_of, with_stdin
 from mlpredict.cli.options import (
     AsJson,
     Dsn,
@@ -29,12 +27,12 @@ from mlpredict.errors import NotFound, UsageError
 from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
-    from mlpredict.api.verifying import Check, How
-    from mlpredict.storage.repository import Repository
+    from mlpredict.api.database import Database
+    from mlpredict.api.verifying import How
+    from mlpredict.domain.verification import Verification
 
 NOT_PROVEN = 1
 EVERYTHING = PredictionFilter()
-STDIN = "-"
 
 Ids = Annotated[
     list[str] | None,
@@ -105,11 +103,13 @@ def verify(
     with the same; a difference beyond the tolerance; another label; an image that is not the one that was
     predicted. It also says that nothing at all could be made once more.
     """
-    named = named or []
-    check_ids([one for one in named if one != STDIN])
+    words = with_stdin(named or [])
+    check_ids(words)
 
+    from mlpredict.api.database import connect
     from mlpredict.api.named import may_be_a_name
     from mlpredict.api.verifying import How
+    from mlpredict.cli.verification_tables import print_verification
     from mlpredict.inputs.limits import Limits
 
     place = None
@@ -120,26 +120,21 @@ def verify(
     chosen = chosen_format(format_, as_json)
     limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
     how = How(sample, tolerance, place, trusted=unsafe_model, limits=limits)
-
-    from mlpredict.storage.repository import open_repository
-
     problems = Problems()
-    with open_repository(dsn or settings.dsn()) as repository:
+    with connect(dsn or settings.dsn()) as database:
         garbage.collect_from_here()
-        check, interrupted = _carry_out(repository, named, wanted, how, problems)
-    from mlpredict.cli.verification_tables import print_verification
-
-    print_verification(check.done, chosen)
+        which = numbers_of(database, words, problems) if named else wanted
+        done, interrupted = _carry_out(database, which, how, problems)
+    print_verification(done, chosen)
     if interrupted is not None:
         raise interrupted
-    status = problems.status or (0 if check.done.is_proven else NOT_PROVEN)
-    if status:
+    if status := problems.status or (0 if done.is_proven else NOT_PROVEN):
         raise typer.Exit(status)
 
 
 def _carry_out(
-    repository: Repository, named: list[str], wanted: PredictionFilter, how: How, problems: Problems
-) -> tuple[Check, Exception | None]:
+    database: Database, which: PredictionFilter | list[int], how: How, problems: Problems
+) -> tuple[Verification, Exception | None]:
     """What was verified, and by what it was ended early."""
     from mlpredict.api.verifying import check
     from mlpredict.cli.interruption import interruption
@@ -147,7 +142,7 @@ def _carry_out(
     from mlpredict.cli.talk import talk
     from mlpredict.support.quiet import quiet_stderr
 
-    found = check(repository, list(_ids(repository, named, problems)) if named else wanted, how)
+    found = check(database, which, how)
     for one in found.missing:
         with problems.told(NotFound):
             raise NotFound(f"there is no prediction {one}")
@@ -160,19 +155,5 @@ def _carry_out(
         for count in found.steps(ending.is_requested):
             advance(count)
     if not ending.is_requested():
-        return found, None
-    return found, ending.as_error(f"{found.done.predictions:,} verified", None)
-
-
-def _ids(repository: Repository, named: list[str], problems: Problems) -> Iterator[int]:
-    """The ids that are named, on the command line or in what begins the lines of standard input."""
-    for word in named:
-        if word != STDIN:
-            with problems.told(NotFound):
-                yield from ids_of(repository, word)
-            continue
-        words = [line.split(maxsplit=1)[0] for line in sys.stdin if line.strip()]
-        check_ids(words)
-        for one in words:
-            with problems.told(NotFound):
-                yield from ids_of(repository, one)
+        return found.done, None
+    return found.done, ending.as_error(f"{found.done.predictions:,} of {len(found):,} verified", None)

@@ -26,10 +26,10 @@ def prepared_name(preprocessing: str) -> str:
     return f"{PREPARED}{preprocessing}"
 
 
-def source_of(stored: StoredInput, spec: ImageSpec, prepared: str) -> Source:
+def source_of(stored: StoredInput, spec: ImageSpec, prepared: str | None) -> Source:
     """What is to be decoded for a model: the file, or the model's own input as it was kept.
 
-    `prepared` is what `kept` is for inputs of this model's preprocessing.
+    `prepared` is what `kept` is for inputs of this model's preprocessing; with None what was kept is its own.
 
     Raises:
         ImageUnavailable: the row is damaged, or refers to a file that cannot be told from any other.
@@ -37,7 +37,7 @@ def source_of(stored: StoredInput, spec: ImageSpec, prepared: str) -> Source:
     """
     kept = stored.kept or ""
     if kept.startswith(PREPARED):
-        if kept.partition(PAGE_MARK)[0] != prepared:
+        if prepared is not None and kept.partition(PAGE_MARK)[0] != prepared:
             raise OtherModelInput(_other("another preprocessing"))
         content = load_stored(stored.image).content
         _check_size(content, spec)

@@ -42,14 +42,17 @@ def decoded_inputs(
     spec: ImageSpec,
     *,
     best: bool = False,
+    own: bool = False,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
 ) -> Iterator[DecodedInput]:
     """The images of predictions by their ids, in this order, with their pixels as a model takes them.
 
     Each is the very input of its prediction; with `best` it is whatever serves best of what was kept of the
-    same image. Those that are deleted meanwhile are left out. Memory is some megabytes and a few images,
-    however many there are. Nothing else uses `store` until this has ended.
+    same image. With `own` the model is the one that made the predictions: what was kept as its input is
+    that, whatever the rules of decoding were called then. Those that are deleted meanwhile are left out.
+    Memory is some megabytes and a few images, however many there are. Nothing else uses `store` until this
+    has ended.
 
     Raises:
         DatabaseError: the images cannot be read.
@@ -60,7 +63,7 @@ def decoded_inputs(
     def sources() -> Iterator[Source | Rejected]:
         for position, stored in enumerate(_stored(store, ids, prepared if best else None)):
             try:
-                source: Source | Rejected = source_of(stored, spec, prepared)
+                source: Source | Rejected = source_of(stored, spec, None if own else prepared)
             except ImageUnavailable as error:
                 without = unavailable(stored, position, error)
                 waiting.append(without)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mlpredict.domain import EngineName, Prediction, Rejected, Sample
+from mlpredict.domain import EngineName, Keep, Prediction, Rejected, Sample
 from mlpredict.domain.environments import Facts, differences
+from mlpredict.domain.stored import Trouble
 from mlpredict.domain.verification import (
     Finding,
     Made,
@@ -18,10 +17,13 @@ from mlpredict.domain.verification import (
     Verdict,
     Verification,
 )
+from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.pipeline.batch import Batch, predicted
 from mlpredict.pipeline.environment import environment_of
+from mlpredict.pipeline.predicting import OnItsWay, batches_ahead
 from mlpredict.pipeline.recorded_models import Found, NotHere, Search
 from mlpredict.pipeline.same_answer import Rule
+from mlpredict.pipeline.stored_inputs import InputStore, decoded_inputs
 from mlpredict.support.ahead import mapped_ahead, never
 
 if TYPE_CHECKING:
@@ -30,33 +32,28 @@ if TYPE_CHECKING:
 OF_2020 = "nothing says by which model: the 2020 program, or another, stored it"
 OF_BATCH = "TensorFlow's last bits depend on the batch"
 NOT_RECORDED = "nothing was recorded of what it was made with"
+NO_IMAGE = "its image is not stored any more"
+ANSWERS_AT_ONCE = 1000
 ANOTHER_IMAGE = "the stored image is not the one that was predicted: its SHA-256 is another"
 ANOTHER_FILE = "the file that is referred to has changed since it was predicted: its SHA-256 is another"
 
 
 class Stored(Protocol):
-    """What is read of the database beside images."""
+    """What is read of the database beside images, on another connection than these."""
+
+    def answers(self, ids: Sequence[int]) -> Iterator[StoredAnswer]: ...
 
     def model(self, model_id: int) -> RecordedModel: ...
 
     def environment(self, environment_id: int) -> Facts | None: ...
 
 
-class Pictured(NamedTuple):
-    """A stored answer with its image, or why that cannot be had.
+class Pending(NamedTuple):
+    """A stored answer whose image is on its way through the model."""
 
-    `sha256` is what the hash of the image's own bytes must be; None where nobody knows. `is_damaged` says
-    that what is stored of it is none.
-    """
-
-    stored: StoredAnswer
-    item: Sample | Rejected
-    sha256: bytes | None
-    is_damaged: bool = False
-
-
-Pictures = Callable[["Model", Sequence[int]], AbstractContextManager[Iterable[list[Pictured]]]]
-"""The predictions of these ids with their images as a model takes them, in batches, in their order."""
+    answer: StoredAnswer
+    kept: str | None
+    trouble: Trouble | None
 
 
 @dataclass(slots=True)
@@ -64,10 +61,11 @@ class Verifier:
     """Makes stored predictions once more, and counts what comes of it in `done`."""
 
     stored: Stored
-    pictures: Pictures
+    images: InputStore
     search: Search
     done: Verification
     stored_label: Callable[[str], str]
+    limits: Limits = USUAL_LIMITS
     enough: Callable[[], bool] = never
     _models: dict[tuple[int, str | None], Found | NotHere] = field(default_factory=dict)
 
@@ -85,19 +83,35 @@ class Verifier:
                 self.done.find(Finding(one, Verdict.CANNOT_RUN, found.reason, is_fault=found.is_fault))
             yield len(ids)
             return
-        rule, left = self._rule(made, found.model), len(ids)
-        with self.pictures(found.model, ids) as batches:
-            for batch, said in mapped_ahead(
-                lambda batch: _predicted(batch, found.model),
-                iter(batches),
-                found.model.workers,
-                self.enough,
+        model, pending, answers = found.model, dict[int, Pending](), _Answers(self.stored, ids)
+        rule = self._rule(made, model)
+        with batches_ahead(self._items(ids, model, answers, pending), model.batch_size) as decoded:
+            for items, said in mapped_ahead(
+                lambda items: _predicted(items, model), iter(decoded), model.workers, self.enough
             ):
-                self._compare(batch, said, rule)
-                left -= len(batch)
-                yield len(batch)
-        if left and not self.enough():
-            yield left  # they are gone
+                self._compare(items, said, pending, rule)
+                count = len(items)
+                make_room = items.make_room if isinstance(items, OnItsWay) else None
+                del items, said
+                if make_room is not None:
+                    make_room()
+                yield count
+        for one in answers.without_image:
+            self.done.find(Finding(one, Verdict.CANNOT_RUN, NO_IMAGE, is_fault=True))
+        yield len(answers.without_image)
+
+    def _items(
+        self, ids: Sequence[int], model: Model, answers: _Answers, pending: dict[int, Pending]
+    ) -> Iterator[Sample | Rejected]:
+        """The images of predictions, decoded; what is stored of each waits under the image's position."""
+        for stored, item, trouble in decoded_inputs(
+            self.images, ids, model.spec, own=True, limits=self.limits
+        ):
+            if (answer := answers.taken(stored.prediction_id)) is not None:
+                pending[item.position] = Pending(answer, stored.kept, trouble)
+                yield item
+            del item
+        answers.read_on()
 
     def _model(self, model_id: int, engine: str | None) -> Found | NotHere:
         key = (model_id, engine)
@@ -119,16 +133,23 @@ class Verifier:
             because = OF_BATCH
         return Rule(model.reader.of_stored, self.done.tolerance, not because, because, self.stored_label)
 
-    def _compare(self, batch: Sequence[Pictured], said: Mapping[int, Prediction | str], rule: Rule) -> None:
+    def _compare(
+        self,
+        items: Sequence[Sample | Rejected],
+        said: Mapping[int, Prediction | str],
+        pending: dict[int, Pending],
+        rule: Rule,
+    ) -> None:
         identical = 0
-        for one in batch:
-            finding = _unusable(one)
-            if finding is None:
-                answer = said[one.item.position]
-                if isinstance(answer, str):
-                    finding = Finding(one.stored.prediction_id, Verdict.CANNOT_RUN, answer)
-                else:
-                    finding = rule.finding(one.stored, answer)
+        for item in items:
+            answer, kept, trouble = pending.pop(item.position)
+            now = said.get(item.position)
+            if isinstance(item, Rejected):
+                finding: Finding | None = _unusable(answer, kept, item, trouble)
+            elif isinstance(now, Prediction):
+                finding = rule.finding(answer, now)
+            else:
+                finding = Finding(answer.prediction_id, Verdict.CANNOT_RUN, str(now))
             if finding is None:
                 identical += 1
             else:
@@ -136,23 +157,49 @@ class Verifier:
         self.done.identical(identical)
 
 
-def _predicted(batch: Sequence[Pictured], model: Model) -> dict[int, Prediction | str]:
-    samples = [one.item for one in batch if isinstance(one.item, Sample)]
+class _Answers:
+    """What is stored of predictions, read in blocks and taken in the order of their ids."""
+
+    def __init__(self, stored: Stored, ids: Sequence[int]) -> None:
+        self.without_image: list[int] = []
+        """The predictions that nobody took, as they have no image."""
+        self._stored = stored
+        self._blocks = (ids[at : at + ANSWERS_AT_ONCE] for at in range(0, len(ids), ANSWERS_AT_ONCE))
+        self._known: dict[int, StoredAnswer] = {}
+        self._last = -1
+
+    def taken(self, prediction_id: int) -> StoredAnswer | None:
+        """What is stored of a prediction; None where it has been deleted meanwhile."""
+        while prediction_id > self._last and self._read():
+            pass
+        return self._known.pop(prediction_id, None)
+
+    def read_on(self) -> None:
+        """Read what is left: the images have come to their end."""
+        while self._read():
+            pass
+
+    def _read(self) -> bool:
+        self.without_image += self._known
+        block = next(self._blocks, None)
+        self._known = {} if block is None else {one.prediction_id: one for one in self._stored.answers(block)}
+        self._last = self._last if block is None else block[-1]
+        return block is not None
+
+
+def _predicted(items: Sequence[Sample | Rejected], model: Model) -> dict[int, Prediction | str]:
+    samples = [item for item in items if isinstance(item, Sample)]
     answers = predicted(Batch(samples, [], []), model, model.batch_size)
     return {sample.position: answer for sample, answer in zip(samples, answers, strict=True)}
 
 
-def _unusable(pictured: Pictured) -> Finding | None:
-    """Why an image cannot prove anything; the hash is looked at first, as damage may look like anything."""
-    stored, item, sha256, is_damaged = pictured
-    content = item.source.content
-    if isinstance(item, Sample):
-        digest: bytes | None = item.sha256
-    else:
-        digest = None if content is None else hashlib.sha256(content).digest()
-    if sha256 is not None and digest is not None and digest != sha256:
-        reason = ANOTHER_FILE if content is None else ANOTHER_IMAGE
-        return Finding(stored.prediction_id, Verdict.CANNOT_RUN, reason, is_fault=True)
-    if isinstance(item, Rejected):
-        return Finding(stored.prediction_id, Verdict.CANNOT_RUN, item.reason, is_fault=is_damaged)
-    return None
+def _unusable(answer: StoredAnswer, kept: str | None, item: Rejected, trouble: Trouble | None) -> Finding:
+    """Why an image can prove nothing: that it is another is a fault, that a file is gone is none."""
+    reason = item.reason.removeprefix(f"input {answer.input_id}: ")
+    is_reference = kept == Keep.REFERENCE
+    if trouble is Trouble.CHANGED:
+        reason = ANOTHER_FILE if is_reference else ANOTHER_IMAGE
+    elif trouble is Trouble.UNAVAILABLE and is_reference:
+        reason = f"the file that is referred to cannot be had: {reason.rpartition(': ')[2]}"
+    is_fault = trouble is Trouble.CHANGED or (trouble is Trouble.UNAVAILABLE and not is_reference)
+    return Finding(answer.prediction_id, Verdict.CANNOT_RUN, reason, is_fault=is_fault)
