@@ -153,7 +153,10 @@ class Storing:
                     records = self._add(left, [*failures, *gone.values()])
                     break
                 except InputsGone as error:
-                    gone |= _gone(answered, error.input_ids)
+                    found = _gone(answered, error.input_ids)
+                    if found.keys() <= gone.keys():
+                        raise
+                    gone |= found
             for position in (*(one.position for one in new), *(one.position for one in failures)):
                 self._in_flight.pop(position, None)
         kept = iter(records)
