@@ -41,6 +41,7 @@ COMMANDS: dict[str, Listed] = {
     "replay": Listed(
         "replay:replay", IMAGES, "mlpredict replay --model pets2.keras --labelled --fail-if-worse"
     ),
+    "watch": Listed("watch:watch", IMAGES, "mlpredict watch incoming/ --model pets.keras"),
     "serve": Listed("serve:serve", IMAGES, "mlpredict serve --model pets.keras --port 8080"),
     "list": Listed(
         "listing:list_predictions", ANSWERS, "mlpredict list --label cat --max-score 0.6 --since 7d"

@@ -265,7 +265,7 @@ def predict(
         with waiting():
             used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
         loaded = used.loaded
-        usual = _usual_columns(loaded.reader)
+        usual = usual_columns(loaded.reader)
         job = Job(
             names=lambda: _names(named, files_from, null=null),
             limits=limits,
@@ -337,7 +337,7 @@ def _sharing(
     return sharing
 
 
-def _usual_columns(reader: OutputReader) -> tuple[str, ...]:
+def usual_columns(reader: OutputReader) -> tuple[str, ...]:
     """The columns that say what this model has to say."""
     if reader.task is Task.MULTI_LABEL:
         return COLUMNS_OF_LABELS

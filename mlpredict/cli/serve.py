@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -13,7 +11,7 @@ import typer
 from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.options import Dsn, Labels, ModelPath, Quiet, UnsafeModel, Verbose
-from mlpredict.cli.talk import talk
+from mlpredict.cli.quiet_libraries import quiet_libraries
 from mlpredict.errors import UsageError
 from mlpredict.support.units import parse_size
 
@@ -137,7 +135,7 @@ def serve(
         origins=tuple(map(_origin, allow_origin or ())),
         verbose=verbose,
     )
-    with _quiet_libraries():
+    with quiet_libraries():
         status = run(options, garbage.collect_from_here)
     if status:
         raise typer.Exit(status)
@@ -160,26 +158,6 @@ def _origin(text: str) -> str:
     if not ORIGIN.fullmatch(text.lower()):
         raise UsageError(f"--allow-origin {text}: an origin is https://example.org or http://localhost:3000")
     return text.lower()
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Nothing of what native libraries write to descriptor 2 gets to the terminal, unless with -v.
-
-    `quiet_stderr` would keep it, and a server runs for long.
-    """
-    if talk.verbose:
-        yield
-        return
-    with talk.apart_from_descriptor_2():
-        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _require_packages() -> None:

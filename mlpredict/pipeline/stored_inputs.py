@@ -18,14 +18,17 @@ from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.stored import checked, prepared_name, source_of, unavailable, without_uri
 from mlpredict.pipeline.recording import preprocessing_name
+from mlpredict.support.ahead import Prefetched
 
 if TYPE_CHECKING:
     from mlpredict.inputs.decoder_pool import Decoders
     from mlpredict.storage.stored_inputs import MeasuredInput
 
 MEASURED_AT_ONCE = 1000
-BLOCK_BYTES = 2 << 20
+BLOCK_BYTES = 1 << 20
 """So much is read at a time, and an image that has more by itself."""
+BLOCK_IMAGES = 250
+BLOCKS_AHEAD = 2
 
 
 class InputStore(Protocol):
@@ -83,17 +86,29 @@ def decoded_inputs(
 
 
 def _stored(store: InputStore, ids: Sequence[int], prepared: str | None) -> Iterator[StoredInput]:
+    """Stored images, each given away for good, while the database reads the block after theirs."""
+    read = (_with_uris(store, block) for block in _all_blocks(store, ids, prepared))
+    with Prefetched(read, BLOCKS_AHEAD, BLOCK_BYTES, _uri_bytes) as ahead:
+        for block in ahead:
+            while block:
+                yield block.popleft()
+
+
+def _all_blocks(store: InputStore, ids: Sequence[int], prepared: str | None) -> Iterator[list[StoredInput]]:
     for start in range(0, len(ids), MEASURED_AT_ONCE):
-        for block in _blocks(store.measured_inputs(ids[start : start + MEASURED_AT_ONCE], prepared)):
-            yield from _with_uris(store, block)
+        yield from _blocks(store.measured_inputs(ids[start : start + MEASURED_AT_ONCE], prepared))
+
+
+def _uri_bytes(block: Sequence[StoredInput]) -> int:
+    return sum(len(one.image.uri or "") for one in block)
 
 
 def _blocks(measured: Sequence[MeasuredInput]) -> Iterator[list[StoredInput]]:
-    """The inputs, in blocks of `BLOCK_BYTES` at most, or of one that has more."""
+    """The inputs, in blocks of `BLOCK_IMAGES` and of `BLOCK_BYTES` at most, or of one that has more."""
     block: list[StoredInput] = []
     size = 0
     for one in measured:
-        if block and size + one.size > BLOCK_BYTES:
+        if block and (size + one.size > BLOCK_BYTES or len(block) == BLOCK_IMAGES):
             yield block
             block, size = [], 0
         block.append(one.stored)
@@ -102,15 +117,10 @@ def _blocks(measured: Sequence[MeasuredInput]) -> Iterator[list[StoredInput]]:
         yield block
 
 
-def _with_uris(store: InputStore, block: list[StoredInput]) -> Iterator[StoredInput]:
+def _with_uris(store: InputStore, block: list[StoredInput]) -> deque[StoredInput]:
     uris = store.image_uris({one.image.input_id for one in block if one.image.input_id is not None})
-    for one in block:
-        input_id = one.image.input_id
-        if input_id not in uris:
-            continue
-        uri = uris[input_id]
-        if len(block) == 1:
-            # It may be large.
-            uris.clear()
-        yield one._replace(image=one.image._replace(uri=uri))
-        del uri
+    return deque(
+        one._replace(image=one.image._replace(uri=uris[one.image.input_id]))
+        for one in block
+        if one.image.input_id in uris
+    )

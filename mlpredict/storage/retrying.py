@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -39,27 +40,31 @@ Result = TypeVar("Result")
 FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 2.0
 NOTICE_SECONDS = 1.0
+TICK_SECONDS = 0.1
 
 
-def open_store(dsn: str | None, *, retry: float) -> PersistentStore:
+def open_store(dsn: str | None, *, retry: float, enough: Callable[[], bool] = bool) -> PersistentStore:
     """The repository of `dsn`, or of the local PostgreSQL, for as long as a run takes.
 
     Raises:
         DatabaseError: it cannot be reached now: only what was reached once is tried again.
     """
-    return PersistentStore(lambda: open_repository(dsn), retry)
+    return PersistentStore(lambda: open_repository(dsn), retry, enough)
 
 
 class PersistentStore:
     """A repository that is connected to again when its connection is lost; close it by a `with` block.
 
     What was interrupted is done again for up to `retry` seconds, and never twice. Every method raises
-    DatabaseError when that is not enough, or when trying again would not help.
+    DatabaseError when that is not enough, when trying again would not help, or when `enough` comes true.
     """
 
-    def __init__(self, connect: Callable[[], Repository], retry: float) -> None:
+    def __init__(
+        self, connect: Callable[[], Repository], retry: float, enough: Callable[[], bool] = bool
+    ) -> None:
         self._connect = connect
         self._retry = retry
+        self._enough = enough
         self._repository: Repository | None = connect()
 
     def __enter__(self) -> Self:
@@ -186,7 +191,7 @@ class PersistentStore:
                 result = work(self._repository, outage is not None)
             except DatabaseError as error:
                 self._give_up_unless_passing(error)
-                outage = outage or _Outage(self._retry)
+                outage = outage or _Outage(self._retry, self._enough)
                 outage.pause(error)
             else:
                 if outage is not None:
@@ -213,6 +218,7 @@ class _Outage:
     """The time in which the database fails."""
 
     retry: float
+    enough: Callable[[], bool]
     _began: float = field(default_factory=time.monotonic)
     _next_pause: float = FIRST_PAUSE_SECONDS
     _told: bool = False
@@ -225,8 +231,13 @@ class _Outage:
             raise DatabaseError(f"{error.message}{tried}", hint=error.hint) from error
         if passed >= NOTICE_SECONDS and not self._told:
             self._told = True
-            logger.warning(f"trying again for up to {self.retry:g} s: {error.message}")
-        time.sleep(min(self._next_pause, self.retry - passed))
+            long = "until it answers" if math.isinf(self.retry) else f"for up to {self.retry:g} s"
+            logger.warning(f"trying again {long}: {error.message}")
+        again = time.monotonic() + min(self._next_pause, self.retry - passed)
+        while (left := again - time.monotonic()) > 0:
+            if self.enough():
+                raise error
+            time.sleep(min(left, TICK_SECONDS))
         self._next_pause = min(2 * self._next_pause, LONGEST_PAUSE_SECONDS)
 
     def end(self) -> None:

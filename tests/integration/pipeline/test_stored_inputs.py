@@ -16,6 +16,7 @@ from mlpredict.domain import (
     Pages,
     Prediction,
     PredictionFilter,
+    PredictionRecord,
     Preprocessing,
     Rejected,
     Sample,
@@ -26,6 +27,7 @@ from mlpredict.inputs.decoding import decode_all
 from mlpredict.inputs.kept import data_uri
 from mlpredict.inputs.sources import discover
 from mlpredict.pipeline import stored_inputs
+from mlpredict.pipeline.comparing import compare
 from mlpredict.pipeline.recording import Storing
 from mlpredict.pipeline.stored_inputs import decoded_inputs
 from mlpredict.storage.repository import Repository
@@ -225,3 +227,51 @@ def change(
         " WHERE id = (SELECT inputid FROM predictions WHERE id = %s)",
         (uri, sha256, prediction_id),
     )
+
+
+def test_a_prediction_of_a_stored_image_refers_to_it(repository: Repository, folder: Path) -> None:
+    store(repository, "rgb.png", "grey.png")
+    run = repository.start_run(model("b", "b" * 64), engine=EngineName.LITERT, keep="replay")
+    recorder = Storing(repository, run, "replay", SPEC.preprocessing, "b" * 64)
+    samples = [one.item for one in again(repository) if isinstance(one.item, Sample)]
+    assert recorder.skipped(samples) == set()
+    records = recorder.record([(sample, Prediction("[2.0]")) for sample in samples], [])
+    old = [repository.detail(n) for n in (1, 2)]
+    assert [one.input_id for one in records if isinstance(one, PredictionRecord)] == [
+        one.image.input_id for one in old
+    ]
+    assert [repository.detail(n).record.filename for n in (3, 4)] == ["rgb.png", "grey.png"]
+    assert repository.count_images(PredictionFilter()) == 2
+    assert recorder.skipped(samples) == {0, 1}
+
+
+def test_an_image_that_is_deleted_while_it_is_predicted_is_a_failure_and_the_others_are_stored(
+    repository: Repository, connection: Connection, folder: Path
+) -> None:
+    store(repository, "rgb.png", "grey.png", "photo.jpg")
+    samples = [one.item for one in again(repository) if isinstance(one.item, Sample)]
+    connection.execute(
+        "WITH one AS (DELETE FROM predictions WHERE id = 2 RETURNING inputid)"
+        " DELETE FROM inputs USING one WHERE inputs.id = one.inputid"
+    )
+    run = repository.start_run(model("b", "b" * 64), engine=EngineName.LITERT, keep="replay")
+    recorder = Storing(repository, run, "replay", SPEC.preprocessing)
+    records = recorder.record([(sample, Prediction("[2.0]")) for sample in samples], [])
+    assert [type(one) for one in records] == [PredictionRecord, Rejected, PredictionRecord]
+    assert repository.count(PredictionFilter(model="b")) == 2
+    assert connection.execute("SELECT filename, reason FROM failures").fetchall() == [
+        ("grey.png", "the image was deleted while it was predicted")
+    ]
+
+
+def test_both_filter_sides_of_a_comparison_may_be_told_apart(repository: Repository, folder: Path) -> None:
+    """What a replay compares: the filter is one of what the first side has predicted."""
+    store(repository, "rgb.png", "grey.png")
+    run = repository.start_run(model("b", "b" * 64), engine=EngineName.LITERT, keep="replay")
+    samples = [one.item for one in again(repository) if isinstance(one.item, Sample)]
+    Storing(repository, run, "replay", SPEC.preprocessing).record(
+        [(sample, Prediction("[1.0]", 0, "0", 1.0)) for sample in samples], []
+    )
+    first_run = PredictionFilter(run_id=1)
+    assert compare(repository, "pets", "b", first_run).both == 0
+    assert compare(repository, "pets", "b", first_run, only_first=True).both == 2

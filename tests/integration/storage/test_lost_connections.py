@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,8 +15,10 @@ import pytest
 
 from mlpredict.storage.server import lifecycle, local_server
 from tests.benchmarks.inputs import write_digits
-from tests.conftest import Command
+from tests.conftest import COMMAND, Command
+from tests.processes import started
 from tests.proxy import Proxy
+from tests.replays import counts_of, write_second_model
 from tests.runs import running, stored_in
 from tests.tcp_server import TcpServer
 
@@ -44,6 +47,31 @@ def test_a_terminated_backend_is_no_end(environment: dict[str, str], dsn: str, f
     stored = stored_in(dsn)
     assert (len(stored.ids), stored.images, stored.lonely, stored.runs) == (IMAGES, IMAGES, 0, 1)
     assert run.ids == stored.ids
+
+
+def test_a_replay_goes_on_reading_and_storing_when_its_backends_are_terminated(
+    environment: dict[str, str], dsn: str, folder: Path, mlpredict: Command, tmp_path: Path
+) -> None:
+    assert mlpredict("predict", folder, "--dsn", dsn, "--quiet").returncode == 0
+    second = write_second_model(tmp_path)
+    command = [*COMMAND, "replay", "--model", str(second), "--dsn", dsn, "--batch-size", "16"]
+    pipe = subprocess.PIPE
+    with (
+        started(command, env=environment, stdout=pipe, stderr=pipe) as process,
+        psycopg.connect(dsn, autocommit=True) as other,
+    ):
+        terminated = 0
+        while process.poll() is None:
+            if counts_of(dsn)[0] > 200 * terminated and terminated < 4:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'mlpredict' AND datname = current_database()"
+                )
+                terminated += 1
+            time.sleep(0.02)
+        assert process.returncode == 0
+    assert terminated > 1
+    assert counts_of(dsn) == (IMAGES, IMAGES, IMAGES)
 
 
 def test_a_network_that_comes_back_is_waited_for(
