@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 KEY_ID = "AKIAEXAMPLEOFTESTS00"
 SECRET = "wJalrXUtnFEMI-a-secret-of-tests"
@@ -40,6 +41,7 @@ class Answer:
 
     status: int | None = None
     body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
     cut_after: int | None = None
     """So many bytes of the body come through, then the connection ends."""
 
@@ -92,7 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
         sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.network.fault(request)
         if fault is not None and fault.status is not None:
-            self._send(fault.status, {"Content-Type": "application/xml"}, fault.body)
+            headers = {"Content-Type": "application/xml", **fault.headers}
+            self._send(fault.status, headers, fault.body, fault.cut_after)
             return
         connection = http.client.HTTPConnection(*self.network.target, timeout=30)
         connection.request(self.command, self.path, sent, dict(self.headers))
@@ -143,7 +146,15 @@ class Bucket:
 
     @property
     def url(self) -> str:
+        """Its name, and that of a prefix without any key."""
         return f"s3://{self.name}/"
+
+    @property
+    def asked(self) -> list[str]:
+        """The keys of objects that were asked for, in order, without listings."""
+        start = f"/{self.name}/"
+        asked = [one.path for one in self.network.requests if one.method == "GET"]
+        return [unquote(path.removeprefix(start)) for path in asked if "list-type" not in path]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -153,6 +164,9 @@ class Bucket:
             "AWS_ACCESS_KEY_ID": KEY_ID,
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_REGION": "us-east-1",
+            # Nothing of whoever runs the tests.
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def put(self, key: str, content: bytes) -> None:

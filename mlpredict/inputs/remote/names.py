@@ -80,8 +80,10 @@ def place_of_uri(uri: str) -> Place:
 
 
 def uri_of(name: str) -> str:
-    """A remote name as a URI that is stored."""
-    return place_of(name).uri if is_bucket(name) else name
+    """A remote address as a URI that is stored: without a query, which may be a key to it."""
+    if is_bucket(name):
+        return place_of(name).uri
+    return web_address(name)._replace(query="", fragment="").geturl()
 
 
 def require_key(key: str) -> None:

@@ -18,9 +18,9 @@ from mlpredict.support.addresses import is_bucket
 if TYPE_CHECKING:
     from obstore import GetResult
 
-ATTEMPTS = 5
-FIRST_WAIT_SECONDS = 0.2
-"""Before an answer that was cut is asked for again, and twice as long each further time."""
+ATTEMPTS = 2
+"""The library goes on by itself where an answer was cut, some times over: this begins anew."""
+FIRST_WAIT_SECONDS = 1.0
 
 TakeRoom = Callable[[int], None]
 """Is told how many bytes are coming, before they do; it may take its time."""
@@ -69,15 +69,13 @@ def read_remote(remote: Remote, max_bytes: int, take_room: TakeRoom = room_enoug
 
 
 def _object(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -> bytes:
-    wait = FIRST_WAIT_SECONDS
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _object_once(place, remote, max_bytes, take_room)
         except _Cut as reason:
             if attempt == ATTEMPTS:
                 raise Unusable(f"{reason}, tried {ATTEMPTS} times") from reason
-        time.sleep(wait * (1 + random.random()))  # noqa: S311 - no secret
-        wait *= 2
+        time.sleep(FIRST_WAIT_SECONDS * (1 + random.random()))  # noqa: S311 - no secret
     raise AssertionError
 
 
