@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from mlpredict.domain import Rejected, Source
+from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
+from mlpredict.inputs.decoding import decode_all
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.remote import fetching, listing, reading, stores, web
@@ -263,3 +267,23 @@ def test_redirects_lead_to_what_could_have_been_named(bucket: Bucket, location: 
     bucket.network.fault = lambda _request: Answer(302, headers={"Location": location})
     (one,) = found(f"{bucket.address}/x.png")
     assert told in one
+
+
+def test_every_page_of_an_object_is_an_image(bucket: Bucket) -> None:
+    pages = [Image.new("RGB", (8, 8), colour) for colour in ("red", "lime", "blue")]
+    target = io.BytesIO()
+    pages[0].save(target, "TIFF", save_all=True, append_images=pages[1:])
+    bucket.put("in/scan.tif", target.getvalue())
+    spec = ImageSpec(8, 8, 3)
+    items = list(decode_all(discover([f"{bucket.url}in/"]), spec, pages=Pages.ALL))
+    assert [one.source.filename for one in items] == [f"{bucket.url}in/scan.tif#{page}" for page in (1, 2, 3)]
+    assert all(isinstance(one, Sample) and one.source.remote is not None for one in items)
+    assert bucket.asked == ["in/scan.tif"]
+
+
+def test_many_objects_are_decoded_by_processes(bucket: Bucket, digits: list[Path]) -> None:
+    for number in range(150):
+        bucket.put(f"in/{number:03}.png", digits[number % len(digits)].read_bytes())
+    items = list(decode_all(discover([f"{bucket.url}in/"]), ImageSpec(28, 28, 1)))
+    assert [one.position for one in items] == list(range(150))
+    assert all(isinstance(one, Sample) for one in items)
