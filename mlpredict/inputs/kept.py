@@ -54,7 +54,10 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: i
                 kept = page_name(kept, page)
             content = sample.content if sample.is_model_input else png_of(sample.pixels)
             uri = data_uri(contenttype, content)
-    return NewInput(uri, kept, sample.sha256, contenttype, sample.width, sample.height, difference_hash)
+    return NewInput(
+        *(uri, kept, sample.sha256, contenttype, sample.width, sample.height),
+        difference_hash=difference_hash,
+    )
 
 
 def reference_to(source: Source) -> str:
