@@ -23,9 +23,11 @@ from mlpredict.cli.options import (
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
+from mlpredict.support.addresses import is_remote
 from mlpredict.support.units import point_in_time
 
 COLUMNS = ("failure_id", "run_id", "filename", "reason", "created_at")
+
 STDIN = "-"
 NAMES_AT_ONCE = 1000
 
@@ -116,26 +118,37 @@ def write_names(wanted: PredictionFilter, rows: int | None, *, null: bool, dsn: 
 
 def _to_be_tried(found: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The names by which files are found from here."""
+    from mlpredict.inputs.remote.names import LEFT_OUT
+
     here = os.getcwd()
-    nameless = 0
+    nameless = incomplete = 0
     before = None
     for directory, name in found:
         if name in ("", STDIN):
             nameless += 1
             continue
-        path = _without_page(name if directory == here else os.path.join(directory, name))
+        if is_remote(name) and name.endswith(LEFT_OUT):
+            incomplete += 1
+            continue
+        in_place = directory == here or is_remote(name)
+        path = _without_page(name if in_place else os.path.join(directory, name))
         if path != before:
             yield path
         before = path
     if nameless:
         talk.notice(f"{nameless:,} came on standard input, and have no name to try again")
+    if incomplete:
+        talk.notice(f"{incomplete:,} came from an address whose query is not stored: name them again")
 
 
 def _without_page(path: str) -> str:
     """The file of a page that was called after it, unless a file is called just that."""
+    from mlpredict.inputs.kinds import IMAGE_SUFFIXES, suffix_of
     from mlpredict.inputs.pages import PAGE_NAME
 
     file = PAGE_NAME.sub("", path)
+    if is_remote(path):
+        return file if suffix_of(file) in IMAGE_SUFFIXES else path
     return file if file != path and not os.path.lexists(path) and os.path.lexists(file) else path
 
 

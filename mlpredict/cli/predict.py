@@ -33,6 +33,7 @@ from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, Keep, Pages, Task
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
+from mlpredict.support.addresses import is_remote
 from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ class FromFolders(StrEnum):
 
 Paths = Annotated[
     list[str] | None,
-    typer.Argument(metavar="PATH…", help="Image files and folders (recursive); - for one image on stdin."),
+    typer.Argument(
+        metavar="PATH…",
+        help="Image files and folders (recursive), s3://BUCKET/PREFIX/; - for one image on stdin.",
+    ),
 ]
 FilesFrom = Annotated[
     str | None,
@@ -269,7 +273,7 @@ def predict(
         job = Job(
             names=lambda: _names(named, files_from, null=null),
             limits=limits,
-            countable=STDIN not in named and files_from is None,
+            countable=STDIN not in named and files_from is None and not any(map(is_remote, named)),
             keep=keep,
             skip_existing=skip_existing,
             labels_below=None if label_from is None else named,

@@ -125,6 +125,9 @@ if TYPE_CHECKING:
         Rejected as Rejected,
     )
     from mlpredict.domain.samples import (
+        Remote as Remote,
+    )
+    from mlpredict.domain.samples import (
         Run as Run,
     )
     from mlpredict.domain.samples import (
@@ -169,6 +172,7 @@ _FILES = {
         "Pages",
         "Prediction",
         "Rejected",
+        "Remote",
         "Run",
         "Sample",
         "Source",

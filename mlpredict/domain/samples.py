@@ -27,6 +27,21 @@ class Pages(StrEnum):
     ALL = "all"
 
 
+class Remote(NamedTuple):
+    """Where an image lies that is on no disk of this machine.
+
+    `url` is its whole address: a bucket's, as `s3://bucket/key`, or an `https://` one, whose query may be a
+    key to it and is therefore in no name. `size` in bytes and `etag` are what a listing says. `unless_image`
+    is the kind that it is counted as where its first bytes are those of no image; None where it is tried in
+    any case.
+    """
+
+    url: str
+    size: int | None = None
+    etag: str | None = None
+    unless_image: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where an image comes from: a path as the user wrote it, or `-` with the bytes read already.
@@ -34,7 +49,7 @@ class Source:
     A `page` of a file counts from 1; None is the first, whatever others there are. A page that has been
     asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name. What is
     `prepared` is a PNG of the pixels as a model saw them, which are taken as they are. `stored` is the input
-    that the image is already.
+    that the image is already. What is `remote` has its bytes once they have been fetched.
     """
 
     filename: str
@@ -43,6 +58,7 @@ class Source:
     file: str | None = None
     prepared: bool = False
     stored: StoredInput | None = None
+    remote: Remote | None = None
 
     @property
     def path(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mlpredict.domain import ImageSpec, Pages, Rejected, Sample, Source
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
+from mlpredict.inputs.remote.names import may_be_many
 from mlpredict.settings import available_cores
 
 if TYPE_CHECKING:
@@ -132,6 +133,8 @@ def start_decoders(names: Sequence[str]) -> AbstractContextManager[Decoders | No
 def _promise_many(names: Sequence[str]) -> bool:
     count = 0
     for name in names:
+        if may_be_many(name):
+            return True
         count += _entries(name) if os.path.isdir(name) else 1
         if count >= MANY_FILES:
             return True

@@ -14,6 +14,8 @@ from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImag
 from mlpredict.errors import ImageError
 from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
+from mlpredict.inputs.remote.names import safe_name
+from mlpredict.support.addresses import is_remote
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 LARGE_BYTES = 8 << 20
 """The URI of a file as large as this is never there as a whole."""
+
+LARGEST_REMOTE_BYTES = 1 << 30
+"""An image of more bytes is not fetched to be looked at: its hash says what it is, and not how large."""
 
 
 def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: int | None = None) -> NewInput:
@@ -41,7 +46,7 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: i
             large = len(sample.content) >= LARGE_BYTES
             uri = (DataUri if large else data_uri)(contenttype, sample.content)
         case Keep.REFERENCE:
-            uri = Path(sample.source.path).absolute().as_uri()
+            uri = reference_to(sample.source)
         case Keep.MODEL_INPUT:
             kept, contenttype = f"{keep}/{preprocessing}", "image/png"
             if page > 1:
@@ -50,14 +55,18 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: i
             content = sample.content if sample.is_model_input else png_of(sample.pixels)
             uri = data_uri(contenttype, content)
     return NewInput(
-        uri,
-        kept,
-        sample.sha256,
-        contenttype,
-        sample.width,
-        sample.height,
+        *(uri, kept, sample.sha256, contenttype, sample.width, sample.height),
         difference_hash=difference_hash,
     )
+
+
+def reference_to(source: Source) -> str:
+    """The URI of a file, or of what is remote."""
+    if source.remote is not None:
+        from mlpredict.inputs.remote.names import uri_of
+
+        return uri_of(source.remote.url)
+    return Path(source.path).absolute().as_uri()
 
 
 def data_uri(contenttype: str, content: bytes) -> str:
@@ -122,6 +131,8 @@ def load_stored(image: StoredImage) -> ImageFile:
         return _from_data_uri(image.uri, where)
     if scheme == "file":
         return _from_reference(image, str(known_path(image)), where)
+    if is_remote(image.uri):
+        return _from_remote(image, where)
     raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
 
 
@@ -173,6 +184,21 @@ def _from_reference(image: StoredImage, path: str, where: str) -> ImageFile:
         raise ImageUnavailable(f"{where}: {path}: larger than memory") from error
     if hashlib.sha256(content).digest() != image.sha256:
         raise ImageChanged(f"{where}: {path}: the file has changed since it was predicted")
+    return ImageFile(content, image.contenttype or "application/octet-stream")
+
+
+def _from_remote(image: StoredImage, where: str) -> ImageFile:
+    from mlpredict.inputs.remote.reading import read_uri
+
+    uri = str(image.uri)
+    if image.sha256 is None:
+        raise ImageUnavailable(f"{where}: {safe_name(uri)}: not read, as no hash is stored to know it by")
+    try:
+        content = read_uri(uri, LARGEST_REMOTE_BYTES)
+    except Unusable as error:
+        raise ImageUnavailable(f"{where}: {safe_name(uri)}: {error}") from error
+    if hashlib.sha256(content).digest() != image.sha256:
+        raise ImageChanged(f"{where}: {safe_name(uri)}: it has changed since it was predicted")
     return ImageFile(content, image.contenttype or "application/octet-stream")
 
 

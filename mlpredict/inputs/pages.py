@@ -57,7 +57,7 @@ def with_all_pages(
             continue
         for page in range(1, item.pages + 1):
             name, position = page_name(item.source.filename, page), next(positions)
-            source = Source(name, item.source.content, page, item.source.path)
+            source = replace(item.source, filename=name, page=page, file=item.source.path)
             if page == 1:
                 yield item._replace(position=position, source=source)
             else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
+from typing import NamedTuple
 
 from mlpredict.inputs.kinds import (
     DICOM,
@@ -54,26 +55,46 @@ class PassedOver:
         return "".join(f"; {kind}: {how_to_convert(kind)}" for kind in found)
 
 
+class ByName(NamedTuple):
+    """What the name of a file says: the kind that it is passed over as, None for an image.
+
+    Where that is not certain, it is passed over only if its first bytes are not those of an image.
+    """
+
+    kind: str | None
+    is_certain: bool = True
+
+
 def why_passed_over(path: str, name: str) -> str | None:
     """The kind of a file in a folder that is not predicted, None for an image; `name` ends the path.
 
     The name decides where it says something, else the first bytes.
     """
+    by_name = kind_by_name(name)
+    if by_name.is_certain or by_name.kind is None:
+        return by_name.kind
+    return kind_by_head(_head(path), by_name.kind)
+
+
+def kind_by_name(name: str) -> ByName:
+    """What a file in a folder is, as far as its name says."""
     suffix = suffix_of(name)
     if name.startswith("."):
-        return HIDDEN
+        return ByName(HIDDEN)
     if suffix in UNFINISHED:
-        return suffix
+        return ByName(suffix)
     if suffix in IMAGE_SUFFIXES:
-        return None
+        return ByName(None)
     if suffix in RAW_SUFFIXES:
-        return f"{suffix} ({RAW})"
+        return ByName(f"{suffix} ({RAW})")
     if suffix in DICOM_SUFFIXES:
-        return f"{suffix} ({DICOM})"
+        return ByName(f"{suffix} ({DICOM})")
     told = suffix if 1 < len(suffix) <= LONGEST_SUFFIX else WITHOUT_SUFFIX
-    if suffix_says_something(suffix):
-        return told
-    head = _head(path)
+    return ByName(told, is_certain=suffix_says_something(suffix))
+
+
+def kind_by_head(head: bytes, told: str) -> str | None:
+    """The kind of a file by its first bytes, None for an image; `told` is what its name says."""
     if (kind := unreadable_kind(head)) is not None:
         return f"{told} ({kind})"
     return told if certain_kind(head) is None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from mlpredict.domain import Rejected, Source
 from mlpredict.errors import describe_os_error
@@ -12,6 +13,8 @@ from mlpredict.inputs.folders import walk
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.passed_over import HIDDEN, PassedOver, why_passed_over
 from mlpredict.inputs.reading import READ_BYTES, too_many_bytes
+from mlpredict.inputs.remote.names import safe_name
+from mlpredict.support.addresses import is_remote
 
 STDIN = "-"
 
@@ -31,30 +34,54 @@ def discover(
 ) -> Iterator[Source | Rejected]:
     """The sources that files, folders and `-` name, numbered from 0 in the order they are found.
 
-    A source that is there already stays in its place. Folders are walked recursively in sorted order;
-    what in them is no image is counted in `passed_over`. A name that leads nowhere is a `Rejected`, and
+    A source that is there already stays in its place. Folders are walked recursively in sorted order, and
+    prefixes of buckets in that of the bucket; what in them is no image is counted in `passed_over`. What
+    is remote is given when it has been fetched. A name that leads nowhere is a `Rejected`, and
     so is standard input when it is larger than a file may be.
     """
-    position = 0
+    counted = passed_over or PassedOver()
+    for position, item in enumerate(_with_remote(_found(names, limits, counted), limits, counted)):
+        yield item if isinstance(item, Source) else item._replace(position=position)
+
+
+def _found(
+    names: Iterable[str | Source], limits: Limits, passed_over: PassedOver
+) -> Iterator[Source | Rejected]:
     for name in names:
         if isinstance(name, Source):
             yield name
-            position += 1
             continue
         for found in _sources(name, limits.max_bytes, passed_over):
             if isinstance(found, Source):
                 yield found
             else:
-                yield Rejected(position, Source(name), str(found), nowhere=isinstance(found, Nowhere))
-            position += 1
+                source = Source(safe_name(name))
+                yield Rejected(0, source, str(found), nowhere=isinstance(found, Nowhere))
 
 
-def _sources(name: str, max_bytes: int, passed_over: PassedOver | None) -> Iterator[Source | str]:
+def _with_remote(
+    found: Iterator[Source | Rejected], limits: Limits, passed_over: PassedOver
+) -> Iterator[Source | Rejected]:
+    """The same, with what is remote fetched, which is prepared for when the first one comes."""
+    for item in found:
+        if isinstance(item, Source) and item.remote is not None:
+            from mlpredict.inputs.remote.fetching import fetched
+
+            yield from fetched(chain([item], found), limits.max_bytes, passed_over)
+            return
+        yield item
+
+
+def _sources(name: str, max_bytes: int, passed_over: PassedOver) -> Iterator[Source | str]:
     """Sources, or in their stead the reason why there are none."""
     if name == STDIN:
         yield _standard_input(max_bytes)
+    elif is_remote(name):
+        from mlpredict.inputs.remote.listing import remote_sources
+
+        yield from remote_sources(name, passed_over)
     elif os.path.isdir(name):
-        yield from _images_in(name, passed_over or PassedOver())
+        yield from _images_in(name, passed_over)
     elif os.path.lexists(name):
         yield Source(name)
     else:

@@ -13,9 +13,11 @@ from mlpredict.domain import Labelled, NewLabel, PredictionRecord, Sample, Sourc
 from mlpredict.errors import UsageError
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.reading import Unusable, read
+from mlpredict.inputs.remote.names import may_be_many, remote_folder_of
 from mlpredict.inputs.sources import discover
 from mlpredict.pipeline.batch import Outcome, Skipped
 from mlpredict.pipeline.label_files import Entry
+from mlpredict.support.addresses import is_bucket, is_remote
 
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 Named = int | str | bytes
@@ -132,7 +134,7 @@ class FolderLabels:
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._roots = {os.path.join(name, ""): _has_folders(name) for name in names if os.path.isdir(name)}
+        self._roots = {root: has_folders for name in names for root, has_folders in _roots(name)}
         self._seen: dict[str, tuple[bytes, str]] = {}
         """The SHA-256 and the path of images on their way, by their names."""
 
@@ -146,13 +148,15 @@ class FolderLabels:
                     return first
                 if has_folders:
                     return None
+        if is_remote(path):
+            return remote_folder_of(path)
         return os.path.basename(os.path.dirname(os.path.abspath(path))) or None
 
     def see(self, items: Iterable[object]) -> None:
         """Take note of images that are decoded, and will be predicted."""
         for item in items:
-            # What is in memory lies in no folder.
-            if isinstance(item, Sample) and item.source.content is None:
+            # What is in memory lies in no folder, unless it has come from one.
+            if isinstance(item, Sample) and (item.source.content is None or item.source.remote is not None):
                 self._seen[item.source.filename] = item.sha256, item.source.path
 
     def of(self, outcomes: Iterable[Outcome]) -> list[NewLabel]:
@@ -165,6 +169,16 @@ class FolderLabels:
                     if digest is not None and (text := self.label_of(path)) is not None:
                         found.append(NewLabel(text, sha256=digest, called=name))
         return found
+
+
+def _roots(name: str) -> Iterator[tuple[str, bool]]:
+    """What all names begin with that are found in a folder, or below a prefix, and whether it has folders."""
+    if is_bucket(name) and may_be_many(name):
+        from mlpredict.inputs.remote.listing import has_folders
+
+        yield os.path.join(name, ""), has_folders(name)
+    elif not is_remote(name) and os.path.isdir(name):
+        yield os.path.join(name, ""), _has_folders(name)
 
 
 def _has_folders(folder: str) -> bool:

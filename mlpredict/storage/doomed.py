@@ -18,6 +18,7 @@ from mlpredict.storage.history import failure_condition
 from mlpredict.storage.listing import rows_at_once
 from mlpredict.storage.names import named
 from mlpredict.storage.values import bigint, decode_filename, storable
+from mlpredict.support.addresses import is_remote
 
 PREDICTIONS = SQL("SELECT p.id FROM {s}.predictions AS p {joined} WHERE {where} ORDER BY p.id")
 
@@ -133,7 +134,7 @@ def by_pictures(connection: Connection, pictures: Iterable[Picture]) -> Doomed:
     for picture in pictures:
         found = _inputs_of(connection, picture)
         rows = connection.execute(named(connection, NAMES_OF_INPUTS), (list(found),))
-        paths |= {_place(*row) for row in rows} | {_without_page(os.path.abspath(picture.path))}
+        paths |= {_place(*row) for row in rows} | {_place(os.getcwd(), picture.path, None)}
         inputs |= found
         digests.append(picture.sha256)
     doomed = Doomed((), [*_failures_called(connection, paths)], sorted(inputs), digests)
@@ -178,7 +179,8 @@ def _failures_called(connection: Connection, paths: set[str]) -> Iterator[int]:
 
 def _place(directory: str, text: str, raw: bytes | None) -> str:
     """Where a file was that a run knew by this name."""
-    return _without_page(os.path.normpath(os.path.join(directory, decode_filename(text, raw) or "")))
+    name = decode_filename(text, raw) or ""
+    return _without_page(name if is_remote(name) else os.path.normpath(os.path.join(directory, name)))
 
 
 def _without_page(path: str) -> str:

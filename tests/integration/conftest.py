@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -14,12 +15,15 @@ from mlpredict.domain import EngineName, Keep, Run
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.server import lifecycle, local_server, service_account
 from mlpredict.storage.server.local_server import LocalServer
+from tests.buckets import Bucket, network_before, s3_server
 from tests.conftest import Command, environment_of_command
 from tests.local_servers import LONG, make_home
 from tests.proxy import Proxy, proxy_to
 from tests.rows import model
 from tests.serving import Served, serving
 from tests.tcp_server import TcpServer
+
+bucket_numbers = count(1)
 
 
 @pytest.fixture
@@ -79,6 +83,25 @@ def proxy(tcp_server: TcpServer, mlpredict: Command) -> Iterator[Proxy]:
     assert mlpredict("init-db", "--dsn", tcp_server.dsn).returncode == 0
     with proxy_to(tcp_server.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[tuple[str, int]]:
+    """Where an S3 server listens."""
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """An empty bucket of the test's own, which this process reaches by a network that can fail."""
+    with network_before(s3) as (network, address):
+        bucket = Bucket(f"bucket-{next(bucket_numbers)}", address, network)
+        bucket.make()
+        monkeypatch.delenv("AWS_PROFILE", raising=False)
+        for name, value in bucket.environment.items():
+            monkeypatch.setenv(name, value)
+        yield bucket
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parents[2] / "manual"
 READING_ORDER = (
     "scripting",
     "files",
+    "buckets",
     "models",
     "python",
     "http",

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 HEAVY = (
-    *("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert"),
+    *("numpy", "PIL", "psycopg", "rich", "orjson", "tensorflow", "keras", "ai_edge_litert", "obstore"),
     *("fastapi", "starlette", "uvicorn", "pydantic", "jinja2", "prometheus_client"),
 )
 

@@ -1,0 +1,1 @@
+"""Images that lie in buckets, or at an address of the web."""

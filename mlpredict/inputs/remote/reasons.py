@@ -1,0 +1,74 @@
+"""What a bucket answers → why there is no image, in words a person understands and without any secret."""
+
+from __future__ import annotations
+
+import re
+
+LONGEST = 200
+# S3 and Azure answer in XML, Google in JSON, and the library quotes them.
+CODE = re.compile(r"<Code>([^<]*)</Code>")
+MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+JSON_MESSAGE = re.compile(r'"message"\s*:\s*"([^"]*)"')
+STATUS = re.compile(r"status code: (\d+ [A-Z][A-Za-z ]*[a-z])")
+LAST_PART = re.compile(r"(?:^| - )((?:(?! - ).)*)$")
+NO_CREDENTIALS = re.compile(r"169\.254\.|metadata|credential|InstanceProfile", re.IGNORECASE)
+NO_REGION = "Received redirect without LOCATION"
+NO_ACCOUNT = "Account must be specified"
+NO_ANSWER = re.compile(r"error sending request|connection refused|dns error|timed out", re.IGNORECASE)
+
+CREDENTIALS = {
+    "GCS": "set GOOGLE_APPLICATION_CREDENTIALS; a public bucket needs GOOGLE_SKIP_SIGNATURE=true",
+    "MicrosoftAzure": "set AZURE_STORAGE_ACCOUNT_KEY; a public container needs AZURE_SKIP_SIGNATURE=true",
+    "S3": "set AWS_ACCESS_KEY_ID or AWS_PROFILE; a public bucket needs AWS_SKIP_SIGNATURE=true",
+}
+"""What to do without any, by what the library calls a kind of bucket."""
+
+HINTS = {
+    "AccessDenied": "the credentials lack the right to it",
+    "InvalidAccessKeyId": "wrong credentials",
+    "SignatureDoesNotMatch": "wrong credentials",
+    "ExpiredToken": "the credentials have expired",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "NoSuchBucket": "there is no such bucket",
+    "NoSuchKey": "there is no such object",
+    "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
+    "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
+}
+"""What the codes of S3 mean to whoever uses it."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a request was refused, or never answered.
+
+    Only what is known to be words is repeated: answers quote access keys and signed requests.
+    """
+    text = str(error).partition("\nDebug source:")[0]
+    code, message = CODE.search(text), MESSAGE.search(text) or JSON_MESSAGE.search(text)
+    if code is not None:
+        told = f"{code[1]}: {message[1]}" if message and message[1] else code[1]
+        hint = HINTS.get(code[1])
+        return f"{hint} ({told[:LONGEST]})" if hint else told[:LONGEST]
+    if message is not None:
+        return message[1][:LONGEST]
+    if isinstance(error, FileNotFoundError):
+        return "there is no such object"
+    if NO_REGION in text:
+        return "the bucket is in another region, or there is none: set AWS_REGION"
+    if NO_CREDENTIALS.search(text):
+        how = next((told for kind, told in CREDENTIALS.items() if kind in text), CREDENTIALS["S3"])
+        return f"no credentials were found: {how}"
+    if NO_ACCOUNT in text:
+        return "no account is named: set AZURE_STORAGE_ACCOUNT_NAME"
+    if (status := STATUS.search(text)) is not None:
+        return f"the server answers {status[1]}"
+    if NO_ANSWER.search(text):
+        return "no answer from the server"
+    return _last_words(text)
+
+
+def _last_words(text: str) -> str:
+    """What comes last in a chain of causes, without addresses: they may hold keys."""
+    first = text.strip().partition("\n")[0]
+    last = LAST_PART.search(first)
+    words = re.sub(r"\w+://\S+", "…", last[1] if last else first)
+    return words[:LONGEST].strip() or "no answer"

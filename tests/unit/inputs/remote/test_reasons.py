@@ -1,0 +1,46 @@
+"""What a bucket answers, in words without secrets."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlpredict.inputs.remote.reasons import reason_of
+
+S3 = """Generic S3 error: Error performing GET http://127.0.0.1:9000/b/k?X-Amz-Signature=5ec3e7 in 2.3ms - \
+Server returned non-2xx status code: {status}: {body}
+
+Debug source:
+Generic {{ secret: "5ec3e7" }}"""
+XML = "<Error><Code>{}</Code><Message>{}</Message><AWSAccessKeyId>AKIA5ec3e7</AWSAccessKeyId></Error>"
+SKEWED = "The difference between the request time and the current time is too large."
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            S3.format(status="403 Forbidden", body=XML.format("RequestTimeTooSkewed", SKEWED)),
+            f"the clock of this machine is wrong (RequestTimeTooSkewed: {SKEWED})",
+        ),
+        (S3.format(status="403 Forbidden", body=""), "the server answers 403 Forbidden"),
+        (
+            S3.format(status="503 Service Unavailable", body="<html>5ec3e7"),
+            "the server answers 503 Service Unavailable",
+        ),
+        (S3.format(status="400 Bad Request", body=XML.format("Strange", "")), "Strange"),
+        ('Generic GCS error: … {"error": {"message": "Anonymous caller"}}', "Anonymous caller"),
+        (
+            "Generic S3 error: Error performing GET http://h/5ec3e7 in 1s - HTTP: error sending request",
+            "no answer",
+        ),
+        ("Generic S3 error: Received redirect without LOCATION, this normally …", "another region"),
+        ("Generic MicrosoftAzure error: Account must be specified", "AZURE_STORAGE_ACCOUNT_NAME"),
+        ("Generic GCS error: Error performing token request to metadata 169.254.169.254", "GOOGLE_"),
+        ("Generic S3 error: something odd at https://me:5ec3e7@host/x", "something odd at …"),
+        ("", "no answer"),
+    ],
+)
+def test_a_reason_is_in_words_and_repeats_no_secret(text: str, told: str) -> None:
+    reason = reason_of(Exception(text))
+    assert told in reason
+    assert "5ec3e7" not in reason
