@@ -42,6 +42,8 @@ class Store:
     """Whether nothing may be changed."""
     reports: list[dict[str, str]] = field(default_factory=list)
     """What reports were asked for."""
+    bodies: list[dict[str, Any]] = field(default_factory=list)
+    """What was said that images are."""
     report_seconds: float = 0.0
 
     def add(self, filename: str, content: bytes = b"", contenttype: str = "image/png") -> dict[str, Any]:
@@ -223,9 +225,11 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
     def put_label(number: int, body: dict[str, Any]) -> dict[str, Any]:
         allow()
         before = said(number)["true_label"]
-        store().tell(number, body["label"])
-        result = "labelled" if before is None else "unchanged" if before == body["label"] else "revised"
-        remarks = [] if body["label"] in DIGITS else [f"{body['label']} is no label of the model"]
+        store().bodies.append(body)
+        told = body.get("label", str(body.get("value", ",".join(body.get("labels", ())))))
+        store().tell(number, told)
+        result = "labelled" if before is None else "unchanged" if before == told else "revised"
+        remarks = [f"{told} is no label of the model"] if told == "frog" else []
         return {"result": result, **said(number), "remarks": remarks}
 
     @app.delete("/v1/inputs/{number}/label")

@@ -117,3 +117,27 @@ def test_what_is_not_allowed_is_said(page: Page, store: Store) -> None:
     page.get_by_role("dialog", name="Delete this prediction?").get_by_role("button", name="Delete").click()
     expect(dialog.get_by_role("status")).to_have_text("The role may not change this.")
     expect(tiles(page)).to_have_count(16)
+
+
+def test_numbers_and_several_labels_are_told_as_such(page: Page, store: Store) -> None:
+    store.records[0]["value"] = 2.5
+    store.records[1]["labels"] = ["8", "3"]
+    page.reload()
+    dialog = opened(page)
+    expect(dialog.locator("#truth-choices button")).to_have_count(0)
+    number = dialog.get_by_label("Wrong? It is")
+    number.fill("many")
+    number.press("Enter")
+    expect(dialog.get_by_role("status")).to_have_text("That is no number.")
+    number.fill("3,25")
+    number.press("Enter")
+    expect(dialog.locator("#truth-title")).to_contain_text("It is 3.25")
+    dialog.get_by_role("button", name="Older prediction").click()
+    expect(dialog.locator("#truth-choices button")).to_have_text(["✓ 8, 3"])
+    dialog.get_by_label("Wrong? It is").fill("8, 1,")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator("#truth-title")).to_contain_text("It is 8,1")
+    dialog.get_by_label("No, it is").press("Enter")
+    expect(dialog.locator("#truth-title")).to_contain_text("It is none of the labels")
+    said: tuple[dict[str, object], ...] = ({"value": 3.25}, {"labels": ["8", "1"]}, {"labels": []})
+    assert store.bodies == [{**one, "source": "page"} for one in said]

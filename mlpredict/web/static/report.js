@@ -67,7 +67,7 @@ async function tellCount(asked, signal) {
     const counted = await getJson(`v1/predictions/count?${new URLSearchParams(wanted)}`, { signal });
     if (signal.aborted || stop.hidden) return;
     const count = counted.predictions.toLocaleString("en");
-    status.textContent = `Counting ${count} predictions, and what was right of them. A million take about 15 seconds…`;
+    status.textContent = `Counting ${count} predictions, and what was right of them. A million may take half a minute…`;
   } catch {
     // What is wrong the report says.
   }
