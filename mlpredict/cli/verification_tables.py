@@ -100,7 +100,7 @@ def _print_reasons(done: Verification) -> None:
     table.add_column("")
     table.add_column("why", overflow="fold")
     table.add_column("predictions", justify="right")
-    table.add_column("as", justify="right")
+    table.add_column("first", justify="right")
     for why, count in done.reasons.most_common():
         style = "" if why.verdict is Verdict.WITHIN else "red" if why.verdict is Verdict.DIFFERS else "yellow"
         table.add_row(
@@ -116,7 +116,7 @@ def _in_words(one: Finding) -> str:
     parts = [f"prediction {one.prediction_id}:"]
     if one.label != one.label_now:
         parts.append(f"{one.label} is stored, {one.label_now} made now;")
-    if one.score is not None and one.score_now is not None:
+    if one.score is not None and one.score_now is not None and one.score != one.score_now:
         parts.append(f"score {one.score:.7g} stored, {one.score_now:.7g} now;")
     if one.difference is not None:
         parts.append(f"largest difference {one.difference:.2g}")

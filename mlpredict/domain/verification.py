@@ -142,5 +142,14 @@ class Verification:
         self.faults += finding.is_fault
         if finding.difference is not None:
             self.largest_difference = max(self.largest_difference or 0.0, finding.difference)
-        if len(self.findings) < MOST_FINDINGS:
-            self.findings.append(finding)
+        self._keep(finding)
+
+    def _keep(self, finding: Finding) -> None:
+        """Keep the first of them; faults take the places of others."""
+        if len(self.findings) >= MOST_FINDINGS:
+            others = (place for place, one in enumerate(self.findings) if not one.is_fault)
+            place = next(others, None) if finding.is_fault else None
+            if place is None:
+                return
+            del self.findings[place]
+        self.findings.append(finding)

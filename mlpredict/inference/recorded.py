@@ -109,6 +109,11 @@ def load_recorded(
     )
 
 
+def was_given(recorded: RecordedModel, what: str) -> bool:
+    """Whether something was said of the model on the command line, which no file tells."""
+    return _choices(recorded).get(what, {}).get("reason") == Reason.OPTION
+
+
 def _require_proof(
     files: ModelFiles,
     recorded: RecordedModel,

@@ -14,7 +14,7 @@ from mlpredict.inference.cache_places import places_to_read
 from mlpredict.inference.engines import tensorflow_is_installed
 from mlpredict.inference.model import Model, load_model
 from mlpredict.inference.model_files import ModelFiles, ModelFormat, open_model
-from mlpredict.inference.recorded import Altered, is_recorded, load_recorded
+from mlpredict.inference.recorded import Altered, is_recorded, load_recorded, was_given
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
@@ -56,13 +56,16 @@ class Search:
                 seen.append(error.message)
                 continue
             if is_recorded(files.sha256, recorded):
-                return self._loaded(files, recorded, wanted)
+                found = self._loaded(files, recorded, wanted)
+                if isinstance(found, Found) and wanted is EngineName.AUTO:
+                    self._tell_of_another_use(files, recorded)
+                return found
             if files.sha256 in recorded.files_sha256:
                 return self._altered(files, recorded, wanted)
-            found = self._by_itself(files, recorded, wanted)
-            if isinstance(found, Found):
-                return found
-            seen.append(found)
+            used = self._by_itself(files, recorded, wanted)
+            if isinstance(used, Found):
+                return used
+            seen.append(used)
         if (compiled := self._compiled(recorded)) is not None:
             return self._loaded(compiled, recorded, EngineName.LITERT)
         return NotHere(f"{_called(recorded)} is not here: {'; '.join(seen)}")
@@ -96,6 +99,17 @@ class Search:
         if model.identity.fingerprint != recorded.fingerprint:
             return f"{files.path} is {model.identity} now"
         return Found(model, _altered(recorded))
+
+    def _tell_of_another_use(self, files: ModelFiles, recorded: RecordedModel) -> None:
+        """Say where the files are there, and something else is said of them by now."""
+        if was_given(recorded, "labels"):
+            return
+        now = self._by_itself(files, recorded, EngineName.AUTO)
+        if isinstance(now, str):
+            logger.info(
+                f"{now}: its mlpredict.toml or the labels beside it have changed; verified is"
+                f" {_called(recorded)}, as it was recorded"
+            )
 
     def _compiled(self, recorded: RecordedModel) -> ModelFiles | None:
         """What was compiled from the model's files, which may be gone."""

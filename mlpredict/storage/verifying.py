@@ -11,7 +11,7 @@ from psycopg.sql import SQL, Composable, Literal
 from psycopg.types.string import TextLoader
 
 from mlpredict.domain.environments import Facts
-from mlpredict.domain.predictions import PredictionFilter, StoredImage
+from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.domain.verification import Made, RecordedModel, StoredAnswer
 from mlpredict.errors import NotFound
 from mlpredict.storage.connection import Connection, translated
@@ -42,11 +42,6 @@ ANSWERS = SQL("""
     FROM {s}.predictions AS p
     WHERE p.id = ANY(%s::bigint[])
     ORDER BY p.id
-""")
-
-IMAGES = SQL("""
-    SELECT i.id, i.kept, i.image, i.sha256, i.contenttype, i.width, i.height
-    FROM {s}.inputs AS i WHERE i.id = ANY(%s::bigint[])
 """)
 
 MODEL = SQL("""
@@ -109,13 +104,6 @@ class Verifying:
             rows = cursor.execute(named(self._connection, ANSWERS), (list(ids),)).fetchall()
         for one, input_id, name, raw, *rest in rows:
             yield StoredAnswer(one, input_id, decode_filename(name, raw), *rest)
-
-    def images(self, ids: Sequence[int]) -> Iterator[tuple[str | None, StoredImage]]:
-        """Inputs, and what was kept of each."""
-        with translated(), catalog_only(self._connection):
-            rows = self._connection.execute(named(self._connection, IMAGES), (list(ids),)).fetchall()
-        for input_id, kept, *rest in rows:
-            yield kept, StoredImage(input_id, *rest)
 
     def model(self, model_id: int) -> RecordedModel:
         """A model with all that was recorded of it.

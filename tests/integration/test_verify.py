@@ -162,13 +162,16 @@ def copied_model(folder: Path, name: str = "digits", **entries: str) -> Path:
 
 
 def test_labels_that_were_changed_beside_the_model_change_nothing(
-    database: Database, digits: list[Path], tmp_path: Path
+    database: Database, digits: list[Path], tmp_path: Path, notices: list[str]
 ) -> None:
     path = copied_model(tmp_path)
     list(database.predict(mlpredict.load_model(path), digits[:2]))
+    assert database.verify().is_proven
+    assert "have changed" not in "".join(notices)
     shutil.rmtree(path)
     copied_model(tmp_path, labels='["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"]', resize='"nearest"')
     assert database.verify().counts == {Verdict.IDENTICAL: 2}
+    assert "have changed" in notices[-1]
 
 
 def test_another_model_under_the_same_path_is_told(

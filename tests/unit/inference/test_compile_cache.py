@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from mlpredict.support import scratch
 
 FILES = ModelFiles(Path("/models/cats"), ModelFormat.SAVED_MODEL, "ab" * 32)
 OTHER = ModelFiles(Path("/models/dogs"), ModelFormat.SAVED_MODEL, "cd" * 32)
-FLATBUFFER = Compiled(b"a flatbuffer", None, 1e-7)
+FLATBUFFER = Compiled(b"a flatbuffer", None, 1e-7, sha256=hashlib.sha256(b"a flatbuffer").hexdigest())
 REFUSED = Compiled(None, "it uses operations that LiteRT has not: FlexRFFT", None)
 
 
