@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +191,13 @@ def test_what_makes_no_sense_is_refused(mlpredict: Command, incoming: Path, dsn:
     ]:
         done = mlpredict("watch", *arguments, "--dsn", dsn)
         assert (done.returncode, said in done.stderr.decode()) == (2, True)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_the_unit_in_the_manual_is_one_that_systemd_takes(tmp_path: Path) -> None:
+    page = (files("mlpredict") / "manual/watch.md").read_text("utf-8")
+    [unit] = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    file = tmp_path / "mlpredict-watch.service"
+    file.write_text(unit.replace("/usr/local/bin/mlpredict", sys.executable))
+    done = subprocess.run(["systemd-analyze", "verify", file], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
