@@ -174,7 +174,7 @@ def test_looking_takes_a_small_part_of_the_time(clock: Clock, monkeypatch: pytes
     monkeypatch.setattr(module, "walk", slow)
     arrivals = Arrivals(["in"], SETTLE, POLL, clock)
     arrivals.look()
-    clock.now += 90.0
+    clock.now += 390.0
     arrivals.look()
     assert len(looks) == 1
     clock.now += 11.0
