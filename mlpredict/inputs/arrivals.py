@@ -25,7 +25,7 @@ DOUBT_SECONDS = 10.0
 
 TAKEN_AT_ONCE = 500
 
-WATCHING_SHARE = 50
+WATCHING_SHARE = 200
 """Looking through the folders takes one part in so many of the time at most."""
 
 

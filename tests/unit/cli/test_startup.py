@@ -57,6 +57,8 @@ def test_the_measure_sees_what_is_imported() -> None:
         ["init-db", "--help"],
         ["serve", "--help"],
         ["replay", "--help"],
+        ["watch", "--help"],
+        ["watch", "/no/such/folder"],
         ["replay"],
         ["replay", "--model", "x", "--max-pixels", "many"],
         ["serve", "--max-upload", "much"],
