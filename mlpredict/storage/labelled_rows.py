@@ -55,10 +55,16 @@ class LabelledRows:
     def to_review(
         self, wanted: PredictionFilter, order: ReviewOrder, after: ReviewPosition, limit: int
     ) -> ReviewPage:
-        """Images in the order of a review, from behind a position; a page may be short."""
+        """Images in the order of a review, from behind a position; a page may be short or long."""
         from mlpredict.storage import reviewing
 
         return reviewing.page(self._connection, wanted, order, after, limit)
+
+    def count_to_review(self, wanted: PredictionFilter, order: ReviewOrder) -> int:
+        """How many images there are to be reviewed, with those that are not usable."""
+        from mlpredict.storage import reviewing
+
+        return reviewing.count(self._connection, wanted, order)
 
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""
