@@ -84,7 +84,7 @@ def test_what_is_not_usable_is_not_asked_for_again_until_something_newer_is_said
     filled: Repository, connection: Connection
 ) -> None:
     def mark(one: int) -> Any:
-        return filled.mark_unusable(NewLabel("", prediction_id=one), source="review", marked_by="Ada")
+        return filled.mark_unusable([NewLabel("", prediction_id=one)], source="review", marked_by="Ada")
 
     assert mark(5).unchanged == 1
     assert 5 not in reviewed(filled, LEAST)
