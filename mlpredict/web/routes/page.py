@@ -32,7 +32,7 @@ class BrowserRoute(APIRoute):
 
 
 def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
-    """`GET /` for browsers, `/report`, `/review` and `/static/…`; to be included before the API's own `GET /`."""
+    """`GET /` for browsers, `/report`, `/review`, `/static/…`; it goes before the API's own `GET /`."""
     files = static_files()
     version = static_version(files)
     document = Document(render_page(model, spec, version), more={"Vary": "Accept"})

@@ -22,7 +22,9 @@ from mlpredict.web.uploads import receive_body
 
 Order = Annotated[
     ReviewOrder,
-    Query(description="the least score of those without a label first, the surest mistakes, or as chance has it"),
+    Query(
+        description="the least score of those without a label first, the surest mistakes, or as chance has it"
+    ),
 ]
 After = Annotated[str | None, Query(max_length=100, description="where to go on; `next` has it")]
 
@@ -64,7 +66,8 @@ def router(backend: Backend) -> APIRouter:
     @routes.get(
         "/review/count",
         summary="How many images there are to be labelled",
-        responses=success({"type": "object", "properties": {"images": {"type": "integer"}}}) | failures(422, 503),
+        responses=success({"type": "object", "properties": {"images": {"type": "integer"}}})
+        | failures(422, 503),
     )
     async def count(wanted: Wanted, order: Order = ReviewOrder.LEAST_CONFIDENT) -> Response:
         images = await backend.read(lambda repository: repository.count_to_review(wanted, order))
@@ -83,7 +86,9 @@ def router(backend: Backend) -> APIRouter:
         for one in body.images:
             if one.labels is not None and len(one.labels) > 1:
                 number = one.input_id
-                if not await backend.read(lambda repository, number=number: repository.may_have_several(number)):
+                if not await backend.read(
+                    lambda repository, number=number: repository.may_have_several(number)
+                ):
                     raise Unprocessable(
                         f"labels: no model that has predicted image {number} says several; give one label"
                     )
