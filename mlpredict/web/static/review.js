@@ -14,7 +14,7 @@ const [says, progress, undo, asOne, asMany, one, many, back, skip, unusable, nex
 ].map((id) => document.getElementById(id));
 
 const filters = startFilters(begin, (reason) => tell(reason, true));
-const single = new One((body) => sayOne(body));
+const single = new One(sayOne);
 const several = new Many(sayMany);
 let queue = null;
 let place = 0;
@@ -73,10 +73,10 @@ async function drawOne(isCurrent) {
 }
 
 /** Say something of the image that is looked at, and go on. */
-function sayOne(body) {
+function sayOne(body, { isTyped = false } = {}) {
   const item = queue.items[place];
   if (item === undefined || single.item !== item) return;
-  if (performance.now() - advanced < ONE_KEY_MS) {
+  if (!isTyped && performance.now() - advanced < ONE_KEY_MS) {
     advanced = performance.now();
     tell(TOO_FAST, true);
     return;
@@ -204,8 +204,9 @@ addEventListener("keydown", (event) => {
     return;
   }
   // A button that has the focus is pressed by Enter and Space, as everywhere.
-  const isOnControl = target.closest("button, a") !== null;
-  if (event.key === "Enter" && isOnControl && target.id !== "accept" && target.id !== "confirm") return;
+  // Only the small images leave Enter to the page: Space marks them.
+  const isOnControl = target.closest("button, a") !== null && target.closest("#tiles, #accept, #confirm") === null;
+  if (event.key === "Enter" && isOnControl) return;
   const taken = !many.hidden ? pressMany(event) : !one.hidden && pressOne(event);
   if (taken || pressAny(event)) event.preventDefault();
 });

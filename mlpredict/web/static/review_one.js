@@ -128,10 +128,11 @@ export class One {
   typed(text) {
     if (this.kind === "number") {
       const number = Number(text.replace(",", "."));
-      if (text !== "" && Number.isFinite(number)) this.say({ value: number });
+      if (text !== "" && Number.isFinite(number)) this.say({ value: number }, { isTyped: true });
       else otherText.focus();
     } else if (text !== "") {
-      this.take(text);
+      if (this.kind === "several") this.take(text);
+      else this.say({ label: text }, { isTyped: true });
       otherText.value = "";
     }
   }
@@ -139,7 +140,12 @@ export class One {
   showAccept() {
     const words = this.kind === "several" ? [...this.chosen].map(printable).join(", ") || "none holds" : answerOf(this.record);
     accept.disabled = this.kind === "one" && (this.record.label === null || this.record.label === undefined);
-    accept.textContent = accept.disabled ? "No class was predicted" : `✓ ${words}`;
+    accept.replaceChildren(accept.disabled ? "No class was predicted" : `✓ ${words} `);
+    if (accept.disabled) return;
+    const key = document.createElement("kbd");
+    key.className = "by-keyboard";
+    key.textContent = "Enter";
+    accept.append(key);
   }
 }
 
