@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
@@ -14,6 +15,9 @@ from mlpredict.web.label_body import LONGEST_NAME, Label
 
 MANY_BYTES = 1 << 20
 MOST_IMAGES = 1000
+
+CURSOR = re.compile(r"([0-9]{0,19}):(-?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]{1,2})?)?(:?)")
+"""An id, a score, and a colon where there are no scores any more."""
 
 
 class SaidOfImage(BaseModel):
@@ -107,9 +111,8 @@ def position_of(cursor: str | None) -> ReviewPosition:
     """
     if cursor is None:
         return ReviewPosition()
-    number, _, rest = cursor.partition(":")
-    score, colon, _ = rest.partition(":")
-    try:
-        return ReviewPosition(int(number) if number else None, float(score) if score else None, not colon)
-    except ValueError:
-        raise Unprocessable("after: take it from `next`") from None
+    found = CURSOR.fullmatch(cursor)
+    number, score, unscored = found.groups() if found else ("", "", "")
+    if found is None or int(number or 0) > LAST_ID:
+        raise Unprocessable("after: take it from `next`")
+    return ReviewPosition(int(number) if number else None, float(score) if score else None, not unscored)

@@ -83,5 +83,5 @@ def test_what_makes_no_sense_is_refused(served: Served, images: Any, reason: str
 
 
 def test_a_page_goes_on_from_where_next_says(served: Served) -> None:
-    for after in ("x", "1:y", "1:0.5:z:"):
+    for after in ("x", "1:y", "1:0.5:z:", "9999999999999999999:0.5", "1:nan"):
         assert served.ask(f"/v1/review?after={after}").status == 422
