@@ -38,12 +38,14 @@ class LabelledRows:
         with translated(), writing(self._connection), catalog_only(self._connection):
             return labels.remove_labels(self._connection, images, removed_by=removed_by)
 
-    def mark_unusable(self, image: NewLabel, *, source: str, marked_by: str | None = None) -> Labelled:
-        """Say that an image shows nothing that has a label; `removed` counts the label that it had."""
+    def mark_unusable(
+        self, images: Sequence[NewLabel], *, source: str, marked_by: str | None = None
+    ) -> Labelled:
+        """Say that images show nothing that has a label; `removed` counts the labels that they had."""
         from mlpredict.storage import unusable
 
         with translated(), writing(self._connection), catalog_only(self._connection):
-            return unusable.mark(self._connection, image, source=source, marked_by=marked_by)
+            return unusable.mark(self._connection, images, source=source, marked_by=marked_by)
 
     def is_unusable(self, prediction_id: int) -> bool:
         """Whether somebody has said so of the image of a prediction, and nobody anything since."""
@@ -55,10 +57,16 @@ class LabelledRows:
     def to_review(
         self, wanted: PredictionFilter, order: ReviewOrder, after: ReviewPosition, limit: int
     ) -> ReviewPage:
-        """Images in the order of a review, from behind a position; a page may be short."""
+        """Images in the order of a review, from behind a position; a page may be short or long."""
         from mlpredict.storage import reviewing
 
         return reviewing.page(self._connection, wanted, order, after, limit)
+
+    def count_to_review(self, wanted: PredictionFilter, order: ReviewOrder) -> int:
+        """How many images there are to be reviewed, with those that are not usable."""
+        from mlpredict.storage import reviewing
+
+        return reviewing.count(self._connection, wanted, order)
 
     def truths(self, ids: Sequence[int]) -> dict[int, tuple[str, bool | None]]:
         """The truth of predictions that have one, and whether they are right."""

@@ -155,10 +155,12 @@ class PersistentStore:
         """Take the truth of images away, in one transaction."""
         return self._until_done(lambda repository, _: repository.unlabel(images, removed_by=removed_by))
 
-    def mark_unusable(self, image: NewLabel, *, source: str, marked_by: str | None = None) -> Labelled:
-        """Say that an image shows nothing that has a label, in one transaction."""
+    def mark_unusable(
+        self, images: Sequence[NewLabel], *, source: str, marked_by: str | None = None
+    ) -> Labelled:
+        """Say that images show nothing that has a label, in one transaction."""
         return self._until_done(
-            lambda repository, _: repository.mark_unusable(image, source=source, marked_by=marked_by)
+            lambda repository, _: repository.mark_unusable(images, source=source, marked_by=marked_by)
         )
 
     def read(self, query: Callable[[Repository], Result]) -> Result:

@@ -6,6 +6,7 @@ candidates are read in ever larger windows, each joined to the truth as a whole,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,25 +20,40 @@ from mlpredict.storage.filters import OF_TRUTH, Values, values_of, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.unusable import IS_MARKED
 
-FIRST_WINDOW = 2000
-MORE = 4
-LARGEST_WINDOW = 128_000
-AT_RANDOM = 5000
-"""So many are drawn at once, from all there are."""
+WINDOWS = (2000, 8000, 32000)
+"""So many candidates are looked at, one window behind the other; then all that are left at once."""
 
-WINDOW = SQL("""
+AT_ONCE = 5000
+"""So many images are taken of all that are left, or drawn of all that there are."""
+
+TOGETHER = SQL("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL enable_nestloop = off")
+"""All of them are joined to all labels, in memory: half a million fit. One by one takes ten times as long."""
+
+FOUND = SQL("""
     WITH candidates AS MATERIALIZED (
         SELECT p.id, p.inputid, p.label, p.labels, p.score, p.value
         FROM {s}.predictions AS p
         WHERE {candidates}
-        ORDER BY {order}
-        LIMIT {window}
+        {window}
+    ),
+    -- Few are left when it is looked up for each whether it is usable.
+    found AS MATERIALIZED (
+        SELECT p.id AS prediction_id, p.inputid, p.score, i.id, i.sha256, {off} AS off
+        FROM candidates AS p {truth}
+        WHERE {wanted}
     )
-    SELECT p.id, coalesce(i.sha256, convert_to(coalesce(p.inputid, -p.id)::text, 'UTF8')), p.score
-    FROM candidates AS p {truth}
-    WHERE {wanted}
+    SELECT i.prediction_id, i.score,
+           coalesce(i.sha256, convert_to(coalesce(i.inputid, -i.prediction_id)::text, 'UTF8'))
+    FROM found AS i
+    WHERE {usable}
     ORDER BY {order}
     LIMIT {limit}
+""")
+
+COUNT = SQL("""
+    SELECT count(*) FROM (
+        SELECT DISTINCT coalesce(p.inputid, -p.id) FROM {s}.predictions AS p {truth} WHERE {where}
+    ) AS images
 """)
 
 END = SQL("""
@@ -45,59 +61,74 @@ END = SQL("""
     WHERE {candidates} ORDER BY {order} OFFSET {last} LIMIT 1
 """)
 
-DRAWN = SQL("""
-    SELECT p.id, coalesce(i.sha256, convert_to(coalesce(p.inputid, -p.id)::text, 'UTF8')), p.score
-    FROM {s}.predictions AS p {truth}
-    WHERE {candidates} AND {wanted}
-    ORDER BY {order}
-    LIMIT {limit}
-""")
-"""Where the order is that of no index: all are read, and the first ones kept."""
-
 
 class ByKey(NamedTuple):
     """An order that an index has: which predictions are in it, and which are behind a position."""
 
-    order: SQL
+    of_predictions: SQL
+    of_found: SQL
     members: SQL
     behind: SQL
 
 
 UP = ByKey(
     SQL("p.score, p.id"),
+    SQL("i.score, i.prediction_id"),
     SQL("p.score IS NOT NULL"),
     SQL("(p.score, p.id) > (%(at_score)s::real, %(at_id)s::bigint)"),
 )
 DOWN = ByKey(
     SQL("p.score DESC, p.id DESC"),
+    SQL("i.score DESC, i.prediction_id DESC"),
     SQL("p.score IS NOT NULL"),
     SQL("(p.score, p.id) < (%(at_score)s::real, %(at_id)s::bigint)"),
 )
-UNSCORED = ByKey(SQL("p.id DESC"), SQL("p.score IS NULL"), SQL("p.id < %(at_id)s::bigint"))
+UNSCORED = ByKey(
+    SQL("p.id DESC"),
+    SQL("i.prediction_id DESC"),
+    SQL("p.score IS NULL"),
+    SQL("p.id < %(at_id)s::bigint"),
+)
 
 AT_CHANCE = SQL("random()")
-FURTHEST_FIRST = SQL(f"abs(p.value::float8 - {truth.TRUE_VALUE}) DESC, p.id DESC")
-IS_OFF = SQL(f"p.value IS NOT NULL AND p.value::float8 <> {truth.TRUE_VALUE}")
+FURTHEST_FIRST = SQL("i.off DESC, i.prediction_id DESC")
+OFF = SQL(f"abs(p.value::float8 - {truth.TRUE_VALUE})")
+IS_OFF = SQL(f"p.value::float8 <> {truth.TRUE_VALUE}")
+EVERY = SQL("true")
 
 
 def page(
     connection: Connection, wanted: PredictionFilter, order: ReviewOrder, after: ReviewPosition, limit: int
 ) -> ReviewPage:
-    """Images from behind a position; what has no score comes behind what has one."""
-    wanted = to_review(wanted, order)
-    values = values_of(connection, wanted)
+    """Images from behind a position; what has no score comes behind what has one.
+
+    A page may have more than `limit`, and fewer although others follow.
+    """
+    values = values_of(connection, to_review(wanted, order))
     with translated(), catalog_only(connection):
         reading = _Reading(connection, values, after)
         if order is ReviewOrder.RANDOM:
-            return reading.drawn(AT_CHANCE, SQL("true"), dict(values))
+            return reading.at_once(AT_CHANCE, EVERY, EVERY)
         if after.is_scored:
-            images, position = reading.windows(DOWN if order is ReviewOrder.MOST_WRONG else UP, limit)
-            return ReviewPage(images, position or ReviewPosition(is_scored=False))
+            page = reading.by_key(DOWN if order is ReviewOrder.MOST_WRONG else UP, limit)
+            return page._replace(position=page.position or ReviewPosition(is_scored=False))
         if order is ReviewOrder.MOST_WRONG:
             # Numbers are neither right nor wrong: those come first that are furthest from the truth.
             of_numbers = {name: value for name, value in values.items() if name != "wrong"}
-            return reading.drawn(FURTHEST_FIRST, IS_OFF, of_numbers)
-        return ReviewPage(*reading.windows(UNSCORED, limit))
+            numbers = _Reading(connection, of_numbers, after)
+            return numbers.at_once(FURTHEST_FIRST, SQL("p.value IS NOT NULL"), IS_OFF)
+        return reading.by_key(UNSCORED, limit)
+
+
+def count(connection: Connection, wanted: PredictionFilter, order: ReviewOrder) -> int:
+    """How many images there are to be reviewed, with those that are not usable."""
+    values = values_of(connection, to_review(wanted, order))
+    with translated(), catalog_only(connection):
+        connection.execute(TOGETHER)
+        query = named(connection, COUNT, truth=named(connection, truth.JOIN), where=where(values))
+        row = connection.execute(query, values).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,50 +137,73 @@ class _Reading:
     values: Values
     after: ReviewPosition
 
-    def windows(self, by: ByKey, limit: int) -> tuple[list[ReviewImage], ReviewPosition | None]:
-        """Images by key, in an order that an index has."""
+    def by_key(self, by: ByKey, limit: int) -> ReviewPage:
+        """Images in an order that an index has, from behind the position."""
         found: list[ReviewImage] = []
-        position, window = self.after, FIRST_WINDOW
-        while True:
-            parts = {"order": by.order, "candidates": self._candidates(by, position)}
-            given = {**self.values, "at_id": position.prediction_id, "at_score": position.score}
-            limited = {"window": Literal(window), "limit": Literal(limit - len(found))}
-            rows = self._rows(WINDOW, given, wanted=self._wanted(self.values), **parts, **limited)
-            found += [ReviewImage(one, bytes(key)) for one, key, _ in rows]
+        position = self.after
+        for size in WINDOWS:
+            candidates = self._candidates(by, position)
+            window = SQL("ORDER BY {order} LIMIT {size}").format(order=by.of_predictions, size=Literal(size))
+            rows = self._found(by.of_found, candidates, EVERY, limit - len(found), window, position)
+            found += _images(rows)
             if len(found) >= limit:
-                last, _, score = rows[-1]
-                return found, ReviewPosition(last, score, by is not UNSCORED)
-            ends = self._rows(END, given, last=Literal(window - 1), **parts)
+                return ReviewPage(found, _behind(rows[-1], by))
+            parts = {"candidates": candidates, "order": by.of_predictions, "last": Literal(size - 1)}
+            ends = self._rows(END, position, **parts)
             if not ends:
-                return found, None
-            last, score = ends[0]
-            position = ReviewPosition(last, score, by is not UNSCORED)
-            window = min(MORE * window, LARGEST_WINDOW)
+                return ReviewPage(found, None)
+            position = _behind(ends[0], by)
+        self.connection.execute(TOGETHER)
+        rows = self._found(by.of_found, self._candidates(by, position), EVERY, AT_ONCE, SQL(""), position)
+        return ReviewPage(found + _images(rows), _behind(rows[-1], by) if len(rows) == AT_ONCE else None)
 
-    def drawn(self, order: SQL, condition: SQL, values: Values) -> ReviewPage:
-        """Images in an order that no index has; what is behind them is for another look."""
-        plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
-        rows = self._rows(
-            DRAWN,
-            values,
-            candidates=where(plain, condition),
-            wanted=self._wanted(values),
-            order=order,
-            limit=Literal(AT_RANDOM),
-        )
-        again = ReviewPosition(is_scored=self.after.is_scored) if len(rows) == AT_RANDOM else None
-        return ReviewPage([ReviewImage(one, bytes(key)) for one, key, _ in rows], again)
+    def at_once(self, order: SQL, members: SQL, condition: SQL) -> ReviewPage:
+        """The first images in an order that no index has; what is behind them is for another look."""
+        self.connection.execute(TOGETHER)
+        rows = self._found(order, where(self._plain, members), condition, AT_ONCE, SQL(""), self.after)
+        again = ReviewPosition(is_scored=self.after.is_scored) if len(rows) == AT_ONCE else None
+        return ReviewPage(_images(rows), again)
+
+    @property
+    def _plain(self) -> Values:
+        return {name: value for name, value in self.values.items() if name not in OF_TRUTH}
 
     def _candidates(self, by: ByKey, position: ReviewPosition) -> Composable:
-        plain = {name: value for name, value in self.values.items() if name not in OF_TRUTH}
-        return where(plain, by.members, *([by.behind] if position.prediction_id is not None else []))
+        return where(self._plain, by.members, *([by.behind] if position.prediction_id is not None else []))
 
-    def _wanted(self, values: Values) -> Composable:
-        of_truth = {name: value for name, value in values.items() if name in OF_TRUTH}
-        if "unlabelled" not in of_truth:
-            return where(of_truth)
-        return where(of_truth, SQL("NOT {marked}").format(marked=named(self.connection, IS_MARKED)))
+    def _found(
+        self,
+        order: SQL,
+        candidates: Composable,
+        condition: SQL,
+        limit: int,
+        window: Composable,
+        position: ReviewPosition,
+    ) -> list[tuple[Any, ...]]:
+        of_truth = {name: value for name, value in self.values.items() if name in OF_TRUTH}
+        marked = named(self.connection, IS_MARKED)
+        return self._rows(
+            FOUND,
+            position,
+            candidates=candidates,
+            window=window,
+            truth=named(self.connection, truth.JOIN),
+            wanted=where(of_truth, condition),
+            off=OFF,
+            usable=SQL("NOT {marked}").format(marked=marked) if "unlabelled" in of_truth else EVERY,
+            order=order,
+            limit=Literal(limit),
+        )
 
-    def _rows(self, statement: SQL, given: Values, **parts: Composable) -> list[tuple[Any, ...]]:
-        query = named(self.connection, statement, truth=named(self.connection, truth.JOIN), **parts)
-        return self.connection.execute(query, given).fetchall()
+    def _rows(self, statement: SQL, position: ReviewPosition, **parts: Composable) -> list[tuple[Any, ...]]:
+        given = {**self.values, "at_id": position.prediction_id, "at_score": position.score}
+        return self.connection.execute(named(self.connection, statement, **parts), given).fetchall()
+
+
+def _images(rows: Sequence[tuple[Any, ...]]) -> list[ReviewImage]:
+    return [ReviewImage(one, bytes(key)) for one, _, key in rows]
+
+
+def _behind(row: tuple[Any, ...], by: ByKey) -> ReviewPosition:
+    prediction_id, score, *_ = row
+    return ReviewPosition(prediction_id, score, by is not UNSCORED)

@@ -7,6 +7,8 @@ image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from psycopg.sql import SQL
 
 from mlpredict.domain import Labelled, NewLabel
@@ -52,10 +54,12 @@ OF_PREDICTION = SQL("""
 """)
 
 
-def mark(connection: Connection, image: NewLabel, *, source: str, marked_by: str | None) -> Labelled:
-    """Say it of an image, within the transaction there is; the label that it had is history then."""
+def mark(
+    connection: Connection, images: Sequence[NewLabel], *, source: str, marked_by: str | None
+) -> Labelled:
+    """Say it of images, within the transaction there is; the labels that they had are history then."""
     connection.execute(LOCK, (ADVISORY_LOCK,))
-    missing = find_images(connection, [image])
+    missing = find_images(connection, images)
     by = None if marked_by is None else storable(marked_by)
     removed = sum(counted(connection, REMOVE, {"by": by}, key) for key in KEYS)
     counted(connection, MARK, {"unusable": UNUSABLE, "source": source, "by": by})

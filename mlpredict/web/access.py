@@ -18,6 +18,7 @@ STATIC = "/static/"
 DOCS = "/docs"
 MANUAL = "/manual"
 REPORT = "/report"
+REVIEW = "/review"
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE = ("same-origin", "none")
@@ -91,7 +92,7 @@ def wants_page(scope: Request_) -> bool:
 def _is_open(scope: Request_) -> bool:
     """Whether everybody may ask for this: the pages hold nothing, and ask for the token themselves."""
     path = scope["path"]
-    if path in (ALIVE, READY, DOCS, MANUAL, REPORT) or path.startswith((STATIC, f"{MANUAL}/")):
+    if path in (ALIVE, READY, DOCS, MANUAL, REPORT, REVIEW) or path.startswith((STATIC, f"{MANUAL}/")):
         return True
     return wants_page(scope)
 

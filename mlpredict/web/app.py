@@ -20,7 +20,17 @@ from mlpredict.web.described import describe
 from mlpredict.web.errors import Crowded, Missing, RequestError, Unprocessable, unavailable
 from mlpredict.web.metrics import Metrics
 from mlpredict.web.responses import error_body, error_response, json_response
-from mlpredict.web.routes import health, history, labels, published, reports, stored, tensorflow_serving, v1
+from mlpredict.web.routes import (
+    health,
+    history,
+    labels,
+    published,
+    reports,
+    review,
+    stored,
+    tensorflow_serving,
+    v1,
+)
 from mlpredict.web.routes.docs import add_docs
 from mlpredict.web.routes.manual import manual_router
 from mlpredict.web.routes.page import page_router
@@ -43,7 +53,7 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
     page = page_router(backend.model.identity, backend.model.spec)
     others = (
         routes.router(backend)
-        for routes in (published, stored, v1, labels, history, reports, tensorflow_serving, health)
+        for routes in (published, stored, v1, labels, review, history, reports, tensorflow_serving, health)
     )
     for router in (page, manual_router(), *others):
         app.include_router(router)

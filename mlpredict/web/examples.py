@@ -18,6 +18,7 @@ QUERIES = {
     "/v1/runs": "?limit=1",
     "/v1/report": "?model=mnist-convnet",
     "/v1/report/page": "?model=mnist-convnet",
+    "/v1/review": "?order=least-confident&limit=1",
     "/v1/compare": "?a=mnist-convnet&b=1",
 }
 
@@ -151,6 +152,21 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         "input_id": 8,
         "remarks": [],
     },
+    ("GET", "/v1/review"): {
+        "images": [{**RECORD, "true_label": None, "right": None, "image": "/v1/inputs/8/image"}],
+        "source": "review",
+        "next": "/v1/review?order=least-confident&limit=1&after=14:0.9967",
+    },
+    ("GET", "/v1/review/count"): {"images": 3},
+    ("POST", "/v1/labels"): {
+        "labelled": 2,
+        "unchanged": 0,
+        "revised": 0,
+        "removed": 0,
+        "unusable": 1,
+        "not_stored": [],
+        "remarks": [],
+    },
     ("GET", "/v1/report"): REPORT,
     ("GET", "/v1/compare"): COMPARISON,
     ("DELETE", "/v1/predictions/{prediction_id}"): {
@@ -166,6 +182,14 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
 
 BODIES: Mapping[tuple[str, str], Any] = {
     ("PUT", "/v1/inputs/{input_id}/label"): {"label": "1", "by": "Ada"},
+    ("POST", "/v1/labels"): {
+        "images": [
+            {"input_id": 8, "label": "7"},
+            {"input_id": 9, "label": "7"},
+            {"input_id": 12, "usable": False},
+        ],
+        "source": "review",
+    },
 }
 """What is sent as JSON."""
 

@@ -281,6 +281,65 @@ LABEL_BODY = {
 }
 
 
+MANY_LABELS_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "images": {
+                            **_array(
+                                {
+                                    "type": "object",
+                                    "properties": {
+                                        "input_id": {**INTEGER, "minimum": 1},
+                                        "label": {**ONE_LABEL, "type": ["string", "null"]},
+                                        "labels": _array(ONE_LABEL),
+                                        "value": NUMBER,
+                                        "usable": {"const": False},
+                                    },
+                                    "required": ["input_id"],
+                                    "oneOf": [
+                                        {"required": [one]} for one in ("label", "labels", "value", "usable")
+                                    ],
+                                    "additionalProperties": False,
+                                }
+                            ),
+                            "minItems": 1,
+                            "maxItems": 1000,
+                        },
+                        "by": {**STRING, "minLength": 1, "maxLength": LONGEST_NAME},
+                        "source": {**STRING, "enum": [one.value for one in LabelSource], "default": "api"},
+                    },
+                    "required": ["images"],
+                    "additionalProperties": False,
+                }
+            }
+        },
+    }
+}
+
+
+MANY_LABELLED = _object(
+    labelled=INTEGER,
+    unchanged=INTEGER,
+    revised=INTEGER,
+    removed=INTEGER,
+    unusable=INTEGER,
+    not_stored=_array(STRING),
+    remarks=_array(STRING),
+)
+
+
+TO_REVIEW = _object(
+    images=_array(_object(**FIELD_SCHEMAS, image=_or_null("string"))),
+    source=STRING,
+    next=_or_null("string"),
+)
+
+
 PREDICTED: Schema = {
     "type": "object",
     "properties": {"predictions": _array(ANYTHING), "outputs": ANYTHING},

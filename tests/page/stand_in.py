@@ -45,6 +45,8 @@ class Store:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     """What was said that images are."""
     report_seconds: float = 0.0
+    said: list[dict[str, Any]] = field(default_factory=list)
+    """What was said of many images, request by request."""
 
     def add(self, filename: str, content: bytes = b"", contenttype: str = "image/png") -> dict[str, Any]:
         """Store a prediction: the label is the name's first digit, the score goes down with its length."""
@@ -237,6 +239,32 @@ def stand_in(first_store: Store, identity: ModelIdentity, spec: ImageSpec) -> Fa
         allow()
         store().tell(number, None)
         return {"result": "removed", **said(number), "remarks": []}
+
+    def to_review() -> list[dict[str, Any]]:
+        open_ = [one for one in store().records if one["true_label"] is None]
+        return sorted(open_, key=lambda one: (one["score"] or 0, one["prediction_id"]))
+
+    @app.get("/v1/review")
+    def review(limit: int, after: int = 0, order: str = "least-confident") -> dict[str, Any]:
+        found = to_review()
+        page = [
+            {**one, "image": f"/v1/inputs/{one['input_id']}/image"} for one in found[after : after + limit]
+        ]
+        further = f"/v1/review?limit={limit}&after={after + limit}" if after + limit < len(found) else None
+        return {"images": page, "source": "review", "next": further}
+
+    @app.get("/v1/review/count")
+    def review_count() -> dict[str, int]:
+        return {"images": len(to_review())}
+
+    @app.post("/v1/labels")
+    def post_labels(body: dict[str, Any]) -> dict[str, Any]:
+        allow()
+        store().said.append(body)
+        for one in body["images"]:
+            store().tell(one["input_id"], one.get("label"))
+        counts = dict.fromkeys(("labelled", "unchanged", "revised", "removed", "unusable"), 0)
+        return {**counts, "not_stored": [], "remarks": []}
 
     @app.get("/v1/report/page")
     def report(request: Request) -> Response:

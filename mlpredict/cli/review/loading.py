@@ -15,6 +15,7 @@ from mlpredict.cli.review.graphics import Box, Drawn, Graphics, Terminal, drawn
 from mlpredict.domain import PredictionDetail, PredictionFilter, ReviewOrder
 from mlpredict.domain.reviews import ReviewPosition, to_review
 from mlpredict.errors import MlpredictError, NotFound
+from mlpredict.support.logs import get_logger
 from mlpredict.support.printable import printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ AHEAD = 5
 
 BEHIND = 5
 PAGE = 200
+
+logger = get_logger(__name__)
 LARGEST_PICTURE = (1200, 1200)
 MOST_LIKELY = 50
 """So many of a picture's labels are kept with it."""
@@ -49,7 +52,7 @@ class Loader:
     have been found, and `error` why nothing more comes.
     """
 
-    store: PersistentStore
+    connect: Callable[[], PersistentStore]
     wanted: PredictionFilter
     order: ReviewOrder
     terminal: Terminal
@@ -71,10 +74,12 @@ class Loader:
     _choices: dict[tuple[str, ...], Choices] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _has_ended: bool = False
+    _store: PersistentStore = field(init=False)
 
     def start(self) -> None:
-        """Begin."""
-        threading.Thread(target=self._work, name="loader", daemon=True).start()
+        """Begin, and count meanwhile how many there are."""
+        for work in (self._work, self._count):
+            threading.Thread(target=work, name="loader", daemon=True).start()
 
     def stop(self) -> None:
         """Load nothing more."""
@@ -101,9 +106,11 @@ class Loader:
         return self._drawn.get((place, form))
 
     def _work(self) -> None:
+        # Each thread has a connection of its own, and closes it: none is closed while a query runs on it.
         try:
-            while self._step():
-                pass
+            with self.connect() as self._store:
+                while self._step():
+                    pass
         except BaseException as error:  # noqa: BLE001 - who waits for pictures raises it again
             self.error = error
         finally:
@@ -122,12 +129,17 @@ class Loader:
         elif self._lacks_entries(place):
             self._load_one()
             self.notify()
-        elif self.total is None:
-            self.total = self.store.read(lambda repository: repository.count_images(self._filter))
-            if self.limit is not None:
-                self.total = min(self.total, self.limit)
-            self.notify()
         return True
+
+    def _count(self) -> None:
+        try:
+            with self.connect() as store:
+                total = store.read(lambda repository: repository.count_to_review(self.wanted, self.order))
+        except MlpredictError as error:
+            logger.debug(f"not counted: {error}")
+            return
+        self.total = total if self.limit is None else min(total, self.limit)
+        self.notify()
 
     @property
     def _filter(self) -> PredictionFilter:
@@ -136,7 +148,7 @@ class Loader:
     def _has_work(self) -> bool:
         if self._undrawn(self._place, self._form) is not None:
             return True
-        return self._lacks_entries(self._place) or self.total is None
+        return self._lacks_entries(self._place)
 
     def _lacks_entries(self, place: int) -> bool:
         return not self.is_exhausted and len(self._entries) <= place + AHEAD
@@ -204,7 +216,7 @@ class Loader:
         if position is None:
             self.is_exhausted = True
             return
-        page = self.store.read(
+        page = self._store.read(
             lambda repository: repository.to_review(self.wanted, self.order, position, PAGE)
         )
         new = [one for one in page.images if one.key not in self._seen]
@@ -216,7 +228,7 @@ class Loader:
         )
 
     def _detail(self, prediction_id: int) -> PredictionDetail:
-        return self.store.read(lambda repository: repository.detail(prediction_id))
+        return self._store.read(lambda repository: repository.detail(prediction_id))
 
     def _item(self, detail: PredictionDetail) -> Item:
         from mlpredict.inference.outputs import stored_classes

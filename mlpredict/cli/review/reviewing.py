@@ -192,8 +192,10 @@ def start(
     from mlpredict.storage.retrying import open_store
 
     screen = Screen(Terminal(environment, graphics))
-    with open_store(dsn, retry=retry) as reads, open_store(dsn, retry=retry) as writes:
-        loader = Loader(reads, wanted, order, screen.terminal, screen.notify, limit)
+    with open_store(dsn, retry=retry) as writes:
+        loader = Loader(
+            lambda: open_store(dsn, retry=retry), wanted, order, screen.terminal, screen.notify, limit
+        )
         review = Review(screen, loader, Saver(writes, source, by, screen.notify))
         try:
             counts = review.run()

@@ -88,7 +88,7 @@ class Saver:
         image = NewLabel(decision.text, prediction_id=entry.item.prediction_id)
         match decision.said:
             case Said.UNUSABLE:
-                return self.store.mark_unusable(image, source=self.source, marked_by=self.by)
+                return self.store.mark_unusable([image], source=self.source, marked_by=self.by)
             case Said.NOTHING:
                 return self.store.unlabel([image], removed_by=self.by)
             case _:

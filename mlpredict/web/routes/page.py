@@ -9,7 +9,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from mlpredict.domain import ImageSpec, ModelIdentity
-from mlpredict.web.access import REPORT, wants_page
+from mlpredict.web.access import REPORT, REVIEW, wants_page
 from mlpredict.web.documents import Document, render
 from mlpredict.web.heading import DIGITS, heading
 from mlpredict.web.static_files import static_files, static_version
@@ -32,11 +32,12 @@ class BrowserRoute(APIRoute):
 
 
 def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
-    """`GET /` for browsers, `/report` and `/static/…`; to be included before the API's own `GET /`."""
+    """`GET /` for browsers, `/report`, `/review`, `/static/…`; it goes before the API's own `GET /`."""
     files = static_files()
     version = static_version(files)
     document = Document(render_page(model, spec, version), more={"Vary": "Accept"})
     report_document = Document(render("report.html", model=model, root="", static=f"static/{version}"))
+    review_document = Document(render("review.html", model=model, root="", static=f"static/{version}"))
     router = APIRouter(include_in_schema=False)
 
     async def page(request: Request) -> Response:
@@ -45,12 +46,16 @@ def page_router(model: ModelIdentity, spec: ImageSpec) -> APIRouter:
     async def report(request: Request) -> Response:
         return report_document.response(request)
 
+    async def review(request: Request) -> Response:
+        return review_document.response(request)
+
     async def static(name: str) -> Response:
         if name not in files:
             raise HTTPException(404, f"The page has no file {name!r}.")
         return Response(files[name].content, headers=STATIC_HEADERS, media_type=files[name].mediatype)
 
     router.add_api_route("/", page, methods=["GET", "HEAD"], route_class_override=BrowserRoute)
+    router.add_api_route(REVIEW, review, methods=["GET", "HEAD"])
     router.add_api_route(REPORT, report, methods=["GET", "HEAD"])
     router.add_api_route(f"/static/{version}/{{name}}", static, methods=["GET", "HEAD"])
     return router

@@ -8,7 +8,7 @@ const PATIENCE_MS = 250;
 const PERCENT = ["min_score", "max_score"];
 const OF_TRUTH = ["wrong", "right", "labelled", "unlabelled"];
 // What is no filter, but how things are shown.
-const HOW = ["sort", "by"];
+const HOW = ["sort", "by", "order"];
 const BEYOND = ["true_label", "model", "run", "since", "until", "filename"];
 const form = document.getElementById("filters");
 const clear = document.getElementById("filters-clear");

@@ -41,6 +41,8 @@ def test_the_measure_sees_what_is_imported() -> None:
         ["list", "--help"],
         ["show", "--help"],
         ["label", "--help"],
+        ["review", "--help"],
+        ["review"],
         ["report", "--help"],
         ["compare", "--help"],
         ["label", "--csv", "a.csv", "cat"],
