@@ -17,8 +17,8 @@ from mlpredict.inputs.pixels import to_channels, turn_of
 SAMPLES = 48
 """Pixels of a place, both ways, that are looked at of a large image.
 
-Their mean is that of all of them but for a level or two, in a tenth of the time. `Image.reduce` takes all, and
-leaves out what does not make a whole pixel: the same photo in another size had twice as many bits different.
+Their mean is that of all but for a level or two, in a tenth of the time. `Image.reduce` takes all, and leaves
+out what does not make a whole pixel: the same photo in another size had twice as many bits different.
 """
 
 BACKGROUND = "white"
@@ -48,7 +48,7 @@ def _miniature(image: Image.Image) -> bytes:
 
 
 def _some_of(image: Image.Image) -> Image.Image:
-    """A large image at a part of its size, by single pixels: of any mode, as none of them is reckoned with."""
+    """A large image at a part of its size, by single pixels: their mode does not matter then."""
     most = (min(image.width, WIDTH * SAMPLES), min(image.height, HEIGHT * SAMPLES))
     return image if most == image.size else image.resize(most, Image.Resampling.NEAREST)
 
