@@ -125,3 +125,5 @@ def write_comparison(made: Comparison, chosen: Format) -> None:
             if not isinstance(value, (list, dict))
         )
         write_records(numbers, chosen, ("name", "value"))
+    for remark in made.remarks:
+        talk.notice(remark)

@@ -47,7 +47,7 @@ CUTS: Mapping[str, Callable[[str, int], str]] = {
 }
 """How cells are cut that say most at their ends."""
 
-LEFT_OUT_FIRST = ("unit", MODEL, "created_at", "labels", "prediction", "score")
+LEFT_OUT_FIRST = ("unit", MODEL, "created_at", "labels", "prediction", "distance", "score")
 """Columns that nobody has asked for, in the order in which they are left out."""
 
 Record = Mapping[str, Any]

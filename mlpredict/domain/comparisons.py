@@ -69,6 +69,8 @@ class Comparison:
     by_label: Sequence[ClassFlips]
     flips: Sequence[Flip]
     numbers: NumbersCompared | None = None
+    remarks: Sequence[str] = ()
+    """What a reader should know of how this was measured."""
 
     @property
     def accuracy_a(self) -> float | None:

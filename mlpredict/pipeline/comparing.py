@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlpredict.domain import PredictionFilter
 from mlpredict.domain.comparisons import ClassFlips, Comparison, Flip, NumbersCompared, Side
+from mlpredict.pipeline.lookalikes import of_truths, same_pictures
 from mlpredict.support.statistics import mcnemar
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def compare(
         rows = pairs.counts()
         labelled = any(row[1] is not None and row[2] is not None for row in rows)
         flips = pairs.flips(most_flips, labelled=labelled) if rows else []
+        lookalikes = pairs.lookalikes() if labelled else []
     counts: dict[tuple[bool | None, bool | None], int] = defaultdict(int)
     images: dict[str, int] = defaultdict(int)
     won: dict[tuple[str, bool], int] = defaultdict(int)
@@ -68,6 +70,7 @@ def compare(
         ],
         flips=[_flip(row) for row in flips],
         numbers=_numbers(rows),
+        remarks=of_truths(same_pictures(repository, lookalikes)),
     )
 
 

@@ -17,7 +17,9 @@ from mlpredict.domain.reports import (
     Regression,
     Report,
 )
+from mlpredict.pipeline.lookalikes import of_folders, of_truths, same_pictures
 from mlpredict.pipeline.report_groups import compared, groups, reference, unit_of_time
+from mlpredict.storage import lookalikes
 from mlpredict.storage import report_queries as counted
 from mlpredict.storage.report_queries import BINS, TOP_K, Queries
 from mlpredict.support.statistics import (
@@ -61,8 +63,15 @@ def report(
     with repository.counting(wanted) as queries:
         made = _report(queries, by, against)
         ids = queries.worst(worst) if worst and made.judged else []
+        labelled_alike = lookalikes.by_truth(queries) if made.labelled else []
+        in_folders = lookalikes.by_folder(queries) if by is GroupBy.FOLDER else []
     by_id = {one.prediction_id: one for one in repository.predictions_of(ids)}
-    return replace(made, worst=[by_id[one] for one in ids if one in by_id])
+    remarks = (
+        *made.remarks,
+        *of_truths(same_pictures(repository, labelled_alike)),
+        *of_folders(same_pictures(repository, in_folders)),
+    )
+    return replace(made, worst=[by_id[one] for one in ids if one in by_id], remarks=remarks)
 
 
 def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report:

@@ -123,4 +123,5 @@ def comparison_as_json(made: Comparison) -> dict[str, Any]:
             for one in made.by_label
         },
         "flips": [asdict(one) for one in made.flips],
+        "remarks": list(made.remarks),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlpredict.domain.comparisons import Comparison, Flip, Side
-from mlpredict.report_page.page import facts, page, pictures, shown, table
+from mlpredict.report_page.page import facts, page, pictures, remarks, shown, table
 from mlpredict.support.statistics import wilson
 
 PICTURES = 48
@@ -18,6 +18,7 @@ def comparison_page(made: Comparison, images: Mapping[int, str]) -> str:
 
 def _parts(made: Comparison, images: Mapping[int, str]) -> Iterator[str]:
     yield facts(_facts(made))
+    yield from remarks(made.remarks)
     changed = [one for one in made.by_label if one.only_a_right or one.only_b_right]
     if changed:
         changed.sort(key=lambda one: (one.only_a_right - one.only_b_right, one.label))

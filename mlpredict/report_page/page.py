@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -36,6 +36,12 @@ def _styles() -> str:
 def shown(text: object) -> str:
     """Text that is only text in a page, whatever it holds."""
     return escape(str(text).encode("utf-8", "replace").decode())
+
+
+def remarks(said: Sequence[str]) -> Iterator[str]:
+    """What a reader should know of how something was measured, if there is anything."""
+    if said:
+        yield '<div class="remarks">' + "".join(f"<p>{shown(one)}.</p>" for one in said) + "</div>"
 
 
 def facts(pairs: Iterable[tuple[str, str, str]]) -> str:

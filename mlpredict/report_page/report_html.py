@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mlpredict.domain import PredictionRecord
 from mlpredict.domain.reports import Group, Report
 from mlpredict.report_page import svg
-from mlpredict.report_page.page import facts, figure, page, pictures, shown, table
+from mlpredict.report_page.page import facts, figure, page, pictures, remarks, shown, table
 
 MATRIX_CLASSES = 60
 """Of more, the largest confusions are listed instead."""
@@ -26,8 +26,7 @@ def report_page(report: Report, images: Mapping[int, str]) -> str:
 
 def _parts(report: Report, images: Mapping[int, str]) -> Iterator[str]:
     yield facts(_facts(report))
-    if report.remarks:
-        yield '<div class="remarks">' + "".join(f"<p>{shown(one)}.</p>" for one in report.remarks) + "</div>"
+    yield from remarks(report.remarks)
     if report.confusion:
         yield "<h2>Confusion</h2>"
         yield _confusion(report)

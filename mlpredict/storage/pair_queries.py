@@ -14,6 +14,7 @@ from mlpredict.errors import NotFound
 from mlpredict.storage import truth
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.filters import Values, joined, model_ids, where
+from mlpredict.storage.lookalikes import Picture, pictures
 from mlpredict.storage.names import named
 from mlpredict.storage.report_queries import Queries, queries
 from mlpredict.storage.values import bigint
@@ -33,13 +34,15 @@ LAST_OF_EACH = SQL("""
 """)
 """The last prediction of each image."""
 
-PAIRS: LiteralString = """
-    FROM ({first}) AS a
+PAIRED: LiteralString = """
+    ({first}) AS a
     JOIN ({second}) AS b ON b.image = a.image
     JOIN {s}.predictions AS p ON p.id = a.id
     JOIN {s}.predictions AS q ON q.id = b.id
     {truth}
 """
+
+PAIRS: LiteralString = f"FROM {PAIRED}"
 
 AGREE: LiteralString = """
     CASE WHEN p.labels IS NULL AND q.labels IS NULL
@@ -94,8 +97,19 @@ class PairQueries:
         flipped = FLIPPED.format(**rights) if labelled else DISAGREED
         return self._rows(FLIPS, {"most": most}, flipped=flipped)
 
+    def lookalikes(self) -> list[Picture]:
+        """Pictures of one look of which some are labelled otherwise than others."""
+        if not self.queries.has_labels:
+            return []
+        source = self._composed(SQL(PAIRED))
+        return pictures(self.queries, source, truth.TRUE_LABEL, where=SQL("true"))
+
     def _rows(self, statement: SQL, values: Values | None = None, **parts: Any) -> list[tuple[Any, ...]]:
-        query = named(
+        query = self._composed(statement, **parts)
+        return self.queries.connection.execute(query, {**self.queries.values, **(values or {})}).fetchall()
+
+    def _composed(self, statement: SQL, **parts: Any) -> Composed:
+        return named(
             self.queries.connection,
             statement,
             right=SQL(truth.is_right("p")),
@@ -104,7 +118,6 @@ class PairQueries:
             **self.parts,
             **parts,
         )
-        return self.queries.connection.execute(query, {**self.queries.values, **(values or {})}).fetchall()
 
 
 @contextmanager

@@ -96,6 +96,7 @@ COMPARISON: dict[str, Any] = {
     "neither_right": 1,
     "p_value": 1.0,
     "flips": [],
+    "remarks": [],
     "…": "…",
 }
 

@@ -161,6 +161,7 @@ COMPARISON = _object(
     p_value=_or_null("number"),
     by_label=BY_NAME,
     flips=_array(BY_NAME),
+    remarks=_array(STRING),
 )
 
 
