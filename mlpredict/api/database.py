@@ -114,7 +114,9 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
             from mlpredict.api.shared_run import Shared
 
             require_one_list(pages=Pages(pages), labelled=label_from is not None)
-            shared = Shared(sharing, sources_of(several(images), only_files=True), batch_size)
+            shared = Shared(
+                sharing, sources_of(several(images), only_files=True, only_listed=True), batch_size
+            )
             return self.share(model, shared, keep=wanted, skip_existing=skip_existing)
         named = list(several(images)) if label_from is not None else several(images)
         sources = sources_of(named, only_files=wanted is Keep.REFERENCE)

@@ -13,7 +13,7 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import UsageError
 from mlpredict.inputs.passed_over import PassedOver
-from mlpredict.inputs.sources import discover
+from mlpredict.inputs.sources import discover, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,8 +29,13 @@ def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
     return [cast("ImageLike", images)] if one else cast("Iterable[ImageLike]", images)
 
 
-def sources_of(images: Iterable[ImageLike], *, only_files: bool = False) -> Iterator[Source | Rejected]:
-    """The sources that images stand for; folders stand for what is in them."""
+def sources_of(
+    images: Iterable[ImageLike], *, only_files: bool = False, only_listed: bool = False
+) -> Iterator[Source | Rejected]:
+    """The sources that images stand for; folders stand for what is in them.
+
+    What is remote is fetched, unless they are `only_listed`.
+    """
 
     def named() -> Iterator[str | Source]:
         for image in images:
@@ -44,7 +49,7 @@ def sources_of(images: Iterable[ImageLike], *, only_files: bool = False) -> Iter
                 yield _in_memory(image)
 
     passed_over = PassedOver()
-    yield from discover(named(), passed_over=passed_over)
+    yield from (listed if only_listed else discover)(named(), passed_over=passed_over)
     passed_over.tell()
 
 

@@ -262,7 +262,7 @@ def predict(
         from mlpredict.cli.prediction_run import Job, run
         from mlpredict.cli.waiting import waiting
         from mlpredict.inputs.passed_over import PassedOver
-        from mlpredict.inputs.sources import discover
+        from mlpredict.inputs.sources import discover, listed
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.quiet import quiet_stderr
 
@@ -283,14 +283,15 @@ def predict(
         )
         shown = chosen_columns(columns, usual)
         printer = answers(chosen, shown, top_k, loaded, asked=columns is not None)
-        found = discover(job.names(), limits, job.passed_over)
         size = batch_size or loaded.batch_size
         if sharing is None:
+            found = discover(job.names(), limits, job.passed_over)
             batches = decoding(
                 found, loaded.spec, batch_size=size, started=decoders, limits=limits, pages=pages
             )
         else:
             batches = nullcontext(())
+            found = listed(job.names(), limits, job.passed_over)
             job = job._replace(shared=Shared(sharing, found, size, limits, decoders))
         with (
             talk.apart_from_descriptor_2(),

@@ -7,8 +7,9 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
-from mlpredict.domain import Rejected, Source
+from mlpredict.domain import Rejected, Remote, Source
 from mlpredict.domain.parts import NameBlock
 from mlpredict.errors import UsageError, describe_os_error
 from mlpredict.inputs.reading import NONBLOCKING
@@ -22,8 +23,10 @@ SAMPLE_BYTES = 1 << 16
 
 END = b"\0"
 """What no name has in it."""
-NOWHERE, UNREADABLE = b"?", b"!"
-"""What the reason begins with: whether there is a file at all."""
+NOWHERE, UNREADABLE, IN_BUCKET = b"?", b"!", b"="
+"""What stands before a reason, and tells whether there is a file at all; or before what a bucket says."""
+REMOTE = "remote"
+"""A bucket's list tells by itself whether an object is the same."""
 
 IN_MEMORY = "--run-key is for files: what is in memory has no name by which another process finds it"
 
@@ -38,13 +41,17 @@ class NameList:
             UsageError: one is no file.
         """
         self.images = 0
+        self._addresses: dict[int, str] = {}
+        """Those of the web, whose query may be a key to an image, by position: no list has them."""
         self.leads_somewhere = False
         """Whether any name is that of a file."""
         self.blocks: list[NameBlock] = []
         whole = hashlib.sha256()
         entries: list[bytes] = []
-        for item in found:
+        for position, item in enumerate(found):
             entries.append(_entry(item))
+            if isinstance(item, Source) and item.remote is not None and item.remote.url != item.filename:
+                self._addresses[position] = item.remote.url
             self.leads_somewhere |= isinstance(item, Source) or not item.nowhere
             if len(entries) == BLOCK_NAMES:
                 self._close(entries, whole)
@@ -65,8 +72,13 @@ class NameList:
         while position <= last:
             block = self.blocks[position // BLOCK_NAMES]
             for item in unpacked(block)[position - block.first : last - block.first + 1]:
-                yield item
+                yield self._with_address(position, item)
                 position += 1
+
+    def _with_address(self, position: int, item: Source | Rejected) -> Source | Rejected:
+        if isinstance(item, Rejected) or item.remote is None or position not in self._addresses:
+            return item
+        return replace(item, remote=item.remote._replace(url=self._addresses[position]))
 
     def __iter__(self) -> Iterator[Source | Rejected]:
         return self.items(0, self.images - 1)
@@ -79,7 +91,9 @@ class NameList:
 
     def _sample(self, position: int) -> str:
         (item,) = self.items(position, position)
-        return item.reason if isinstance(item, Rejected) else _told(item.path)
+        if isinstance(item, Rejected):
+            return item.reason
+        return REMOTE if item.remote is not None else _told(item.path)
 
     def other_samples(self, others: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
         """The files that are others than theirs: name, what it is there, and what it is here."""
@@ -110,23 +124,36 @@ def first_difference(here: NameBlock | None, there: NameBlock | None) -> tuple[i
 
 def described(item: Source | Rejected) -> str:
     """A source by its name, and why it cannot be read where that is known."""
-    return item.filename if isinstance(item, Source) else f"{item.source.filename} ({item.reason})"
+    if isinstance(item, Rejected):
+        return f"{item.source.filename} ({item.reason})"
+    if item.remote is None or item.remote.etag is None:
+        return item.filename
+    return f"{item.filename} (ETag {item.remote.etag})"
 
 
 def _entry(item: Source | Rejected) -> bytes:
     if isinstance(item, Source):
         if item.content is not None:
             raise UsageError(IN_MEMORY)
-        return os.fsencode(item.path) + END + END
+        return os.fsencode(item.path) + END + _of_bucket(item.remote) + END
     mark = NOWHERE if item.nowhere else UNREADABLE
     reason = item.reason.encode("utf-8", "surrogateescape")
     return os.fsencode(item.source.filename) + END + mark + reason + END
+
+
+def _of_bucket(remote: Remote | None) -> bytes:
+    if remote is None:
+        return b""
+    return IN_BUCKET + f"{'' if remote.size is None else remote.size} {remote.etag or ''}".encode()
 
 
 def _item(position: int, name: bytes, reason: bytes) -> Source | Rejected:
     source = Source(os.fsdecode(name))
     if not reason:
         return source
+    if reason.startswith(IN_BUCKET):
+        size, _, etag = reason[1:].decode().partition(" ")
+        return replace(source, remote=Remote(source.filename, int(size) if size else None, etag or None))
     text = reason[1:].decode("utf-8", "surrogateescape")
     return Rejected(position, source, text, nowhere=reason[:1] == NOWHERE)
 

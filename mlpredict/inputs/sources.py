@@ -40,7 +40,21 @@ def discover(
     so is standard input when it is larger than a file may be.
     """
     counted = passed_over or PassedOver()
-    for position, item in enumerate(_with_remote(_found(names, limits, counted), limits, counted)):
+    yield from _numbered(with_remote(_found(names, limits, counted), limits, counted))
+
+
+def listed(
+    names: Iterable[str | Source], limits: Limits = USUAL_LIMITS, passed_over: PassedOver | None = None
+) -> Iterator[Source | Rejected]:
+    """The same, without fetching what is remote.
+
+    An object of a bucket whose name does not tell what it is counts as an image here.
+    """
+    yield from _numbered(_found(names, limits, passed_over or PassedOver()))
+
+
+def _numbered(items: Iterable[Source | Rejected]) -> Iterator[Source | Rejected]:
+    for position, item in enumerate(items):
         yield item if isinstance(item, Source) else item._replace(position=position)
 
 
@@ -59,7 +73,7 @@ def _found(
                 yield Rejected(0, source, str(found), nowhere=isinstance(found, Nowhere))
 
 
-def _with_remote(
+def with_remote(
     found: Iterator[Source | Rejected], limits: Limits, passed_over: PassedOver
 ) -> Iterator[Source | Rejected]:
     """The same, with what is remote fetched, which is prepared for when the first one comes."""

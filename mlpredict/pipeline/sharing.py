@@ -7,9 +7,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample
+from mlpredict.domain import ImageSpec, Prediction, PredictionRecord, Rejected, Sample, Source
 from mlpredict.inputs.decoding import MANY_FILES, decode_all
 from mlpredict.inputs.limits import Limits
+from mlpredict.inputs.passed_over import PassedOver
+from mlpredict.inputs.sources import with_remote
 from mlpredict.pipeline.predicting import Decoding, in_batches, made_ahead
 from mlpredict.pipeline.recording import Storing
 from mlpredict.pipeline.share import Share
@@ -51,7 +53,7 @@ def _batches(
     with _own_decoders() if several else nullcontext(started) as decoders:
         for claim in share.claims():
             gaps = share.missing(claim)
-            found = (item for gap in gaps for item in share.names.items(*gap))
+            found = _found(share, gaps, limits)
             positions = (position for first, last in gaps for position in range(first, last + 1))
             decoded = _placed(decode_all(found, spec, decoders, limits), positions)
             for batch in in_batches(decoded, batch_size):
@@ -59,6 +61,12 @@ def _batches(
                 yield batch
                 del batch
             share.wait_for_room(batch_size)
+
+
+def _found(share: Share, gaps: Sequence[tuple[int, int]], limits: Limits) -> Iterator[Source | Rejected]:
+    """What is missing of a part; what is remote is fetched, an image or not: it has a position."""
+    named = (item for gap in gaps for item in share.names.items(*gap))
+    return with_remote(named, limits, PassedOver())
 
 
 def _own_decoders() -> Decoders:

@@ -113,3 +113,25 @@ def test_the_same_names_work_in_python(filled: Bucket, dsn: str, digits: list[Pa
         (stored,) = database.predictions(limit=1)
         assert stored.prediction_id is not None
         assert database.prediction(stored.prediction_id).image().size[0] > 0
+
+
+def test_parts_of_a_bucket_fetch_only_what_is_theirs(
+    mlpredict: Command, filled: Bucket, dsn: str, connection: Connection, digits: list[Path]
+) -> None:
+    filled.put("in/no-image", b"hello")
+    own = ("predict", f"{filled.url}in/", "--run-key", "k", "--dsn", dsn, "--part")
+    for part in ("0/3", "1/3", "2/3"):
+        before = len(filled.network.requests)
+        done = mlpredict(*own, part)
+        assert done.returncode in (0, 1), done.stderr
+        fetched = [one for one in filled.network.requests[before:] if "list-type" not in one.path]
+        assert len(fetched) <= len(digits) // 3 + 2
+    assert b"run 1 of 18 images is finished" in done.stderr
+    counts = "SELECT count(*), count(DISTINCT position), (SELECT count(*) FROM failures) FROM predictions"
+    assert connection.execute(counts).fetchone() == (len(digits), len(digits), 2)
+    assert KEY_ID not in str(connection.execute("SELECT run_plans::text FROM run_plans").fetchall())
+    # Another object under the same key is another list.
+    filled.put(f"in/{digits[4].name}", digits[3].read_bytes())
+    done = mlpredict(*own, "0/3")
+    assert done.returncode == 2
+    assert f"is {filled.url}in/{digits[4].name} (ETag ".encode() in done.stderr

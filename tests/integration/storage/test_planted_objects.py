@@ -148,6 +148,9 @@ def test_no_statement_calls_what_another_role_has_made(
     images = tmp_path / "images"
     for command in (
         ["init-db"],
+        ["predict", str(DIGITS), "--run-key", "k", "--part", "0/2"],
+        ["predict", str(DIGITS), "--run-key", "k", "--part", "auto"],
+        ["predict", str(DIGITS), "--run-key", "k", "--part", "1/2"],
         ["list"],
         ["list", "--failures"],
         ["db", "status"],

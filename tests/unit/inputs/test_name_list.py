@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 
 import pytest
 
-from mlpredict.domain import Rejected, Source
+from mlpredict.domain import Rejected, Remote, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.name_list import BLOCK_NAMES, NameList, first_difference
 from mlpredict.inputs.sources import discover
@@ -83,6 +84,21 @@ def test_files_of_the_same_names_that_are_others(tmp_path: Path) -> None:
     assert there != here
     (tmp_path / "monday/0.png").unlink()
     assert next(monday.other_samples(samples))[2] == "no such file or folder"
+
+
+def test_what_a_bucket_says_of_its_objects_is_a_part_of_the_list() -> None:
+    objects = [Remote(f"s3://b/{number}.png", 10 + number, f'"{number}"') for number in range(3)]
+    address = Remote("https://example.org/a.png?key=secret")
+    names = NameList([*(Source(one.url, remote=one) for one in objects), Source("a.png?…", remote=address)])
+    assert [item.remote for item in names if isinstance(item, Source)] == [*objects, address]
+    assert b"secret" not in zlib.decompress(names.blocks[0].names)
+    other = NameList([Source(one.url, remote=one._replace(etag='"9"')) for one in objects])
+    assert first_difference(names.blocks[0], other.blocks[0]) == (
+        0,
+        's3://b/0.png (ETag "0")',
+        's3://b/0.png (ETag "9")',
+    )
+    assert set(names.samples().values()) == {"remote"}
 
 
 def test_what_no_other_process_finds(tmp_path: Path) -> None:
