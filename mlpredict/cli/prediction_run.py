@@ -13,6 +13,7 @@ from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import stderr_is_terminal, talk, talk_console
 from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, DatabaseRefuses
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
@@ -36,7 +37,7 @@ class Job(NamedTuple):
     limits: Limits
     countable: bool
     """Whether the names can be gone through twice: once to know how many there are."""
-    keep: Keep
+    keep: Keep | KeepIn
     skip_existing: bool
     labels_below: Sequence[str] | None
     """The folders and files whose own folders are labels; None where nothing is labelled."""
