@@ -23,7 +23,7 @@ def bucket(workshop: Workshop) -> Iterator[Row]:
     small, large = workshop.size(2_000, 500), workshop.size(100, 20)
     digits, photos = workshop.digits(small), workshop.photos(large)
     with many_objects(f"digits={digits}", f"photos={photos}") as address:
-        yield from _compared(workshop, address, digits, "digits", f"{small:,} PNG 28×28", small, 4.0)
+        yield from _compared(workshop, address, digits, "digits", f"{small:,} PNG 28×28", small, 2.0)
         yield from _compared(workshop, address, photos, "photos", f"{large} JPEG 2000×1500", large, 1.5)
 
 
