@@ -8,7 +8,7 @@ from itertools import groupby
 
 from mlpredict.domain import NewInput
 from mlpredict.domain.predictions import KeepIn
-from mlpredict.errors import OutputError, UsageError
+from mlpredict.errors import NotKept, OutputError, UsageError
 from mlpredict.inputs.remote.names import NotFetched, Place, place_of, place_of_uri
 from mlpredict.support.addresses import is_bucket
 
@@ -43,7 +43,7 @@ def upload(images: Sequence[NewInput]) -> None:
     """Put images where their URIs say; one that is there already is not put again.
 
     Raises:
-        OutputError: one cannot be put there.
+        NotKept: one cannot be put there.
     """
     with ThreadPoolExecutor(min(UPLOADS, len(images)), thread_name_prefix="upload") as pool:
         # All of them are waited for, and the first error is raised.
@@ -83,9 +83,9 @@ def _put(image: NewInput) -> None:
     except AlreadyExistsError:
         return
     except NotFetched as reason:
-        raise OutputError(f"{place.url}: cannot be written: {reason}") from reason
+        raise NotKept(f"{place.url}: cannot be written: {reason}") from reason
     except Exception as error:
-        raise OutputError(f"{place.url}: cannot be written: {reason_of(error)}") from error
+        raise NotKept(f"{place.url}: cannot be written: {reason_of(error)}") from error
 
 
 def _delete(place: Place, keys: list[str]) -> None:

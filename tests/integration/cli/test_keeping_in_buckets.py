@@ -13,7 +13,7 @@ import pytest
 import mlpredict as api
 from mlpredict.api.deletion import deletion
 from mlpredict.domain import Rejected
-from mlpredict.errors import OutputError
+from mlpredict.errors import NotKept
 from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.storage import bucket_inputs
 from tests.buckets import Answer, Bucket, refusal
@@ -62,6 +62,8 @@ def test_images_lie_in_the_bucket_and_rows_refer_to_them(
     assert connection.execute("SELECT keep FROM runs").fetchall() == [(f"{bucket.url}images/",)]
     assert mlpredict("predict", *digits[:3], *keep).returncode == 0
     assert puts(bucket) == 3
+    proven = mlpredict("verify", "--run", "last", "--dsn", dsn, "--json")
+    assert (proven.returncode, b'"identical":3' in proven.stdout) == (0, True), proven.stdout
     shown = mlpredict("show", "last", "--export-image", "-o", "-", "--dsn", dsn)
     assert shown.stdout == digits[2].read_bytes()
 
@@ -103,7 +105,7 @@ def test_no_row_is_stored_whose_image_is_not(
     bucket.network.fault = lambda request: (
         Answer(403, refusal("AccessDenied", "Access Denied")) if request.path.endswith(last) else None
     )
-    with pytest.raises(OutputError, match="cannot be written: the credentials lack the right to it"):
+    with pytest.raises(NotKept, match="cannot be written: the credentials lack the right to it"):
         predict(dsn, model, *digits[:3], keep=f"{bucket.url}images/")
     assert connection.execute("SELECT count(*) FROM inputs").fetchall() == [(0,)]
     assert connection.execute("SELECT count(*) FROM predictions").fetchall() == [(0,)]
