@@ -29,6 +29,10 @@ class OutputError(MlpredictError):
     """The output cannot be written."""
 
 
+class NotKept(OutputError):
+    """An image cannot be put where it is to be kept."""
+
+
 class UsageError(MlpredictError):
     """The command line asks for something that makes no sense."""
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -127,6 +130,7 @@ def network_before(target: tuple[str, int]) -> Iterator[tuple[Network, str]]:
     handler = type("Handler", (_Handler,), {"network": network})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
@@ -210,3 +214,15 @@ def s3_server() -> Iterator[tuple[str, int]]:
         yield server.get_host_and_port()
     finally:
         server.stop()
+
+
+@contextmanager
+def many_objects(*buckets: str) -> Iterator[str]:
+    """The address of a server of buckets in a process of its own; see `tests.many_objects`."""
+    command = [sys.executable, "-m", "tests.many_objects", *buckets]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.kill()

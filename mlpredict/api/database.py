@@ -22,7 +22,9 @@ from mlpredict.domain import (
     Rejected,
     Sample,
 )
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import UsageError
+from mlpredict.inputs.remote.keep_choice import keep_of
 from mlpredict.support.ahead import never
 
 RETRY_SECONDS = 30.0
@@ -109,7 +111,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.run_parts import require_one_list, sharing_of
 
-        wanted = Keep(keep)
+        wanted = keep_of(keep)
         if (sharing := sharing_of(run_key, part)) is not None:
             from mlpredict.api.shared_run import Shared
 
@@ -134,7 +136,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         model: Model,
         decoded: AbstractContextManager[Iterable[list[Sample | Rejected]]],
         *,
-        keep: Keep = Keep.ORIGINAL,
+        keep: Keep | KeepIn = Keep.ORIGINAL,
         skip_existing: bool = False,
         enough: Callable[[], bool] = never,
         labels: FolderLabels | None = None,
@@ -163,7 +165,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         model: Model,
         shared: Shared,
         *,
-        keep: Keep = Keep.ORIGINAL,
+        keep: Keep | KeepIn = Keep.ORIGINAL,
         skip_existing: bool = False,
         enough: Callable[[], bool] = never,
     ) -> SharedRun:

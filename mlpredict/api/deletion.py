@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING
 
 from mlpredict.domain import PredictionFilter, Rejected, Source
 from mlpredict.domain.deletion import Deleted
-from mlpredict.errors import ImageError, UsageError
+from mlpredict.errors import ImageError, OutputError, UsageError
 from mlpredict.support.ahead import never
+from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
     from mlpredict.api.connections import Connections
+    from mlpredict.storage.bucket_inputs import BucketObject
     from mlpredict.storage.doomed import Doomed, Picture
     from mlpredict.storage.retrying import PersistentStore
+
+logger = get_logger(__name__)
 
 FIRST_ROWS, FEWEST_ROWS, MOST_ROWS = 500, 100, 2000
 BLOCK_SECONDS = 1.0
@@ -59,6 +63,7 @@ class Deletion:
             for ids in _in_time(doomed.predictions, enough):
                 block = store.deleting(partial(Statements.delete_predictions, ids=ids))
                 busy.update(block.busy)
+                _sweep(store, block.objects)
                 yield block.deleted
             for ids in _in_time(doomed.failures, enough):
                 yield store.deleting(partial(Statements.delete_failures, ids=ids))
@@ -124,8 +129,22 @@ def _inputs(store: PersistentStore, inputs: Iterable[int]) -> Deleted:
         time.sleep(pause)
         block = store.deleting(partial(Statements.delete_inputs, ids=left))
         deleted += block.deleted
+        _sweep(store, block.objects)
         left = sorted(block.busy)
     return deleted
+
+
+def _sweep(store: PersistentStore, objects: Sequence[BucketObject]) -> None:
+    """Take the images of deleted inputs out of their buckets; what cannot be is told, and stays there."""
+    if not objects:
+        return
+    from mlpredict.inputs.remote.keeping import remove
+    from mlpredict.storage.deletion import Deletion as Statements
+
+    try:
+        store.deleting(partial(Statements.sweep, objects=objects, remove=remove))
+    except OutputError as error:
+        logger.warning("%s images stay where they are: %s", f"{len(objects):,}", error.message)
 
 
 def _pictures(images: Iterable[str]) -> Iterator[Picture]:

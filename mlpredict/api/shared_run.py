@@ -11,6 +11,7 @@ from mlpredict.api.run import Run
 from mlpredict.domain import Keep, Rejected, Source
 from mlpredict.domain import Run as StartedRun
 from mlpredict.domain.parts import Sharing, WantedPart
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.support.ahead import Prefetched, never
@@ -48,7 +49,7 @@ class SharedRun(Run):
         database: Database,
         model: Model,
         shared: Shared,
-        keep: Keep,
+        keep: Keep | KeepIn,
         skip_existing: bool,
         enough: Callable[[], bool] = never,
     ) -> None:
@@ -105,6 +106,7 @@ class SharedRun(Run):
     def _joined(self, store: PersistentStore, model: LoadedModel, names: NameList) -> Share:
         from mlpredict.pipeline.environment import environment_of
         from mlpredict.pipeline.plans import begun_or_joined
+        from mlpredict.pipeline.recording import as_keep
         from mlpredict.pipeline.share import Share
 
         known = begun_or_joined(
@@ -112,7 +114,7 @@ class SharedRun(Run):
             model,
             names,
             self._shared.sharing,
-            Keep(self._keep),
+            as_keep(self._keep),
             self._shared.limits,
             skip_existing=self._skip_existing,
         )

@@ -33,6 +33,7 @@ from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, Keep, Pages, Task
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
+from mlpredict.inputs.remote.keep_choice import keep_of
 from mlpredict.support.addresses import is_remote
 from mlpredict.support.units import parse_size
 
@@ -179,10 +180,12 @@ PagesChoice = Annotated[
     ),
 ]
 KeepChoice = Annotated[
-    Keep,
+    str,
     typer.Option(
         "--keep",
-        help="Store the file itself, what the model saw of it, or only where it is.",
+        metavar="WHAT",
+        help="Store the file itself (original), what the model saw of it (model-input), or only where it is"
+        " (reference); s3://BUCKET/PREFIX/ stores files there.",
         rich_help_panel=STORING,
     ),
 ]
@@ -221,7 +224,7 @@ def predict(
     skip_existing: SkipExisting = False,
     label_from: LabelFrom = None,
     pages: PagesChoice = Pages.FIRST,
-    keep: KeepChoice = Keep.ORIGINAL,
+    keep: KeepChoice = Keep.ORIGINAL.value,
     run_key: RunKey = None,
     part: PartChoice = None,
     retry: Retry = RETRY_SECONDS,
@@ -241,6 +244,7 @@ def predict(
     """
     named = paths or []
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
+    kept = keep_of(keep)
     if label_from is not None and no_store:
         raise UsageError("--label-from labels what is stored: not with --no-store")
     sharing = _sharing(run_key, part, named, no_store=no_store, pages=pages, labelled=label_from is not None)
@@ -274,7 +278,7 @@ def predict(
             names=lambda: _names(named, files_from, null=null),
             limits=limits,
             countable=STDIN not in named and files_from is None and not any(map(is_remote, named)),
-            keep=keep,
+            keep=kept,
             skip_existing=skip_existing,
             labels_below=None if label_from is None else named,
             streams=chosen is not Format.TABLE,
@@ -307,7 +311,7 @@ def predict(
 
 
 def _check_usage(
-    named: list[str], files_from: str | None, *, no_store: bool, skip_existing: bool, keep: Keep
+    named: list[str], files_from: str | None, *, no_store: bool, skip_existing: bool, keep: str
 ) -> None:
     if not named and files_from is None:
         raise UsageError("nothing to predict: name image files or folders, or - for an image on stdin")
@@ -317,7 +321,7 @@ def _check_usage(
         raise UsageError("stdin cannot be an image and a list of paths at once")
     if (STDIN in named or files_from == STDIN) and stdin_is_terminal():
         raise UsageError("stdin is a terminal: pipe something into it")
-    if STDIN in named and keep is Keep.REFERENCE:
+    if STDIN in named and keep == Keep.REFERENCE:
         raise UsageError("--keep reference needs files: what comes on stdin is nowhere to be found later")
     if no_store and skip_existing:
         raise UsageError("--no-store and --skip-existing exclude each other")

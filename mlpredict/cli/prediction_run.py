@@ -13,7 +13,8 @@ from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import stderr_is_terminal, talk, talk_console
 from mlpredict.domain import Keep, PredictionRecord, Rejected, Sample
-from mlpredict.errors import DatabaseError, DatabaseRefuses
+from mlpredict.domain.predictions import KeepIn
+from mlpredict.errors import DatabaseError, DatabaseRefuses, NotKept
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.sources import volume_of
@@ -36,7 +37,7 @@ class Job(NamedTuple):
     limits: Limits
     countable: bool
     """Whether the names can be gone through twice: once to know how many there are."""
-    keep: Keep
+    keep: Keep | KeepIn
     skip_existing: bool
     labels_below: Sequence[str] | None
     """The folders and files whose own folders are labels; None where nothing is labelled."""
@@ -186,7 +187,7 @@ def _warn_of_little_space(job: Job, model: LoadedModel, volume: _Volume, place: 
 
 @contextmanager
 def _resumable(job: Job) -> Iterator[None]:
-    """Where the database fails for good, it is said how to go on when it does not.
+    """Where the database, or the bucket of images, fails for good, it is said how to go on when it does not.
 
     What it refuses it would refuse again.
     """
@@ -194,7 +195,7 @@ def _resumable(job: Job) -> Iterator[None]:
         yield
     except DatabaseRefuses:
         raise
-    except DatabaseError as error:
+    except (DatabaseError, NotKept) as error:
         error.hint = error.hint or how_to_resume(job.arguments)
         raise
 

@@ -40,8 +40,10 @@ from mlpredict.cli.predict import (
 from mlpredict.cli.quiet_libraries import quiet_libraries
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, Keep, Pages, PredictionRecord
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, UsageError
 from mlpredict.inputs.limits import Limits
+from mlpredict.inputs.remote.keep_choice import keep_of
 from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
@@ -86,7 +88,7 @@ def watch(
     batch_size: BatchSize = None,
     top_k: TopK = None,
     pages: PagesChoice = Pages.FIRST,
-    keep: KeepChoice = Keep.ORIGINAL,
+    keep: KeepChoice = Keep.ORIGINAL.value,
     settle: Settle = SETTLE_SECONDS,
     poll: Poll = POLL_SECONDS,
     max_pixels: MaxPixels = "100M",
@@ -103,6 +105,7 @@ def watch(
     What is there already is predicted first, unless this model has predicted it. Files are waited for until
     nobody writes to them. It goes on until Ctrl-C or SIGTERM.
     """
+    kept = keep_of(keep)
     chosen = _format(format_, as_json)
     chosen_columns(columns, COLUMNS)
     limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
@@ -137,7 +140,7 @@ def watch(
     with ExitStack() as stack:
         stack.enter_context(quiet_libraries())
         interrupted = stack.enter_context(interruption())
-        _watch(folders, used, keep, how, (settle, poll), dsn or settings.dsn(), printer, interrupted)
+        _watch(folders, used, kept, how, (settle, poll), dsn or settings.dsn(), printer, interrupted)
 
 
 def _format(given: Format | None, as_json: bool) -> Format:
@@ -155,7 +158,7 @@ def _format(given: Format | None, as_json: bool) -> Format:
 def _watch(
     folders: list[str],
     model: Model,
-    keep: Keep,
+    keep: Keep | KeepIn,
     how: How,
     seconds: tuple[float, float],
     dsn: str | None,

@@ -25,10 +25,16 @@ class Keep(StrEnum):
     REFERENCE = "reference"
 
 
+class KeepIn(str):
+    """A prefix of a bucket below which images lie by their hashes: `s3://bucket/images/`."""
+
+    __slots__ = ()
+
+
 REPLAY: Final = "replay"
 """What `runs.keep` says of a run whose images had been stored before."""
 
-Kept = Keep | Literal["replay"]
+Kept = Keep | KeepIn | Literal["replay"]
 
 
 class PredictionRecord(NamedTuple):

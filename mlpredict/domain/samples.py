@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -162,6 +162,7 @@ class NewInput(NamedTuple):
     `sha256` is the digest of the original file (32 bytes), `width` and `height` its size in pixels,
     `contenttype` the type of what the URI holds. One that is there already has an `input_id`
     in the place of a URI. `difference_hash` tells what the picture looks like; None where nobody has looked.
+    `upload` puts `content`, of several such images, where their URIs say, before they are stored.
     """
 
     uri: str | DataUri
@@ -172,6 +173,8 @@ class NewInput(NamedTuple):
     height: int
     input_id: int | None = None
     difference_hash: int | None = None
+    content: bytes | None = None
+    upload: Callable[[Sequence[NewInput]], None] | None = None
 
 
 class NewPrediction(NamedTuple):

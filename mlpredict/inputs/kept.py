@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from mlpredict.domain import DataUri, Keep, NewInput, Sample, Source, StoredImage
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import ImageError
 from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
@@ -29,7 +30,9 @@ LARGEST_REMOTE_BYTES = 1 << 30
 """An image of more bytes is not fetched to be looked at: its hash says what it is, and not how large."""
 
 
-def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: int | None = None) -> NewInput:
+def new_input(
+    sample: Sample, keep: Keep | KeepIn, preprocessing: str, difference_hash: int | None = None
+) -> NewInput:
     """The input that a sample becomes.
 
     `preprocessing` names how the pixels were made: two models that see an image alike share it. A file of
@@ -41,6 +44,13 @@ def new_input(sample: Sample, keep: Keep, preprocessing: str, difference_hash: i
     page = sample.source.page or 1
     if page > 1 and keep is not Keep.MODEL_INPUT:
         difference_hash = None
+    if isinstance(keep, KeepIn):
+        from mlpredict.inputs.remote.keeping import upload, uri_below
+
+        size = (sample.width, sample.height)
+        uri = uri_below(keep, sample.sha256)
+        kept_there = NewInput(uri, kept, sample.sha256, contenttype, *size, difference_hash=difference_hash)
+        return kept_there._replace(content=sample.content, upload=upload)
     match keep:
         case Keep.ORIGINAL:
             large = len(sample.content) >= LARGE_BYTES

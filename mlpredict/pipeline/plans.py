@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlpredict.domain import Keep
 from mlpredict.domain.parts import Plan, PlannedRun, Sharing, usual_parts
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, UsageError
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.name_list import NameList, first_difference
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from mlpredict.storage.retrying import PersistentStore
 
 
-def options_of(keep: Keep, limits: Limits, *, skip_existing: bool) -> dict[str, str]:
+def options_of(keep: Keep | KeepIn, limits: Limits, *, skip_existing: bool) -> dict[str, str]:
     """What is stored depends on these, beside the model and the images."""
     return {
-        "--keep": keep.value,
+        "--keep": str(keep),
         "--skip-existing": "given" if skip_existing else "not given",
         "--max-pixels": f"{limits.max_pixels}",
         "--max-bytes": f"{limits.max_bytes}",
@@ -37,7 +38,7 @@ def begun_or_joined(
     model: Model,
     names: NameList,
     sharing: Sharing,
-    keep: Keep,
+    keep: Keep | KeepIn,
     limits: Limits,
     *,
     skip_existing: bool,

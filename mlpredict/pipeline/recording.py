@@ -21,6 +21,7 @@ from mlpredict.domain import (
     Run,
     Sample,
 )
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import InputsGone, UsageError
 from mlpredict.inputs.difference_hash import hashes_of
 from mlpredict.inputs.kept import new_input
@@ -173,7 +174,7 @@ class Storing:
             return NewPrediction(
                 sample.position, stored.filename, contenttype, stored_input(sample, stored), prediction
             )
-        keep = Keep.MODEL_INPUT if sample.is_model_input else Keep(self.keep)
+        keep = Keep.MODEL_INPUT if sample.is_model_input else as_keep(self.keep)
         kept = new_input(sample, keep, preprocessing, look)
         return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
 
@@ -207,6 +208,15 @@ class NotStoring:
             )
             for sample, prediction in answered
         ]
+
+
+def as_keep(keep: Kept) -> Keep | KeepIn:
+    """What new images are stored as.
+
+    Raises:
+        ValueError: the run has none.
+    """
+    return keep if isinstance(keep, KeepIn) else Keep(keep)
 
 
 def check_keep(keep: Kept, model: ModelIdentity, preprocessing: Preprocessing) -> None:

@@ -12,12 +12,13 @@ stores its batch again, with the image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from psycopg.sql import SQL
 
 from mlpredict.domain.deletion import Deleted
+from mlpredict.storage.bucket_inputs import BucketObject
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named
 
@@ -60,7 +61,12 @@ STILL_THERE = SQL("""
     SELECT id FROM {s}.inputs WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
 """)
 
-DELETE_INPUTS = SQL("DELETE FROM {s}.inputs WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[])")
+DELETE_INPUTS = SQL("""
+    DELETE FROM {s}.inputs WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
+    RETURNING CASE WHEN pg_catalog.strpos(kept, '://') OPERATOR(pg_catalog.>) 0 THEN sha256 END, kept,
+              CASE WHEN pg_catalog.strpos(kept, '://') OPERATOR(pg_catalog.>) 0 THEN image END
+""")
+"""With what lies in a bucket of them: that goes when they are gone for good."""
 
 LABELS_OF_INPUTS = SQL("""
     DELETE FROM {s}.labels WHERE input_id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
@@ -92,10 +98,14 @@ DELETE_FAILURES = SQL("DELETE FROM {s}.failures WHERE id OPERATOR(pg_catalog.=) 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one transaction has deleted, and the inputs that it could not look at."""
+    """What one transaction has deleted, and the inputs that it could not look at.
+
+    `objects` are the images in buckets whose rows are gone.
+    """
 
     deleted: Deleted
     busy: tuple[int, ...] = ()
+    objects: tuple[BucketObject, ...] = ()
 
 
 def delete_predictions(connection: Connection, ids: Sequence[int]) -> Block:
@@ -108,7 +118,7 @@ def delete_predictions(connection: Connection, ids: Sequence[int]) -> Block:
     connection.execute(named(connection, FORGET_REPLIES), (list(ids),))
     rows = connection.execute(named(connection, DELETE_PREDICTIONS), (list(ids),)).fetchall()
     block = _delete_unneeded(connection, sorted({input_id for (input_id,) in rows if input_id is not None}))
-    return Block(Deleted(predictions=len(rows)) + block.deleted, block.busy)
+    return replace(block, deleted=Deleted(predictions=len(rows)) + block.deleted)
 
 
 def delete_inputs(connection: Connection, input_ids: Sequence[int]) -> Block:
@@ -141,10 +151,12 @@ def _delete_unneeded(connection: Connection, input_ids: Sequence[int]) -> Block:
     unneeded = {one: digest for one, digest in locked.items() if one not in needed}
     ids, digests = list(unneeded), list({bytes(one) for one in unneeded.values() if one is not None})
     labels = sum(_column(connection, LABELS_OF_INPUTS, ids)) if ids else 0
-    connection.execute(named(connection, DELETE_INPUTS), (ids,))
+    gone = connection.execute(named(connection, DELETE_INPUTS), (ids,)).fetchall()
+    objects = [BucketObject(bytes(sha), kept, uri) for sha, kept, uri in gone if sha is not None and uri]
     deleted = Deleted(inputs=len(ids), labels=labels) + delete_labels(connection, digests)
     passed_over = [one for one in input_ids if one not in locked]
-    return Block(deleted, tuple(_column(connection, STILL_THERE, passed_over)) if passed_over else ())
+    busy = tuple(_column(connection, STILL_THERE, passed_over)) if passed_over else ()
+    return Block(deleted, busy, tuple(objects))
 
 
 def _column(connection: Connection, statement: SQL, of: Sequence[int] | Sequence[bytes]) -> list[Any]:

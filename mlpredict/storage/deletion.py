@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from mlpredict.domain.deletion import Deleted
 from mlpredict.domain.predictions import PredictionFilter
-from mlpredict.storage import deleting, doomed
+from mlpredict.storage import bucket_inputs, deleting, doomed
+from mlpredict.storage.bucket_inputs import BucketObject
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.deleting import Block
 from mlpredict.storage.doomed import Doomed, Picture
@@ -45,6 +46,10 @@ class Deletion:
     def delete_inputs(self, ids: Sequence[int]) -> Block:
         """Delete those inputs that no prediction needs, with their labels."""
         return self._write(lambda connection: deleting.delete_inputs(connection, ids))
+
+    def sweep(self, objects: Sequence[BucketObject], remove: Callable[[Sequence[str]], None]) -> None:
+        """Take the images away whose rows have been deleted, unless they have new ones."""
+        self._write(lambda connection: bucket_inputs.sweep(connection, objects, remove))
 
     def delete_labels(self, digests: Sequence[bytes]) -> Deleted:
         """Delete what was said of images that are not stored any more."""

@@ -140,7 +140,7 @@ class Repository(StoredRows):
 
         With it go the replies to requests that may be repeated, and its entry in the ledger of a run that
         is done in parts. An image that is an input already is not stored again. The records come back in
-        the order of `predictions`.
+        the order of `predictions`. Images that are kept in a bucket are there before it is committed.
 
         Raises:
             AlreadyAnswered: some of the requests have their replies already.
@@ -155,6 +155,10 @@ class Repository(StoredRows):
         with translated(), transactions.writing(self._connection):
             if ledger is not None:
                 ledger.require_missing(self._connection)
+            if any(new.input.upload is not None for new in predictions):
+                from mlpredict.storage import bucket_inputs
+
+                bucket_inputs.upload_new(self._connection, [new.input for new in predictions])
             inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
             stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
             writing.add_failures(self._connection, run, failures, unheld)

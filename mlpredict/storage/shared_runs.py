@@ -15,7 +15,6 @@ from mlpredict.storage.transactions import writing
 if TYPE_CHECKING:
     from mlpredict.domain import (
         EngineName,
-        Keep,
         ModelIdentity,
         NewPrediction,
         PredictionRecord,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     )
     from mlpredict.domain.environments import Environment
     from mlpredict.domain.parts import Claim, NameBlock, Plan, PlannedRun, Waiting, Worker
+    from mlpredict.domain.predictions import Kept
     from mlpredict.storage.repository import Repository
 
 
@@ -53,7 +53,7 @@ class SharedRuns:
         blocks: Sequence[NameBlock],
         *,
         engine: EngineName,
-        keep: Keep,
+        keep: Kept,
         environment: Environment | None = None,
     ) -> None:
         """Record a run with its plan, unless another process has recorded one of this key first."""

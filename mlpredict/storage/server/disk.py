@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mlpredict.domain import Keep
+from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, NoSpace
 from mlpredict.support.units import in_bytes
 
@@ -52,7 +53,9 @@ def space_at(place: Path) -> Space:
     return Space(status.f_bavail * status.f_frsize, status.f_blocks * status.f_frsize, files)
 
 
-def growth(images: int, file_bytes: int, keep: Keep, *, pixel_bytes: int | None, outputs: int) -> int:
+def growth(
+    images: int, file_bytes: int, keep: Keep | KeepIn, *, pixel_bytes: int | None, outputs: int
+) -> int:
     """The bytes by which the database may grow; less where images are stored already.
 
     `file_bytes` is the size of all files together, `pixel_bytes` that of a model's input, `outputs`
@@ -60,7 +63,7 @@ def growth(images: int, file_bytes: int, keep: Keep, *, pixel_bytes: int | None,
     """
     rows = images * (INPUT_BYTES + PREDICTION_BYTES + OUTPUT_BYTES * outputs)
     match keep:
-        case Keep.REFERENCE:
+        case Keep.REFERENCE | KeepIn():
             kept = float(images * REFERENCE_BYTES)
         case Keep.MODEL_INPUT if pixel_bytes is not None:
             kept = STORED_PER_FILE_BYTE * images * pixel_bytes

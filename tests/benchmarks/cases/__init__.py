@@ -1,6 +1,7 @@
 """What is measured, by name and in order."""
 
 from tests.benchmarks.cases.applications import applications, preparing
+from tests.benchmarks.cases.bucket import bucket
 from tests.benchmarks.cases.case import Case
 from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
@@ -32,4 +33,5 @@ CASES: dict[str, Case] = {
     "settings": settings,
     "labels": labels,
     "parts": parts,
+    "bucket": bucket,
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -16,7 +19,7 @@ from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.remote import fetching, listing, reading, stores, web
 from mlpredict.inputs.sources import discover
-from tests.buckets import KEY_ID, SECRET, Answer, Bucket, Request, refusal
+from tests.buckets import KEY_ID, SECRET, Answer, Bucket, Request, many_objects, refusal
 
 SMALL = b"\x89PNG\r\n\x1a\n"
 """The first bytes of an image: nothing here decodes any."""
@@ -287,3 +290,35 @@ def test_many_objects_are_decoded_by_processes(bucket: Bucket, digits: list[Path
     items = list(decode_all(discover([f"{bucket.url}in/"]), ImageSpec(28, 28, 1)))
     assert [one.position for one in items] == list(range(150))
     assert all(isinstance(one, Sample) for one in items)
+
+
+LISTING = """
+import resource, sys
+from mlpredict.inputs.passed_over import PassedOver
+from mlpredict.inputs.remote.listing import remote_sources
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+names = remote_sources("s3://many/in/", PassedOver())
+first = [next(names).filename for _ in range(2000)]
+before, last, count = peak(), first[-1], len(first)
+assert first == sorted(first)
+for one in names:
+    assert last < one.filename
+    last, count = one.filename, count + 1
+print(count, peak() - before)
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_names_take_no_more_memory_than_two_thousand(bucket: Bucket) -> None:
+    with many_objects("many=100000") as address:
+        environment = {**os.environ, **bucket.environment, "AWS_ENDPOINT_URL": address}
+        done = subprocess.run(
+            [sys.executable, "-c", LISTING], env=environment, capture_output=True, text=True, timeout=300
+        )
+    assert done.returncode == 0, done.stderr
+    count, grown = map(int, done.stdout.split())
+    assert count == 100_000
+    assert grown <= 16

@@ -1,0 +1,104 @@
+"""Images that are kept in a bucket under their hashes: put there, and taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+
+from mlpredict.domain import NewInput
+from mlpredict.domain.predictions import KeepIn
+from mlpredict.errors import NotKept, OutputError, UsageError
+from mlpredict.inputs.remote.names import NotFetched, Place, place_of, place_of_uri
+from mlpredict.support.addresses import is_bucket
+
+UPLOADS = 16
+"""At once: each waits for the bucket most of the time."""
+REMOVED_AT_ONCE = 1000
+"""So many S3 takes in one request."""
+
+
+def bucket_prefix(text: str) -> KeepIn:
+    """The prefix that `--keep` names, with `/` at its end.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        if not is_bucket(text):
+            raise NotFetched("images are kept in buckets, as s3://BUCKET/PREFIX/")
+        place = place_of(text)
+    except NotFetched as reason:
+        raise UsageError(f"--keep {text}: {reason}") from reason
+    return KeepIn(place._replace(key=place.folder).url)
+
+
+def uri_below(prefix: KeepIn, sha256: bytes) -> str:
+    """Where an image is kept: below the prefix, by its SHA-256."""
+    place = place_of(prefix)
+    return place._replace(key=place.folder + sha256.hex()).uri
+
+
+def upload(images: Sequence[NewInput]) -> None:
+    """Put images where their URIs say; one that is there already is not put again.
+
+    Raises:
+        NotKept: one cannot be put there.
+    """
+    with ThreadPoolExecutor(min(UPLOADS, len(images)), thread_name_prefix="upload") as pool:
+        # All of them are waited for, and the first error is raised.
+        for _ in pool.map(_put, images):
+            pass
+
+
+def remove(uris: Iterable[str]) -> None:
+    """Take away what lies at URIs; what is not there is none the worse for it.
+
+    Raises:
+        OutputError: a bucket refuses it.
+    """
+    places = sorted(map(place_of_uri, uris))
+    for (scheme, bucket), below in groupby(places, key=lambda place: place[:2]):
+        keys = [place.key for place in below]
+        for start in range(0, len(keys), REMOVED_AT_ONCE):
+            _delete(Place(scheme, bucket, ""), keys[start : start + REMOVED_AT_ONCE])
+
+
+def _put(image: NewInput) -> None:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError
+
+    from mlpredict.inputs.remote.reasons import reason_of
+    from mlpredict.inputs.remote.stores import store_of
+
+    assert image.content is not None
+    place = place_of_uri(str(image.uri))
+    attributes = {"Content-Type": image.contenttype}
+    try:
+        store = store_of(place.scheme, place.bucket)
+        # In one piece: only so it is there as a whole, or not.
+        obstore.put(
+            store, place.key, image.content, mode="create", use_multipart=False, attributes=attributes
+        )
+    except AlreadyExistsError:
+        return
+    except NotFetched as reason:
+        raise NotKept(f"{place.url}: cannot be written: {reason}") from reason
+    except Exception as error:
+        raise NotKept(f"{place.url}: cannot be written: {reason_of(error)}") from error
+
+
+def _delete(place: Place, keys: list[str]) -> None:
+    import obstore
+
+    from mlpredict.inputs.remote.reasons import reason_of
+    from mlpredict.inputs.remote.stores import store_of
+
+    try:
+        obstore.delete(store_of(place.scheme, place.bucket), keys)
+    except FileNotFoundError:
+        return
+    except NotFetched as reason:
+        raise OutputError(f"{place.url}: {reason}") from reason
+    except Exception as error:
+        raise OutputError(f"{place.url}: {reason_of(error)}") from error

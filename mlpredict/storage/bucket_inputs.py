@@ -1,0 +1,67 @@
+"""Inputs whose images lie in a bucket: put there before their rows are, and taken away after them.
+
+Whoever stores such rows holds a lock that others may hold, too, from before images are uploaded until the
+rows are committed. Whoever takes images away holds it alone, and looks first which of them have a row: no
+image goes that a row is just about to need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from psycopg.sql import SQL
+
+from mlpredict.domain import NewInput
+from mlpredict.storage.connection import Connection
+from mlpredict.storage.names import named
+
+LOCK = 0x6D6C6275636B6574
+"""Any number that nobody else locks: "mlbucket"."""
+
+SHARED = SQL("SELECT pg_catalog.pg_advisory_xact_lock_shared(%s::bigint)")
+ALONE = SQL("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)")
+
+KNOWN = SQL("""
+    SELECT inputs.sha256, inputs.kept
+    FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
+    JOIN {s}.inputs ON inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
+                   AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
+""")
+
+
+class BucketObject(NamedTuple):
+    """An image that lies in a bucket, as its row had it."""
+
+    sha256: bytes
+    kept: str
+    uri: str
+
+
+def upload_new(connection: Connection, inputs: Sequence[NewInput]) -> None:
+    """Upload the images of inputs that have no row yet, within the transaction that makes their rows."""
+    images = {(one.sha256, one.kept): one for one in inputs if one.upload is not None}
+    if not images:
+        return
+    connection.execute(SHARED, (LOCK,))
+    known = _known(connection, list(images))
+    fresh = [one for key, one in images.items() if key not in known]
+    if fresh and fresh[0].upload is not None:
+        fresh[0].upload(fresh)
+
+
+def sweep(
+    connection: Connection, objects: Sequence[BucketObject], remove: Callable[[Sequence[str]], None]
+) -> None:
+    """Have those taken away that no row refers to, within the transaction there is."""
+    connection.execute(ALONE, (LOCK,))
+    known = _known(connection, [(one.sha256, one.kept) for one in objects])
+    left = [one.uri for one in objects if (one.sha256, one.kept) not in known]
+    if left:
+        remove(left)
+
+
+def _known(connection: Connection, keys: Sequence[tuple[bytes, str]]) -> set[tuple[bytes, str]]:
+    columns = [list(column) for column in zip(*keys, strict=True)]
+    rows = connection.execute(named(connection, KNOWN), columns)
+    return {(bytes(sha256), kept) for sha256, kept in rows}
