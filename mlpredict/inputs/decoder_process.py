@@ -21,6 +21,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
+from PIL import Image
+
 from mlpredict.domain import ImageSpec, Source
 from mlpredict.inputs.image import Decoded, decode_source
 from mlpredict.inputs.limits import Limits
@@ -129,6 +131,8 @@ def _one_at_a_time(limits: Limits) -> Iterator[None]:
     """A block that one process at a time is in. A process that ends lets another one in."""
     # What failed before may hang together in circles, and holds pixels until they are found.
     gc.collect()
+    # What is kept for the next image is no use to decoders that have their memory elsewhere.
+    Image.core.clear_cache()  # type: ignore[attr-defined]  # Pillow documents it, and its stubs do not
     _limit_memory(limits)
     descriptor = _lock_from(sys.argv)
     if descriptor is None:

@@ -50,7 +50,7 @@ def plain_image(content: bytes, kind: str | None, max_pixels: int = MOST_PIXELS)
             return _png(content, min(max_pixels, MOST_PIXELS))
         if kind == "JPEG":
             return _jpeg(content, min(max_pixels, MOST_PIXELS))
-    except (ValueError, struct.error):
+    except (IndexError, ValueError, struct.error):
         # It may be damaged, or of another kind than it seems: Pillow tells.
         pass
     return None
