@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mlpredict.api.run import Run
     from mlpredict.api.stored import Predictions, StoredPrediction
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 __all__ = [
     "Answer",
     "Database",
