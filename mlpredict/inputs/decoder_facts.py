@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from functools import cache
@@ -24,8 +23,7 @@ CODECS = (
 """The libraries within Pillow, and what Pillow calls their versions; of two, the first that it has."""
 
 PACKAGE_FOLDERS = ("site-packages", "dist-packages")
-METADATA = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)\.(?:dist|egg)-info")
-VERSION = re.compile(r"\d+(?:\.\d+)+")
+METADATA = ("dist-info", "egg-info")
 
 
 def decoder_facts() -> dict[str, Any]:
@@ -40,8 +38,10 @@ def decoder_facts() -> dict[str, Any]:
 
 def _codec(names: Mapping[str, str]) -> tuple[str, str] | None:
     for name, attribute in names.items():
-        if version := VERSION.search(str(getattr(_imaging, attribute, ""))):
-            return name, version[0]
+        words = str(getattr(_imaging, attribute, None) or "").split()
+        # That of libtiff stands among others.
+        if (version := next((word for word in words if word[0].isdigit()), None)) is not None:
+            return name, version
     return None
 
 
@@ -58,6 +58,9 @@ def installed() -> dict[str, str]:
                 names = os.listdir(folder)
             except OSError:
                 continue
-            for match in filter(None, map(METADATA.fullmatch, names)):
-                versions.setdefault(match["name"].replace("_", "-").lower(), match["version"])
+            for name in names:
+                stem, _, kind = name.rpartition(".")
+                if kind in METADATA:
+                    package, _, version = stem.partition("-")
+                    versions.setdefault(package.replace("_", "-").lower(), version.partition("-")[0])
     return versions
