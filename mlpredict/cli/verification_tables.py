@@ -19,6 +19,14 @@ WORDS = {
     Verdict.CANNOT_RUN: "cannot be run",
 }
 
+SHORT = {
+    **WORDS,
+    Verdict.DIFFERS: "differ",
+}
+"""Of several."""
+
+STYLES = {Verdict.DIFFERS: "red", Verdict.CANNOT_RUN: "yellow"}
+
 
 def print_verification(done: Verification, chosen: Format) -> None:
     """Print what came of it: all of it as JSON, the counts as a row of a table, or words and tables."""
@@ -70,8 +78,9 @@ def _print_tables(done: Verification) -> None:
     print_pairs(dict(_facts(done)))
     for text in done.altered:
         print_renderable(Text(f"\n {printable(text)}", style="red"))
-    if done.reasons:
-        _print_reasons(done)
+    print_renderable(Text(""))
+    for line, style in _reasons(done):
+        print_renderable(Text(f" {printable(line)}", style=style))
     faults = sorted(done.findings, key=lambda one: not one.is_fault)
     shown = [one for one in faults if one.is_fault and one.verdict is Verdict.DIFFERS][:SHOWN]
     for one in shown:
@@ -90,26 +99,12 @@ def _facts(done: Verification) -> Iterator[tuple[str, str]]:
         yield "another label", f"{done.label_changed:,}"
 
 
-def _print_reasons(done: Verification) -> None:
-    from rich.text import Text
-
-    from mlpredict.cli.tables import print_renderable, simple_table
-    from mlpredict.support.printable import printable
-
-    table = simple_table()
-    table.add_column("")
-    table.add_column("why", overflow="fold")
-    table.add_column("predictions", justify="right")
-    table.add_column("first", justify="right")
+def _reasons(done: Verification) -> Iterator[tuple[str, str]]:
+    """Each reason with how many there are of it, in lines that any terminal has room for."""
     for why, count in done.reasons.most_common():
-        style = "" if why.verdict is Verdict.WITHIN else "red" if why.verdict is Verdict.DIFFERS else "yellow"
-        table.add_row(
-            Text(WORDS[why.verdict], style=style),
-            Text(printable(why.reason)),
-            f"{count:,}",
-            str(done.examples[why]),
-        )
-    print_renderable(table)
+        word = WORDS[why.verdict] if count == 1 else SHORT[why.verdict]
+        line = f"{count:,} {word}: {why.reason} (first: prediction {done.examples[why]})"
+        yield line, STYLES.get(why.verdict, "")
 
 
 def _in_words(one: Finding) -> str:
