@@ -127,7 +127,8 @@ def test_other_outputs_are_compared_as_well() -> None:
     now = answered(reader, outputs, {"embedding": np.ones((1, 4), np.float32)})
     assert rule(reader).finding(stored(now), now) is None
     finding = found(reader, stored(now, outputs='{"embedding":[1,1,1,3]}'), now, same=False)
-    assert (finding.verdict, finding.difference) == (Verdict.DIFFERS, pytest.approx(2 / 3))
+    assert finding.verdict is Verdict.DIFFERS
+    assert finding.difference == pytest.approx(2 / 3)
     assert found(reader, stored(now, outputs=None), now).reason == OTHER_SHAPE
 
 
