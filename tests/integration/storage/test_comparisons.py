@@ -125,7 +125,7 @@ def test_what_has_just_been_stored_is_not_tried_each_with_each(
     with repository.pairing("a", "b", PredictionFilter()) as pairs:
         query = named(
             repository.connection,
-            SQL("EXPLAIN SELECT p.id" + PAIRS),
+            SQL("EXPLAIN SELECT p.id " + PAIRS),
             truth=pairs.queries.truth,
             **pairs.parts,
         )
