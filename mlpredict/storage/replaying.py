@@ -18,21 +18,27 @@ from mlpredict.storage.pair_queries import IMAGE
 KNOWN = SQL("SELECT id FROM {s}.models WHERE fingerprint = %s")
 
 CHOSEN = SQL("""
-    SELECT wanted.id, done.image IS NOT NULL
+    SELECT id, is_done
     FROM (
-        SELECT max(p.id) AS id, {image} AS image
-        FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid {maybe}
-        WHERE {where} AND p.model_id IS DISTINCT FROM {model}
-        GROUP BY 2
-    ) AS wanted
-    LEFT JOIN (
-        SELECT DISTINCT {image} AS image
-        FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid
-        WHERE p.model_id = {model}
-    ) AS done ON done.image = wanted.image
-    ORDER BY wanted.id
+        SELECT wanted.id, done.image IS NOT NULL AS is_done
+        FROM (
+            SELECT max(p.id) AS id, {image} AS image
+            FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid {maybe}
+            WHERE {where} AND p.model_id IS DISTINCT FROM {model}
+            GROUP BY 2
+        ) AS wanted
+        FULL JOIN (
+            SELECT DISTINCT {image} AS image
+            FROM {s}.predictions AS p JOIN {s}.inputs AS own ON own.id = p.inputid
+            WHERE p.model_id = {model}
+        ) AS done ON done.image = wanted.image
+        OFFSET 0
+    ) AS found
+    WHERE id IS NOT NULL
+    ORDER BY id
 """)
-"""Each image once, and whether the model has predicted it; images are told apart as a comparison does it."""
+"""Each image once, and whether the model has predicted it; images are told apart, and joined, as a comparison
+does it."""
 
 MODELS = SQL("""
     SELECT m.name, m.fingerprint

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
+from psycopg.sql import SQL
 
 from mlpredict.domain import EngineName, Keep, NewInput, NewLabel, Prediction, PredictionFilter
 from mlpredict.domain.comparisons import Comparison, NumbersCompared
 from mlpredict.errors import NotFound
 from mlpredict.pipeline.comparing import compare
+from mlpredict.storage.names import named
+from mlpredict.storage.pair_queries import PAIRS
 from mlpredict.storage.repository import Repository
 from tests.rows import model, new
 
@@ -109,3 +113,22 @@ def test_numbers_are_compared_by_how_near_they_are(repository: Repository) -> No
     assert (found.both, found.labelled, found.agreement, found.p_value) == (3, 0, None, None)
     assert found.numbers == NumbersCompared(3, 1.0, 5 / 3, 1, 1)
     assert found.b_is_worse
+
+
+def test_what_has_just_been_stored_is_not_tried_each_with_each(
+    repository: Repository, connection: psycopg.Connection[tuple[object, ...]]
+) -> None:
+    """PostgreSQL knows of A's predictions alone, and expects one of B."""
+    predict(repository, A, [0] * 500)
+    connection.execute("ANALYZE")
+    predict(repository, B, [0] * 500)
+    with repository.pairing("a", "b", PredictionFilter()) as pairs:
+        query = named(
+            repository.connection,
+            SQL("EXPLAIN SELECT p.id " + PAIRS),
+            truth=pairs.queries.truth,
+            **pairs.parts,
+        )
+        plan = [line for (line,) in repository.connection.execute(query)]
+    assert any("Full Join" in line for line in plan)
+    assert not any("Join Filter" in line for line in plan)
