@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import threading
+from functools import cache
 
 from PIL import Image
 from rich.console import Console
 from rich.text import Text
 
-from mlpredict.cli.stdout import data_console
+from mlpredict.cli.stdout import WIDE, data_console
 
 SHADES = " .:-=+*#%@"
 
@@ -28,18 +30,27 @@ def as_lines(image: Image.Image) -> tuple[str, ...]:
 
 def with_sequences(text: Text) -> str:
     """A line of text with the sequences that colour it on this terminal."""
-    console = data_console()
-    target = io.StringIO()
-    Console(
-        file=target,
+    console = _console(threading.get_ident())
+    with console.capture() as captured:
+        console.print(text, end="", soft_wrap=True)
+    return captured.get()
+
+
+@cache
+def _console(_thread: int) -> Console:
+    """One for each thread: making it takes longer than to write a line."""
+    usual = data_console()
+    return Console(
+        file=io.StringIO(),
         force_terminal=True,
-        color_system=console.color_system,  # type: ignore[arg-type]
-        no_color=console.no_color,
-        width=max(1, 2 * len(text.plain)),
+        color_system=usual.color_system,  # type: ignore[arg-type]
+        no_color=usual.no_color,
+        width=WIDE,
         highlight=False,
+        markup=False,
+        emoji=False,
         legacy_windows=False,
-    ).print(text, end="", soft_wrap=True)
-    return target.getvalue()
+    )
 
 
 def _half_blocks(image: Image.Image) -> Text:

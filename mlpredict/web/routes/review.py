@@ -17,7 +17,14 @@ from mlpredict.web.errors import Unprocessable
 from mlpredict.web.filters import PAGE, Limit, Wanted
 from mlpredict.web.openapi import MANY_LABELLED, MANY_LABELS_BODY, TO_REVIEW, failures, success
 from mlpredict.web.responses import json_response, record_fields
-from mlpredict.web.review_body import MANY_BYTES, cursor_of, many_body, position_of, sorted_out
+from mlpredict.web.review_body import (
+    MANY_BYTES,
+    SaidOfImage,
+    cursor_of,
+    many_body,
+    position_of,
+    sorted_out,
+)
 from mlpredict.web.uploads import receive_body
 
 Order = Annotated[
@@ -84,14 +91,7 @@ def router(backend: Backend) -> APIRouter:
             content = await receive_body(request.receive, request.scope["headers"], MANY_BYTES, room)
         body = many_body(content)
         for one in body.images:
-            if one.labels is not None and len(one.labels) > 1:
-                number = one.input_id
-                if not await backend.read(
-                    lambda repository, number=number: repository.may_have_several(number)
-                ):
-                    raise Unprocessable(
-                        f"labels: no model that has predicted image {number} says several; give one label"
-                    )
+            await _require_sense(backend, one)
         said = sorted_out(body)
 
         def store(database: Connections) -> tuple[Labelled, int]:
@@ -121,6 +121,20 @@ def router(backend: Backend) -> APIRouter:
         )
 
     return routes
+
+
+async def _require_sense(backend: Backend, one: SaidOfImage) -> None:
+    """Look whether a model may say so many labels of an image; else they would be stored as a single one.
+
+    Raises:
+        Unprocessable: none may.
+    """
+    if one.labels is None or len(one.labels) < 2:
+        return
+    if not await backend.read(lambda repository: repository.may_have_several(one.input_id)):
+        raise Unprocessable(
+            f"labels: no model that has predicted image {one.input_id} says several; give one label"
+        )
 
 
 def _fields(record: PredictionRecord) -> dict[str, Any]:

@@ -28,7 +28,8 @@ def post(served: Served, images: Any, **more: Any) -> Answer:
 
 
 def reviewed(served: Served, query: str = "") -> list[int]:
-    found, path = [], f"/v1/review?limit=2{query}"
+    found: list[int] = []
+    path: str | None = f"/v1/review?limit=2{query}"
     while path is not None:
         page = served.ask(path).json
         found += [one["input_id"] for one in page["images"]]
