@@ -52,6 +52,21 @@ def test_the_original_is_kept_byte_for_byte(kind: str, contenttype: str) -> None
     assert load_stored(stored(new)) == ImageFile(content, contenttype)
 
 
+def test_a_file_of_several_pages_looks_like_its_first_one() -> None:
+    sample = decoded(png(), spec())
+    second = sample._replace(source=Source("scan.tif#2", page=2, file="scan.tif"))
+    looks = {
+        (keep, one.source.page): new_input(one, keep, "ab12cd34", 5).difference_hash
+        for keep in Keep
+        for one in (sample._replace(source=Source("scan.tif")), second)
+    }
+    assert {place for place, look in looks.items() if look is None} == {
+        (Keep.ORIGINAL, 2),
+        (Keep.REFERENCE, 2),
+    }
+    assert new_input(sample, Keep.ORIGINAL, "ab12cd34").difference_hash is None
+
+
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_the_model_input_is_a_png_of_exactly_these_pixels(channels: int) -> None:
     sample = decoded(file_of(picture(9, 7), "JPEG"), spec(channels, 5, 6))
