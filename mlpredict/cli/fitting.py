@@ -39,6 +39,7 @@ SHORT_HEADINGS = {
     "contenttype": "type",
     "likely_class": "class",
     "created_at": "time",
+    "parts_done": "done",
 }
 
 CUTS: Mapping[str, Callable[[str, int], str]] = {
@@ -47,7 +48,9 @@ CUTS: Mapping[str, Callable[[str, int], str]] = {
 }
 """How cells are cut that say most at their ends."""
 
-LEFT_OUT_FIRST = ("unit", MODEL, "created_at", "labels", "prediction", "distance", "score")
+LEFT_OUT_FIRST = (
+    *("engine", "last_at", "unit", MODEL, "created_at", "labels", "prediction", "distance", "score"),
+)
 """Columns that nobody has asked for, in the order in which they are left out."""
 
 Record = Mapping[str, Any]
