@@ -30,9 +30,6 @@ REMOTE = "remote"
 
 IN_MEMORY = "--run-key is for files: what is in memory has no name by which another process finds it"
 
-IN_BUCKET = "--run-key is for files: what lies in a bucket or on the web cannot be divided yet"
-PREFIXES = "give each process a prefix of its own, with --skip-existing"
-
 
 class NameList:
     """The names that sources have, from position 0 on; it takes a few bytes a name."""
@@ -136,8 +133,6 @@ def described(item: Source | Rejected) -> str:
 
 def _entry(item: Source | Rejected) -> bytes:
     if isinstance(item, Source):
-        if item.remote is not None:
-            raise UsageError(IN_BUCKET, hint=PREFIXES)
         if item.content is not None:
             raise UsageError(IN_MEMORY)
         return os.fsencode(item.path) + END + _of_bucket(item.remote) + END
