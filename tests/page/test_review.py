@@ -54,16 +54,17 @@ def test_images_are_labelled_by_keyboard_and_each_is_stored(review: Page, store:
     press(review, "u")
     press(review, "s")
     press(review, "ArrowLeft")
-    expect(review.locator("#says")).to_contain_text("Saved.")
+    expect(review.locator("#says")).to_contain_text("Not usable. Saved.")
     assert said(store) == [{"label": predicted}, {"label": "3"}, {"usable": False}]
     assert {body["source"] for body in store.said} == {"review"}
     press(review, "z")  # what was not usable is looked at again
+    expect(review.locator("#says")).to_have_text("Undone. Saved.")
     assert said(store)[-1] == {"label": None}
     expect(review.locator("#progress")).to_contain_text("2 of 16 labelled")
     review.keyboard.press("/")
     review.keyboard.type("frog")
     review.keyboard.press("Enter")
-    expect(review.locator("#says")).to_contain_text("Labelled frog.")
+    expect(review.locator("#says")).to_contain_text("Labelled frog. Saved.")
     assert said(store)[-1] == {"label": "frog"}
 
 
@@ -73,6 +74,7 @@ def test_a_key_that_is_held_down_labels_one_image(review: Page, store: Store) ->
         "() => { for (let at = 0; at < 30; at += 1) document.body.dispatchEvent("
         "new KeyboardEvent('keydown', { key: '3', bubbles: true, cancelable: true })) }"
     )
+    expect(review.locator("#says")).to_contain_text("Saved.")
     expect(review.locator("#progress")).to_contain_text("1 of 16 labelled")
     assert len(_images(store)) == 1
     review.get_by_text("Which images, and who labels").click()
@@ -82,7 +84,7 @@ def test_a_key_that_is_held_down_labels_one_image(review: Page, store: Store) ->
     review.wait_for_timeout(120)
     review.keyboard.press("3")
     review.get_by_role("button", name="Not usable").click()
-    expect(review.locator("#says")).to_contain_text("Saved.")
+    expect(review.locator("#says")).to_contain_text("Not usable. Saved.")
     assert said(store) == [{"label": "3"}, {"usable": False}]
     assert store.said[-1]["by"] == "Ada"
 
@@ -98,7 +100,7 @@ def test_many_are_labelled_at_once_but_those_that_are_clicked(review: Page, stor
     tiles.first.click()
     expect(tiles.first).to_have_attribute("aria-pressed", "true")
     review.keyboard.press("Enter")
-    expect(review.locator("#says")).to_contain_text("1 are left for later")
+    expect(review.locator("#says")).to_contain_text("1 are left for later. Saved.")
     assert len(store.said) == 1
     assert said(store) == [{"label": label}] * (count - 1)
     assert sum(one["true_label"] == label for one in store.records) == count - 1
