@@ -135,3 +135,26 @@ def test_parts_of_a_bucket_fetch_only_what_is_theirs(
     done = mlpredict(*own, "0/3")
     assert done.returncode == 2
     assert f"is {filled.url}in/{digits[4].name} (ETag ".encode() in done.stderr
+
+
+def test_parts_of_a_folder_keep_their_images_in_a_bucket(
+    mlpredict: Command, bucket: Bucket, dsn: str, connection: Connection, digits: list[Path]
+) -> None:
+    own = (
+        "predict",
+        digits[0].parent,
+        "--keep",
+        f"{bucket.url}kept/",
+        "--run-key",
+        "k",
+        "--dsn",
+        dsn,
+        "--part",
+    )
+    assert [mlpredict(*own, part).returncode for part in ("0/2", "0/2", "1/2")] == [0, 0, 0]
+    kept = (
+        "SELECT count(*), bool_and(image LIKE 's3://%%') FROM inputs JOIN predictions ON inputid = inputs.id"
+    )
+    assert connection.execute(kept.replace("%%", "%")).fetchone() == (len(digits), True)
+    done = mlpredict("predict", digits[0].parent, "--run-key", "k", "--dsn", dsn)
+    assert f"--keep is {bucket.url}kept/ there and original here".encode() in done.stderr
