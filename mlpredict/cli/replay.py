@@ -23,7 +23,7 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_format,
 )
-from mlpredict.cli.predict import RETRY_SECONDS, BatchSize, MaxBytes, MaxPixels, Retry
+from mlpredict.cli.predict_options import RETRY_SECONDS, BatchSize, MaxBytes, MaxPixels, Retry
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, PredictionFilter
 from mlpredict.errors import DatabaseError, DatabaseRefuses, UsageError

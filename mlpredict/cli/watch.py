@@ -26,8 +26,8 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.cli.predict import (
-    COLUMNS,
+from mlpredict.cli.predict import COLUMNS, usual_columns
+from mlpredict.cli.predict_options import (
     IMAGES,
     BatchSize,
     KeepChoice,
@@ -35,7 +35,6 @@ from mlpredict.cli.predict import (
     MaxPixels,
     PagesChoice,
     TopK,
-    usual_columns,
 )
 from mlpredict.cli.quiet_libraries import quiet_libraries
 from mlpredict.cli.talk import talk

@@ -20,7 +20,7 @@ from mlpredict.domain import (
 )
 from mlpredict.domain.samples import Ended
 from mlpredict.errors import DatabaseError, SchemaOutdated
-from mlpredict.storage import migrations, transactions, writing
+from mlpredict.storage import migrations, storing_inputs, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     cancel,
@@ -159,7 +159,9 @@ class Repository(StoredRows):
                 from mlpredict.storage import bucket_inputs
 
                 bucket_inputs.upload_new(self._connection, [new.input for new in predictions])
-            inputs = writing.add_inputs(self._connection, [prediction.input for prediction in predictions])
+            inputs = storing_inputs.add_inputs(
+                self._connection, [prediction.input for prediction in predictions]
+            )
             stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
             writing.add_failures(self._connection, run, failures, unheld)
             if requests:

@@ -24,7 +24,7 @@ from mlpredict.domain import (
 )
 from mlpredict.errors import DatabaseError, NotFound
 from mlpredict.storage.repository import Repository, open_repository
-from mlpredict.storage.writing import INSERT_BYTES
+from mlpredict.storage.storing_inputs import INSERT_BYTES
 from tests.notices import heard
 from tests.rows import LABELS, model, new
 
