@@ -117,11 +117,11 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
 
             require_one_list(pages=Pages(pages), labelled=label_from is not None)
             shared = Shared(
-                sharing, sources_of(several(images), only_files=True, only_listed=True), batch_size
+                sharing, sources_of(several(images), only_files_for="run_key", only_listed=True), batch_size
             )
             return self.share(model, shared, keep=wanted, skip_existing=skip_existing)
         named = list(several(images)) if label_from is not None else several(images)
-        sources = sources_of(named, only_files=wanted is Keep.REFERENCE)
+        sources = sources_of(named, only_files_for='keep="reference"' if wanted is Keep.REFERENCE else None)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
         return self.run(
             model,

@@ -30,20 +30,21 @@ def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
 
 
 def sources_of(
-    images: Iterable[ImageLike], *, only_files: bool = False, only_listed: bool = False
+    images: Iterable[ImageLike], *, only_files_for: str | None = None, only_listed: bool = False
 ) -> Iterator[Source | Rejected]:
     """The sources that images stand for; folders stand for what is in them.
 
-    What is remote is fetched, unless they are `only_listed`.
+    What is remote is fetched, unless they are `only_listed`. Images in memory are refused where something
+    is wanted that takes `only_files_for` it.
     """
 
     def named() -> Iterator[str | Source]:
         for image in images:
             if isinstance(image, (str, os.PathLike)):
                 yield os.fspath(image)
-            elif only_files:
+            elif only_files_for is not None:
                 raise UsageError(
-                    'keep="reference" and run_key need files: what is in memory is nowhere to be found later'
+                    f"{only_files_for} needs files: what is in memory is nowhere to be found later"
                 )
             else:
                 yield _in_memory(image)

@@ -16,7 +16,7 @@ from mlpredict.errors import ImageError
 from mlpredict.inputs.pages import page_name
 from mlpredict.inputs.reading import Unusable, read
 from mlpredict.inputs.remote.names import safe_name
-from mlpredict.support.addresses import is_remote
+from mlpredict.support.addresses import is_bucket, is_remote
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -141,8 +141,13 @@ def load_stored(image: StoredImage) -> ImageFile:
         return _from_data_uri(image.uri, where)
     if scheme == "file":
         return _from_reference(image, str(known_path(image)), where)
+    if is_bucket(image.uri):
+        return _from_bucket(image, where)
     if is_remote(image.uri):
-        return _from_remote(image, where)
+        # Whoever can write rows could have this user's machine ask any server, and those of its own network.
+        raise ImageUnavailable(
+            f"{where}: {safe_name(image.uri)}: not fetched, as another account may have written the row"
+        )
     raise ImageUnavailable(f"{where}: damaged: what is stored is neither a data: nor a file: URI")
 
 
@@ -197,7 +202,7 @@ def _from_reference(image: StoredImage, path: str, where: str) -> ImageFile:
     return ImageFile(content, image.contenttype or "application/octet-stream")
 
 
-def _from_remote(image: StoredImage, where: str) -> ImageFile:
+def _from_bucket(image: StoredImage, where: str) -> ImageFile:
     from mlpredict.inputs.remote.reading import read_uri
 
     uri = str(image.uri)

@@ -111,7 +111,7 @@ def test_who_gives_up_leaves_the_rest_to_others(digit_model: mlpredict.Model, co
 
 def test_what_is_in_memory_takes_no_part(digit_model: mlpredict.Model) -> None:
     with mlpredict.connect() as db:
-        with pytest.raises(UsageError, match="need files"):
+        with pytest.raises(UsageError, match="run_key needs files"):
             list(db.predict(digit_model, Path("tests/digits/7-marker.png").read_bytes(), run_key="k"))
         with pytest.raises(UsageError, match="--part needs --run-key"):
             db.predict(digit_model, DIGITS, part="0/2")

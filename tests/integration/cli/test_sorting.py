@@ -162,7 +162,7 @@ def offered(mlpredict: Command, filled: str) -> Any:
         ("mlpredict list --columns label,sc", ["label,score"]),
         ("mlpredict list --sort sc", ["score"]),
         ("mlpredict predict --model pe", ["pets"]),
-        ("mlpredict help ver", ["version"]),
+        ("mlpredict help vers", ["version"]),
     ],
 )
 def test_a_tab_offers_values(offered: Any, line: str, expected: list[str]) -> None:

@@ -302,7 +302,7 @@ def test_a_copy_that_lacks_rows_is_withdrawn(
 
     def count_fewer(connection: Any) -> dict[str, int]:
         missing = 1 if connection.info.server_version >= 180000 else 0
-        return {table: rows - missing for table, rows in count(connection).items()}
+        return {table: max(rows - missing, 0) for table, rows in count(connection).items()}
 
     monkeypatch.setattr(upgrade, "_count_rows", count_fewer)
     with pytest.raises(DatabaseError, match=r"18 has 0 of 1 rows of public.failures; .* is as it was"):

@@ -132,7 +132,9 @@ def test_what_is_wrong_with_one_does_not_keep_the_others(
         ("file://fileserver/share/a.png", "on another machine: fileserver"),
         ("file:relative.png", "no hash"),
         ("FILE:///etc/hostname", "no hash"),
-        ("http://example.org/a.png", "damaged"),
+        ("http://example.org/a.png", "not fetched"),
+        ("https://127.0.0.1/a.png", "not fetched"),
+        ("s3://bucket/a.png", "no hash"),
         ("\x1b[2J:x", "damaged"),
     ],
 )
