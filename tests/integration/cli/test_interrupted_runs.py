@@ -19,7 +19,7 @@ from tests.processes import started
 from tests.runs import Running, running, stored_in
 
 IMAGES = 10_000
-KILLS = 30
+KILLS = [9, pytest.param(30, marks=pytest.mark.slow)]
 SEED = 20261124
 AT_ONCE_SECONDS = 5.0
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
@@ -37,17 +37,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.parametrize("kills", KILLS)
 def test_killed_at_any_moment_nothing_is_lost_and_nothing_stored_twice(
-    environment: dict[str, str], dsn: str, folder: Path
+    environment: dict[str, str], dsn: str, folder: Path, kills: int
 ) -> None:
     chance = random.Random(SEED)
     printed: set[int] = set()
-    for kill in range(KILLS):
+    for kill in range(kills):
         with running(environment, folder, "--dsn", dsn, "--skip-existing") as run:
             if kill % 3 == 0:  # perhaps while it starts
                 time.sleep(chance.uniform(0.0, 0.6))
             else:
-                assert run.read_lines(chance.randint(1, IMAGES // KILLS))
+                assert run.read_lines(chance.randint(1, IMAGES // kills))
                 time.sleep(chance.uniform(0.0, 0.03))
             run.process.kill()
             run.finish()

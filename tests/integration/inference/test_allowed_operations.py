@@ -17,7 +17,8 @@ DATA = Path(os.environ.get("MLPREDICT_TEST_DATA") or ROOT / "../shared/data") / 
 
 
 @pytest.mark.parametrize(
-    "group", ["layers", "old", "functions", pytest.param("applications", marks=pytest.mark.slow)]
+    "group",
+    ["functions", *(pytest.param(one, marks=pytest.mark.slow) for one in ("layers", "old", "applications"))],
 )
 def test_usual_exports_need_no_trust(tmp_path: Path, group: str) -> None:
     program = [sys.executable, "-m", "tests.make_usual_models", str(tmp_path), group]

@@ -26,7 +26,7 @@ from tests.processes import started
 
 STARTED_AT_ONCE = 8
 WORKERS = 4
-COMMANDS = 120
+COMMANDS = [32, pytest.param(120, marks=pytest.mark.slow)]
 LINGERS = ("0", "0.1", "0.3")
 KILLED_COMMANDS = 0.3
 SECONDS_BETWEEN_KILLS = (0.2, 1.0)
@@ -119,7 +119,9 @@ def kill(pid: int) -> None:
         return
 
 
+@pytest.mark.parametrize("commands", COMMANDS)
 def test_no_row_is_lost_and_no_process_is_left(
+    commands: int,
     home: Path,
     environment: dict[str, str],
     mlpredict: Command,
@@ -148,7 +150,7 @@ def test_no_row_is_lost_and_no_process_is_left(
 
     def work(number: int) -> None:
         chance = random.Random(SEED + number)
-        for _ in range(COMMANDS // WORKERS):
+        for _ in range(commands // WORKERS):
             images = chance.sample(digits, chance.randint(1, 3))
             kill_after = chance.uniform(0.1, 0.6) if chance.random() < KILLED_COMMANDS else None
             run([*predict, *images], environment, chance.choice(LINGERS), witness, kill_after)

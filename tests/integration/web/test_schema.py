@@ -15,13 +15,14 @@ from schemathesis.core.result import Ok
 
 from tests.serving import Served
 
-CALLS = 20
+CALLS = [5, pytest.param(20, marks=pytest.mark.slow)]
 # Most files that are made up are no images, which is refused, and images that are, are stored.
 UNFIT = ("positive_data_acceptance", "negative_data_rejection")
 
 
+@pytest.mark.parametrize("calls", CALLS)
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
-def test_the_api_does_what_it_says(served: Served, mode: GenerationMode) -> None:
+def test_the_api_does_what_it_says(served: Served, mode: GenerationMode, calls: int) -> None:
     schema = schemathesis.openapi.from_url(f"{served.url}/openapi.json")
     excluded: list[Any] = [CHECKS.get_one(name) for name in UNFIT]
     tried = 0
@@ -31,7 +32,7 @@ def test_the_api_does_what_it_says(served: Served, mode: GenerationMode) -> None
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(
-            max_examples=CALLS,
+            max_examples=calls,
             deadline=None,
             derandomize=True,
             database=None,
@@ -47,5 +48,5 @@ def test_the_api_does_what_it_says(served: Served, mode: GenerationMode) -> None
 
         with suppress(Unsatisfiable):  # what takes no parameters cannot be asked wrongly
             call()
-    assert tried > CALLS
+    assert tried > calls
     assert served.said == []
