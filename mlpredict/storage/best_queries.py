@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Literal
 
 from mlpredict.storage.names import named
 from mlpredict.storage.report_queries import TRUE_CLASS, Queries
 
 ANY_SUCH_RUN = SQL("SELECT FROM {s}.environments WHERE facts ->> 'store_top' IS NOT NULL LIMIT 1")
+
+OBJECT: LiteralString = (
+    r'^\{(?:"[0-9]{1,9}": ?-?[0-9]{1,39}(?:\.[0-9]{1,60})?(?:[eE][-+]?[0-9]{1,2})?(?:, ?|(?=\})))+\}$'
+)
+"""The best classes as they are stored; no number is beyond float64, which would end the statement."""
 
 BEST_ONLY = SQL("""
     SELECT count(*), min(found.classes),
@@ -19,7 +24,7 @@ BEST_ONLY = SQL("""
            count(*) FILTER (WHERE found.above < 10)
     FROM (
         SELECT true_class.place,
-               CASE WHEN p.predictions::text ~ '^[{{](?:"[0-9]{{1,9}}": ?[-+0-9.eE]+,? ?)+[}}]$'
+               CASE WHEN p.predictions::text ~ {object}
                     THEN p.predictions END AS best
         {true_class}
         OFFSET 0
@@ -54,7 +59,7 @@ def best_only(queries: Queries, models: Sequence[int]) -> BestOnly:
     if not models or queries.connection.execute(any_such_run).fetchone() is None:
         return BestOnly()
     values = {**queries.values, "of_models": list(models)}
-    query = queries.composed(BEST_ONLY, true_class=queries.composed(TRUE_CLASS))
+    query = queries.composed(BEST_ONLY, true_class=queries.composed(TRUE_CLASS), object=Literal(OBJECT))
     row = queries.connection.execute(query, values).fetchone()
     assert row is not None
     count, least, *hits = row

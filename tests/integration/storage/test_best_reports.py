@@ -120,7 +120,20 @@ def test_of_both_kinds_the_whole_ones_have_a_log_loss(repository: Repository) ->
     assert any("are of the other 50" in remark for remark in both.remarks)
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', '{"1": "x"}', "{}", '{"1": [1]}', "null", '"{"', '{"1": null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}',
+        '{"1": 1e999}',
+        '{"1": 1e-999}',
+        '{"1": "x"}',
+        "{}",
+        '{"1": [1]}',
+        "null",
+        '"{"',
+        '{"1": null}',
+    ],
+)
 def test_what_another_has_put_there_is_not_counted(
     repository: Repository, connection: psycopg.Connection[tuple[object, ...]], text: str
 ) -> None:
