@@ -89,6 +89,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         label_from: str | None = None,
         run_key: str | None = None,
         part: str | None = None,
+        store_top: int | None = None,
     ) -> Run:
         """Predict images and store them with their predictions, while the run is iterated.
 
@@ -96,11 +97,12 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         `skip_existing` those are passed over that the model has predicted already. `pages` are "all" of
         a file or frames of an animation, as "scan.tif#2", or the "first". With `label_from="folders"` the
         folders that images lie in are their true labels. With a `run_key` several processes, on several
-        machines, do one run: each the `part` "0/4" to "3/4", or those that are free ("auto").
+        machines, do one run: each the `part` "0/4" to "3/4", or those that are free ("auto"). Of a model of
+        many classes `store_top` stores the likeliest of each image, and not all.
 
         Raises:
             UsageError: `keep` is "reference", and an image is not a file; or labels come from elsewhere; or
-                the run of this key was begun otherwise.
+                the run of this key was begun otherwise; or there are no classes for `store_top`.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -111,7 +113,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.run_parts import require_one_list, sharing_of
 
-        wanted = keep_of(keep)
+        model, wanted = model.storing_best(store_top), keep_of(keep)
         if (sharing := sharing_of(run_key, part)) is not None:
             from mlpredict.api.shared_run import Shared
 
@@ -144,11 +146,19 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         """The same of images that are being decoded; it ends early when `enough` comes true."""
         return Run(self, model, decoded, keep, skip_existing, enough, labels)
 
-    def replay(self, new: Model, /, *, batch_size: int | None = None, **filters: Unpack[Filters]) -> Replay:
+    def replay(
+        self,
+        new: Model,
+        /,
+        *,
+        batch_size: int | None = None,
+        store_top: int | None = None,
+        **filters: Unpack[Filters],
+    ) -> Replay:
         """Predict stored images with another model: those of the predictions that filters choose, each once.
 
         `model` among the filters is the one whose predictions are meant. What the new one has predicted
-        already is passed over.
+        already is passed over. `store_top` stores the likeliest of many classes, and not all.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -158,7 +168,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         """
         from mlpredict.api.replaying import Replay
 
-        return Replay(self, new, filter_of(filters), batch_size=batch_size)
+        return Replay(self, new.storing_best(store_top), filter_of(filters), batch_size=batch_size)
 
     def share(
         self,

@@ -76,6 +76,18 @@ class Model:
         """The names of the classes, in the output's order, where there are any."""
         return self.loaded.identity.labels
 
+    def storing_best(self, count: int | None) -> Model:
+        """The same model, of whose classes the `count` likeliest are stored; with None it is itself.
+
+        Raises:
+            UsageError: it has no classes of which one is the image's, or `count` is none.
+        """
+        if count is None:
+            return self
+        from mlpredict.inference.best_classes import storing_best
+
+        return Model(storing_best(self.loaded, count))
+
     def predict(self, image: ImageLike) -> Answer:
         """What the model says of one image; nothing is stored.
 

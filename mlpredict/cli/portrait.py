@@ -16,6 +16,7 @@ from mlpredict.cli.tables import bar, cell, label_and_bar, print_renderable
 from mlpredict.domain import PredictionDetail
 from mlpredict.domain.environments import flat
 from mlpredict.errors import MlpredictError
+from mlpredict.inference.best_classes import is_best
 from mlpredict.inference.outputs import stored_classes
 from mlpredict.inputs.kept import load_stored
 from mlpredict.inputs.pages import page_of
@@ -34,6 +35,7 @@ LEAST_WIDTH = 60
 GAP = 3
 MOST_CLASSES = 10
 MOST_NUMBERS = 200
+ONLY_ONE = "only the best class is stored"
 
 MADE_WITH = ("litert", "tensorflow", "pillow", "numpy")
 """Of an environment, what is shown with one prediction."""
@@ -127,8 +129,11 @@ def _prediction(detail: PredictionDetail, *, beside: int) -> RenderableType:
         bars.add_row(
             Text(cut_end(label, label_width)), Text(f"{score:.4f}", style="dim"), bar(score, bar_width)
         )
-    if len(ranked) > MOST_CLASSES:
-        bars.add_row(Text("…"), Text(f"{len(ranked) - MOST_CLASSES} more", style="dim"), Text())
+    more = [f"{len(ranked) - MOST_CLASSES} more"] if len(ranked) > MOST_CLASSES else []
+    if is_best(output):
+        more.append(f"only the {len(ranked)} best classes are stored" if len(ranked) > 1 else ONLY_ONE)
+    if more:
+        return Group(bars, Text(f"… {', '.join(more)}", style="dim"))
     return bars
 
 

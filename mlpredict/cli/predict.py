@@ -41,6 +41,7 @@ from mlpredict.cli.predict_options import (
     Retry,
     RunKey,
     SkipExisting,
+    StoreTop,
     TopK,
 )
 from mlpredict.cli.stdout import stdin_is_terminal
@@ -86,6 +87,7 @@ def predict(
     label_from: LabelFrom = None,
     pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL.value,
+    store_top: StoreTop = None,
     run_key: RunKey = None,
     part: PartChoice = None,
     retry: Retry = RETRY_SECONDS,
@@ -106,6 +108,7 @@ def predict(
     named = paths or []
     _check_usage(named, files_from, no_store=no_store, skip_existing=skip_existing, keep=keep)
     kept = keep_of(keep)
+    check_store_top(store_top, top_k, no_store=no_store)
     if label_from is not None and no_store:
         raise UsageError("--label-from labels what is stored: not with --no-store")
     sharing = _sharing(run_key, part, named, no_store=no_store, pages=pages, labelled=label_from is not None)
@@ -133,6 +136,7 @@ def predict(
 
         with waiting():
             used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
+            used = used.storing_best(store_top)
         loaded = used.loaded
         usual = usual_columns(loaded.reader)
         job = Job(
@@ -186,6 +190,20 @@ def _check_usage(
         raise UsageError("--keep reference needs files: what comes on stdin is nowhere to be found later")
     if no_store and skip_existing:
         raise UsageError("--no-store and --skip-existing exclude each other")
+
+
+def check_store_top(store_top: int | None, top_k: int | None, *, no_store: bool = False) -> None:
+    """Refuse what cannot be printed of the best classes, or stored.
+
+    Raises:
+        UsageError: more labels are to be printed than are stored, or nothing is stored.
+    """
+    if store_top is None:
+        return
+    if no_store:
+        raise UsageError("--no-store and --store-top exclude each other")
+    if top_k is not None and top_k > store_top:
+        raise UsageError(f"--top-k {top_k}: what is stored is printed, and --store-top stores {store_top}")
 
 
 def _sharing(

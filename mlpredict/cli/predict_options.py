@@ -82,6 +82,17 @@ NoStore = Annotated[
         rich_help_panel=STORING,
     ),
 ]
+StoreTop = Annotated[
+    int | None,
+    typer.Option(
+        "--store-top",
+        min=1,
+        metavar="N",
+        help="Of many classes store the N likeliest, not all; the others cannot be verified then.",
+        show_default=False,
+        rich_help_panel=STORING,
+    ),
+]
 SkipExisting = Annotated[
     bool,
     typer.Option(

@@ -179,7 +179,7 @@ def _warn_of_little_space(job: Job, model: LoadedModel, volume: _Volume, place: 
 
     spec = model.spec
     pixels = spec.height * spec.width * spec.channels if spec.height and spec.width else None
-    outputs = len(model.identity.labels or ())
+    outputs = model.reader.best or len(model.identity.labels or ())
     growth = disk.growth(volume.images or 0, volume.file_bytes, job.keep, pixel_bytes=pixels, outputs=outputs)
     if warning := disk.warning(place, growth):
         talk.notice(warning)

@@ -23,7 +23,14 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_format,
 )
-from mlpredict.cli.predict_options import RETRY_SECONDS, BatchSize, MaxBytes, MaxPixels, Retry
+from mlpredict.cli.predict_options import (
+    RETRY_SECONDS,
+    BatchSize,
+    MaxBytes,
+    MaxPixels,
+    Retry,
+    StoreTop,
+)
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, PredictionFilter
 from mlpredict.errors import DatabaseError, DatabaseRefuses, UsageError
@@ -72,6 +79,7 @@ def replay(
     engine: EngineChoice = EngineName.AUTO,
     unsafe_model: UnsafeModel = False,
     batch_size: BatchSize = None,
+    store_top: StoreTop = None,
     retry: Retry = RETRY_SECONDS,
     max_pixels: MaxPixels = "100M",
     max_bytes: MaxBytes = "100MB",
@@ -107,7 +115,7 @@ def replay(
                 labels=labels,
                 unsafe=unsafe_model,
                 examples=lambda spec: stored_examples(database, wanted, spec),
-            )
+            ).storing_best(store_top)
         with interruption() as interrupted:
             made = Replay(
                 database,

@@ -76,7 +76,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str]]:
             )
     if (one := report.probabilities) is not None:
         yield "truth among the likeliest", ", ".join(f"{k}: {share:.2%}" for k, share in one.top_k.items())
-        yield "log loss, Brier", f"{one.log_loss:.4f}, {one.brier:.4f}"
+        if one.log_loss is not None and one.brier is not None:
+            yield "log loss, Brier", f"{one.log_loss:.4f}, {one.brier:.4f}"
     if report.ece is not None:
         yield "calibration error", f"{report.ece:.4f} (ECE, {len(report.calibration)} bins)"
     if (errors := report.regression) is not None:

@@ -54,6 +54,7 @@ def as_record(done: Verification) -> dict[str, Any]:
         "cannot_run": done.counts[Verdict.CANNOT_RUN],
         "largest_difference": done.largest_difference,
         "label_changed": done.label_changed,
+        "best_only": done.best_only,
         "tolerance": done.tolerance,
         "proven": done.is_proven,
         "altered": done.altered,
@@ -97,6 +98,8 @@ def _facts(done: Verification) -> Iterator[tuple[str, str]]:
         yield "largest difference", f"{done.largest_difference:.2g} (tolerance {done.tolerance:g})"
     if done.label_changed:
         yield "another label", f"{done.label_changed:,}"
+    if done.best_only:
+        yield "best classes only", f"{done.best_only:,}: the numbers of the others were not stored"
 
 
 def _reasons(done: Verification) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,7 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.cli.predict import COLUMNS, usual_columns
+from mlpredict.cli.predict import COLUMNS, check_store_top, usual_columns
 from mlpredict.cli.predict_options import (
     IMAGES,
     BatchSize,
@@ -34,6 +34,7 @@ from mlpredict.cli.predict_options import (
     MaxBytes,
     MaxPixels,
     PagesChoice,
+    StoreTop,
     TopK,
 )
 from mlpredict.cli.quiet_libraries import quiet_libraries
@@ -88,6 +89,7 @@ def watch(
     top_k: TopK = None,
     pages: PagesChoice = Pages.FIRST,
     keep: KeepChoice = Keep.ORIGINAL.value,
+    store_top: StoreTop = None,
     settle: Settle = SETTLE_SECONDS,
     poll: Poll = POLL_SECONDS,
     max_pixels: MaxPixels = "100M",
@@ -105,6 +107,7 @@ def watch(
     nobody writes to them. It goes on until Ctrl-C or SIGTERM.
     """
     kept = keep_of(keep)
+    check_store_top(store_top, top_k)
     chosen = _format(format_, as_json)
     chosen_columns(columns, COLUMNS)
     limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
@@ -132,7 +135,7 @@ def watch(
             labels=labels,
             unsafe=unsafe_model,
             examples=lambda spec: examples(folders, spec, limits),
-        )
+        ).storing_best(store_top)
     shown = chosen_columns(columns, usual_columns(used.loaded.reader))
     printer = answers(chosen, shown, top_k, used.loaded, asked=columns is not None)
     how = How(batch_size or used.loaded.batch_size, limits, pages)

@@ -11,8 +11,9 @@ from typing import Any
 Facts = Mapping[str, Any]
 """By name; a value is a text, a number, a truth value, a list of texts, or a mapping of such."""
 
-WITHOUT_EFFECT = frozenset({"system", "python"})
-"""What is told, and changes no number: the kernel and the interpreter compute none."""
+WITHOUT_EFFECT = frozenset({"system", "python", "store_top"})
+"""What is told, and changes no number: the kernel and the interpreter compute none, and how many of the
+best classes are stored does not change them."""
 
 SHOWN_DIGITS = 8
 """Of a hash, in what a person reads."""

@@ -48,14 +48,20 @@ class CalibrationBin:
 
 @dataclass(frozen=True, slots=True)
 class Probabilities:
-    """What the probabilities of all classes say, over the labelled predictions that have them."""
+    """What the probabilities of all classes say, over the labelled predictions that have them.
+
+    `log_loss` and `brier` are None where only the best classes of each are stored.
+    """
 
     count: int
-    log_loss: float
-    brier: float
+    """The ones that all classes are stored of, which `log_loss` and `brier` are of."""
+    log_loss: float | None
+    brier: float | None
     """Over all classes, as Brier (1950) has it; of two classes half of that, the square of one difference."""
     top_k: Mapping[int, float]
-    """How often the truth is among the k likeliest."""
+    """How often the truth is among the k likeliest; of `count` and of `best_only` together."""
+    best_only: int = 0
+    """The others: only the best classes of them are stored, at least as many as the largest k."""
 
 
 @dataclass(frozen=True, slots=True)

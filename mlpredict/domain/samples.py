@@ -109,7 +109,8 @@ class Prediction(NamedTuple):
     """What a model said of one sample.
 
     `values` is the model's output as JSON text whose numbers round-trip float32 exactly; of a map of
-    classes it has the share of each. `score` is the probability of the likely class, or its share; both
+    classes it has the share of each. Where the best classes alone are stored, it is an object of their
+    probabilities by their numbers. `score` is the probability of the likely class, or its share; both
     are None where the task has no classes.
     """
 

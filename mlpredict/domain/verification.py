@@ -110,6 +110,8 @@ class Verification:
     largest_difference: float | None = None
     label_changed: int = 0
     faults: int = 0
+    best_only: int = 0
+    """Of how many only the best classes are stored: nothing can be said of their other numbers."""
     altered: list[str] = field(default_factory=list)
     """Of which models the database says what their fingerprints were not made of."""
     environments: dict[int, Facts] = field(default_factory=dict)

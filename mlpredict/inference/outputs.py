@@ -9,6 +9,7 @@ import numpy as np
 import orjson
 
 from mlpredict.domain import Activation, Prediction, Task
+from mlpredict.inference.best_classes import LARGEST_FLOAT32, best_as_json, best_of, ranked_best
 from mlpredict.inference.class_maps import MapKind, class_maps, class_shares, map_as_png
 from mlpredict.inference.output_facts import SUM_TOLERANCE
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 # The kinds of numpy's dtypes that can be stored: no complex numbers, no strings.
 NUMBERS = "biuf"
-LARGEST_FLOAT32 = 3.4e38
 NOT_FINITE = "the model answered NaN or infinity"
+NO_CLASSES = "what is stored are no classes of the model"
 
 SCORE_THRESHOLD = 0.5
 """The probability from which on a label holds, where nothing else is said."""
@@ -53,6 +54,8 @@ class OutputReader(NamedTuple):
     """Whether the class of each pixel is kept as a PNG."""
     map_kind: MapKind = MapKind.PROBABILITIES
     """What a segmentation has for each pixel; of classes themselves the labels say how many there are."""
+    best: int | None = None
+    """How many classes of a classification are stored, the likeliest; None stores the output itself."""
 
     def read(self, outputs: NDArray[Any], others: Outputs | None = None) -> list[Prediction | str]:
         """One prediction for each row of `outputs`, or the reason why there is none.
@@ -70,6 +73,8 @@ class OutputReader(NamedTuple):
 
     def of_stored(self, values: object) -> Prediction | str:
         """What follows from one output as it was stored; of a map, from the shares of its classes."""
+        if isinstance(values, dict):
+            return self._of_best(values)
         row = np.asarray([values])
         outputs = row.astype(np.float32) if row.dtype.kind == "f" else row
         if self.task is Task.SEGMENTATION:
@@ -78,12 +83,22 @@ class OutputReader(NamedTuple):
         (answer,) = self.read(outputs)
         return answer
 
+    def _of_best(self, values: dict[str, object]) -> Prediction | str:
+        """The same of the best classes, of which the first is the likely one."""
+        found = best_of(values)
+        if found is None or (self.labels and max(found) >= len(self.labels)):
+            return NO_CLASSES
+        likely = max(found, key=found.__getitem__)
+        (score,) = shortest(np.asarray([found[likely]], np.float32))
+        return Prediction(orjson.dumps(values).decode(), likely, self._label(likely, score), score)
+
     def _reasons(self, outputs: NDArray[Any], others: Outputs) -> list[str | None]:
         """Why a row is no prediction, for each row; None where it is one."""
         reasons: list[str | None] = [None] * len(outputs)
         if self.map_kind is MapKind.CLASSES:
             reasons = [_outside(row, len(self.labels or ())) for row in outputs]
-        stored = [*([] if self.task is Task.SEGMENTATION else [outputs]), *others.values()]
+        is_whole = self.task is not Task.SEGMENTATION and self.best is None
+        stored = [*([outputs] if is_whole else []), *others.values()]
         if len(outputs) and sum(rows[0].size for rows in stored) > SMALL:
             for place in range(len(outputs)):
                 size = sum(len(_as_json(rows[place])) for rows in stored)
@@ -101,15 +116,17 @@ class OutputReader(NamedTuple):
             return []
         if self.task is Task.SEGMENTATION:
             return self._segmented(outputs)
-        texts = rows_as_json(outputs)
         if self.task is Task.REGRESSION:
-            return self._regressed(outputs, texts)
+            return self._regressed(outputs, rows_as_json(outputs))
         if not self.task.has_classes:
-            return [Prediction(text) for text in texts]
+            return [Prediction(text) for text in rows_as_json(outputs)]
         probabilities = class_probabilities(outputs, self.task, self.activation)
         # Of the values: logits that hardly differ may have the same probability.
         likely = (probabilities if self.task is Task.BINARY else outputs.reshape(len(outputs), -1)).argmax(
             axis=1
+        )
+        texts = (
+            rows_as_json(outputs) if self.best is None else best_as_json(outputs, probabilities, self.best)
         )
         found = self._classified(texts, probabilities, likely)
         if self.task is not Task.MULTI_LABEL:
@@ -234,7 +251,12 @@ def shortest(values: NDArray[np.float32]) -> list[float]:
 def top_classes(
     values: object, task: Task, activation: Activation, labels: tuple[str, ...] | None
 ) -> list[tuple[str, float]]:
-    """Labels and probabilities, the likeliest first, from an output vector as it was stored."""
+    """Labels and probabilities, the likeliest first, from an output vector as it was stored.
+
+    Where only the best classes are stored, it is these.
+    """
+    if (best := best_of(values)) is not None:
+        return ranked_best(best, labels)
     (probabilities,) = class_probabilities(np.asarray([values], np.float32), task, activation)
     names = (
         labels if labels and len(labels) == len(probabilities) else list(map(str, range(len(probabilities))))
@@ -250,7 +272,10 @@ def stored_classes(
 
     Without a task, as the 2020 program left it, a vector that sums to one is a classification.
     """
-    vector = _stored_vector(output)
+    values = _loaded(output)
+    if task is Task.CLASSIFICATION and (best := best_of(values)) is not None:
+        return ranked_best(best, labels)
+    vector = _stored_vector(values)
     if task is None and vector is not None and len(vector) > 1 and abs(sum(vector) - 1) <= SUM_TOLERANCE:
         task, activation = Task.CLASSIFICATION, Activation.SOFTMAX
     if vector is None or task is None or not task.has_classes:
@@ -258,13 +283,16 @@ def stored_classes(
     return top_classes(vector, task, activation or Activation.SOFTMAX, tuple(labels or ()) or None)
 
 
-def _stored_vector(output: str) -> list[float] | None:
-    """A flat list of numbers; the 2020 program may have stored a list around it, others anything."""
+def _loaded(output: str) -> object:
     try:
-        values = orjson.loads(output)
+        return orjson.loads(output)
     except orjson.JSONDecodeError:
         # Deeper, or with larger numbers, than any model's output.
         return None
+
+
+def _stored_vector(values: object) -> list[float] | None:
+    """A flat list of numbers; the 2020 program may have stored a list around it, others anything."""
     if isinstance(values, list) and len(values) == 1 and isinstance(values[0], list):
         values = values[0]
     if isinstance(values, list) and values and all(type(value) in (int, float) for value in values):

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from mlpredict.storage.retrying import PersistentStore
 
 
-def options_of(keep: Keep | KeepIn, limits: Limits, *, skip_existing: bool) -> dict[str, str]:
+def options_of(
+    keep: Keep | KeepIn, limits: Limits, *, skip_existing: bool, store_top: int | None
+) -> dict[str, str]:
     """What is stored depends on these, beside the model and the images."""
+    best = {} if store_top is None else {"--store-top": f"{store_top}"}
     return {
+        **best,
         "--keep": str(keep),
         "--skip-existing": "given" if skip_existing else "not given",
         "--max-pixels": f"{limits.max_pixels}",
@@ -51,7 +55,7 @@ def begun_or_joined(
     """
     check_keep(keep, model.identity, model.spec.preprocessing)
     parts = sharing.wanted.parts or usual_parts(names.images)
-    options = options_of(keep, limits, skip_existing=skip_existing)
+    options = options_of(keep, limits, skip_existing=skip_existing, store_top=model.reader.best)
     plan = Plan(sharing.key, names.images, parts, names.sha256, names.samples(), options)
     engine = model.engine.name
     known = store.sharing(lambda shared, _: shared.planned(plan.key))
@@ -85,8 +89,10 @@ def _other_ways(known: PlannedRun, plan: Plan, model: Model, *, divided: bool) -
         yield f"the model is {known.model} there and {model.identity} here"
     if known.engine != model.engine.name:
         yield f"the engine is {known.engine} there and {model.engine.name} here"
-    for name, here in plan.options.items():
-        if (there := known.plan.options.get(name)) != here:
+    there_and_here = (known.plan.options, plan.options)
+    for name in dict.fromkeys(one for options in there_and_here for one in options):
+        there, here = (options.get(name, "not given") for options in there_and_here)
+        if there != here:
             yield f"{name} is {there} there and {here} here"
     if divided and known.plan.parts != plan.parts:
         yield f"it has {known.plan.parts:,} parts there and {plan.parts:,} here"

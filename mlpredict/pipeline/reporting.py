@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from mlpredict.pipeline.lookalikes import of_folders, of_truths, same_pictures
 from mlpredict.pipeline.report_groups import compared, groups, reference, unit_of_time
 from mlpredict.storage import lookalikes
 from mlpredict.storage import report_queries as counted
+from mlpredict.storage.best_queries import BestOnly, best_only
 from mlpredict.storage.report_queries import BINS, TOP_K, Queries
 from mlpredict.support.statistics import (
     Bin,
@@ -83,6 +84,7 @@ def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report
     labelled, right, judged = judgement.labelled, judgement.right, judgement.judged
     classes = class_scores(judgement.pairs) + (_of_several(queries) if labelled else [])
     found = [] if by is None else groups(queries, by, names)
+    probabilities = _probabilities(queries, models) if judgement.pairs else None
     return Report(
         predictions=predictions,
         images=images,
@@ -104,12 +106,15 @@ def _report(queries: Queries, by: GroupBy | None, against: str | None) -> Report
         mean_score_wrong=judgement.mean_score(right=False),
         scores=scores,
         over_time=groups(queries, unit_of_time(queries), names),
-        probabilities=_probabilities(queries, models) if judgement.pairs else None,
+        probabilities=probabilities,
         regression=_regression(queries) if labelled else None,
         by=by,
         against=reference(found, against),
         groups=compared(found, against),
-        remarks=_remarks(list(names.values()), list(judgement.sources), labelled, predictions),
+        remarks=[
+            *_remarks(list(names.values()), list(judgement.sources), labelled, predictions),
+            *_of_best(probabilities),
+        ],
     )
 
 
@@ -222,17 +227,42 @@ def _probabilities(queries: Queries, models: Iterable[tuple[Any, ...]]) -> Proba
     for model_id, _, task, activation in models:
         if (kind := KINDS.get((task, activation or "softmax"))) is not None:
             of_kind[kind].append(model_id)
+    best = best_only(queries, [*of_kind.get("softmax", ()), *of_kind.get("logits", ())])
     rows = [queries.probabilities(kind, ids) for kind, ids in of_kind.items()]
     count = sum(row[0] for row in rows)
-    if not count:
+    if not count and not best.predictions:
         return None
     loss, brier, *above = (math.fsum(row[place] or 0 for row in rows) for place in range(1, 8))
-    classes = max(row[8] or 0 for row in rows)
+    hits = map(sum, zip(above, best.hits or [0] * len(TOP_K), strict=True))
+    most = _most_likely(max(row[8] for row in rows if row[0]) if count else None, best)
     return Probabilities(
         count,
-        loss / count,
-        brier / count,
-        {k: hits / count for k, hits in zip(TOP_K, above, strict=True) if k == 1 or k < classes},
+        loss / count if count else None,
+        brier / count if count else None,
+        {
+            k: of_k / (count + best.predictions)
+            for k, of_k in zip(TOP_K, hits, strict=True)
+            if k == 1 or k <= most
+        },
+        best.predictions,
+    )
+
+
+def _most_likely(classes: int | None, best: BestOnly) -> float:
+    """Among how many of the likeliest the truth can be looked for; of all classes it says nothing."""
+    least = best.least if best.predictions else math.inf
+    return least if classes is None else min(least, classes - 1)
+
+
+def _of_best(found: Probabilities | None) -> Iterator[str]:
+    """What is to be known where the best classes alone are stored."""
+    if found is None or not found.best_only:
+        return
+    whole = f"are of the other {found.count:,}" if found.count else "are left out"
+    yield (
+        f"of {found.best_only:,} labelled predictions only the best classes are stored (--store-top):"
+        f" log loss and Brier score take all, and {whole}; the truth is looked for among the"
+        f" {max(found.top_k)} likeliest at most"
     )
 
 

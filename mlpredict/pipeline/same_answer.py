@@ -12,6 +12,7 @@ import orjson
 
 from mlpredict.domain import Prediction
 from mlpredict.domain.verification import Finding, StoredAnswer, Verdict
+from mlpredict.pipeline.same_best import Best
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,7 +32,8 @@ class Rule:
     """How predictions of one model, engine and environment are compared.
 
     `same` says that nothing differs from when they were made that may change a number; else `because` tells
-    what does. `tolerance` is in the output's own units up to 1, and relative above it.
+    what does. `tolerance` is in the output's own units up to 1, and relative above it. `best` is
+    for runs that have stored the best classes alone.
     """
 
     follows: Following
@@ -40,13 +42,15 @@ class Rule:
     because: str
     stored_label: Callable[[str], str]
     """A label as the database holds it."""
+    best: Best | None = None
 
     def finding(self, stored: StoredAnswer, now: Prediction) -> Finding | None:
         """What is wrong with a prediction; None where every bit is the same."""
+        whole, now = now, now if self.best is None else self.best.kept(now)
         made = self._as_stored(now)
         if made == stored[3:]:
             return None
-        compared = _compared(stored, now)
+        compared = _compared(stored, whole, self.best)
         if isinstance(compared, str):
             return self._finding(stored, now, Verdict.DIFFERS, compared, is_fault=True)
         astray = self._astray(stored, now)
@@ -141,12 +145,12 @@ class _Compared(NamedTuple):
     same_bits: bool
 
 
-def _compared(stored: StoredAnswer, now: Prediction) -> _Compared | str:
+def _compared(stored: StoredAnswer, now: Prediction, best: Best | None) -> _Compared | str:
     """All the numbers of two answers, or why they cannot be compared."""
     if (stored.map is None) != (now.map is None):
         return "the class of each pixel is stored of one of them alone"
     largest, same_bits = 0.0, True
-    for before, after in _pairs(stored, now):
+    for before, after in _pairs(stored, now, best):
         if before.dtype.kind not in "fiu":
             return NO_NUMBERS
         if before.shape != after.shape:
@@ -156,8 +160,14 @@ def _compared(stored: StoredAnswer, now: Prediction) -> _Compared | str:
     return _Compared(largest, same_bits)
 
 
-def _pairs(stored: StoredAnswer, now: Prediction) -> Sequence[tuple[NDArray[Any], NDArray[Any]]]:
-    pairs = [(_numbers(orjson.loads(stored.prediction)), _numbers(orjson.loads(now.values)))]
+def _pairs(
+    stored: StoredAnswer, now: Prediction, best: Best | None
+) -> Sequence[tuple[NDArray[Any], NDArray[Any]]]:
+    pairs = [
+        (_numbers(orjson.loads(stored.prediction)), _numbers(orjson.loads(now.values)))
+        if best is None
+        else best.pair(stored.prediction, now.values)
+    ]
     before, after = _named(stored.outputs), _named(now.outputs)
     none = np.empty(0, np.float32)
     pairs += [(before.get(name, none), after.get(name, none)) for name in dict.fromkeys([*before, *after])]

@@ -23,6 +23,7 @@ from mlpredict.pipeline.environment import environment_of
 from mlpredict.pipeline.predicting import OnItsWay, batches_ahead
 from mlpredict.pipeline.recorded_models import Found, NotHere, Search
 from mlpredict.pipeline.same_answer import Rule
+from mlpredict.pipeline.same_best import Best
 from mlpredict.pipeline.stored_inputs import InputStore, decoded_inputs
 from mlpredict.support.ahead import mapped_ahead, never
 
@@ -131,7 +132,9 @@ class Verifier:
         because = NOT_RECORDED if before is None else "; ".join(differences(before, now))
         if not because and model.engine.name is EngineName.TENSORFLOW:
             because = OF_BATCH
-        return Rule(model.reader.of_stored, self.done.tolerance, not because, because, self.stored_label)
+        best = Best.of_run(before, model.reader)
+        reader, told = model.reader, self.stored_label
+        return Rule(reader.of_stored, self.done.tolerance, not because, because, told, best)
 
     def _compare(
         self,
@@ -148,6 +151,7 @@ class Verifier:
                 finding: Finding | None = _unusable(answer, kept, item, trouble)
             elif isinstance(now, Prediction):
                 finding = rule.finding(answer, now)
+                self.done.best_only += rule.best is not None
             else:
                 finding = Finding(answer.prediction_id, Verdict.CANNOT_RUN, str(now))
             if finding is None:

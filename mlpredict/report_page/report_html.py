@@ -62,7 +62,8 @@ def _facts(report: Report) -> Iterator[tuple[str, str, str]]:
     if report.ece is not None:
         yield "calibration error", f"{report.ece:.4f}", "ECE, 15 bins"
     if (one := report.probabilities) is not None:
-        yield "log loss", f"{one.log_loss:.4f}", f"Brier {one.brier:.4f}"
+        if one.log_loss is not None and one.brier is not None:
+            yield "log loss", f"{one.log_loss:.4f}", f"Brier {one.brier:.4f}"
         yield "truth among the likeliest", *_top(one.top_k)
     if (errors := report.regression) is not None:
         yield "MAE", f"{errors.mae:.6g}", f"{errors.count:,} numbers"

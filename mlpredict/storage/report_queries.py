@@ -130,6 +130,27 @@ KEYS: dict[GroupBy | str, LiteralString] = {
 }
 """What tells groups apart."""
 
+TRUE_CLASS = SQL("""
+    FROM {s}.predictions AS p {truth}
+    JOIN {s}.models AS m ON m.id = p.model_id AND m.id = ANY(%(of_models)s::bigint[])
+    CROSS JOIN LATERAL (
+        SELECT {truth_of_one} AS label,
+               CASE WHEN m.labels IS NULL AND {truth_of_one} ~ '^[0-9]{{1,6}}$'
+                    THEN {truth_of_one}::bigint + 1 END AS number
+    ) AS of_class
+    LEFT JOIN (
+        SELECT named.id, one.label, min(one.place) AS place
+        FROM {s}.models AS named
+        CROSS JOIN LATERAL json_array_elements_text(named.labels)
+            WITH ORDINALITY AS one (label, place)
+        WHERE named.labels IS NOT NULL
+        GROUP BY 1, 2
+    ) AS class ON class.id = p.model_id AND class.label = of_class.label
+    CROSS JOIN LATERAL (SELECT coalesce(class.place, of_class.number) AS place) AS true_class
+    WHERE {where} AND {labelled} AND p.labels IS NULL AND p.label IS NOT NULL
+""")
+"""The labelled predictions of classifying models, with the place of the true class, counted from 1."""
+
 PROBABILITIES = SQL("""
     SELECT count(*), sum(-ln(greatest(said.own / sums.total, 2.220446049250313e-16))),
            sum((sums.squares / sums.total / sums.total - 2 * said.own / sums.total + 1)
@@ -140,26 +161,11 @@ PROBABILITIES = SQL("""
     FROM (
         SELECT {weights} AS weights, ({weights})[of_class.place] AS own
         FROM (
-            SELECT p.likely_class, coalesce(class.place, of_class.number) AS place,
+            SELECT p.likely_class, true_class.place,
                    CASE WHEN p.predictions::text ~ '^[[][-+0-9.eE, ]+[]]$'
                         THEN ('{{' || substr(p.predictions::text, 2, length(p.predictions::text) - 2) || '}}')
                              ::float8[] END AS numbers
-            FROM {s}.predictions AS p {truth}
-            JOIN {s}.models AS m ON m.id = p.model_id AND m.id = ANY(%(of_models)s::bigint[])
-            CROSS JOIN LATERAL (
-                SELECT {truth_of_one} AS label,
-                       CASE WHEN m.labels IS NULL AND {truth_of_one} ~ '^[0-9]{{1,6}}$'
-                            THEN {truth_of_one}::bigint + 1 END AS number
-            ) AS of_class
-            LEFT JOIN (
-                SELECT named.id, one.label, min(one.place) AS place
-                FROM {s}.models AS named
-                CROSS JOIN LATERAL json_array_elements_text(named.labels)
-                    WITH ORDINALITY AS one (label, place)
-                WHERE named.labels IS NOT NULL
-                GROUP BY 1, 2
-            ) AS class ON class.id = p.model_id AND class.label = of_class.label
-            WHERE {where} AND {labelled} AND p.labels IS NULL AND p.label IS NOT NULL
+            {true_class}
             OFFSET 0  -- else the numbers are read from the text once for each time that they are used
         ) AS of_class
         OFFSET 0
@@ -217,7 +223,8 @@ class Queries:
 
     def probabilities(self, kind: str, models: Sequence[int]) -> tuple[Any, ...]:
         """Sums over the labelled predictions of models whose numbers are probabilities of one kind."""
-        query = self.composed(PROBABILITIES, weights=SQL(WEIGHTS[kind]))
+        true_class = self.composed(TRUE_CLASS)
+        query = self.composed(PROBABILITIES, weights=SQL(WEIGHTS[kind]), true_class=true_class)
         row = self.connection.execute(query, {**self.values, "of_models": list(models)}).fetchone()
         assert row is not None
         return row

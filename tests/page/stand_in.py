@@ -117,7 +117,8 @@ class Store:
         """Every label with its score, or None where there are none."""
         if record["label"] is None:
             return None
-        pairs = zip(DIGITS, record["prediction"], strict=True)
+        said = record["prediction"]
+        pairs = said.items() if isinstance(said, dict) else zip(DIGITS, said, strict=True)
         return [{"label": label, "score": score} for label, score in pairs]
 
 

@@ -86,6 +86,18 @@ def test_the_keyboard_opens_walks_and_closes(page: Page) -> None:
     expect(second).to_be_focused()
 
 
+def test_that_the_best_classes_alone_are_stored_is_told(page: Page, store: Store) -> None:
+    store.add("4.png")["prediction"] = {"4": 0.95, "9": 0.04}
+    page.reload()
+    tiles(page).first.click()
+    expect(page.locator("#detail .bar")).to_have_count(2)
+    told = page.locator("#detail").get_by_text("Only the 2 best classes are stored.")
+    expect(told).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#detail .bar")).to_have_count(10)
+    expect(told).to_be_hidden()
+
+
 def test_numbers_without_labels_are_shown_as_numbers(browser: Browser, store: Store) -> None:
     store.has_scores = False
     identity = model(labels=None, name="heights")

@@ -4,7 +4,7 @@ import { addressWith, openInAddress } from "./address.js";
 import { change, getJson, imageAddress } from "./api.js";
 import { startOthers } from "./others.js";
 import { copy, save } from "./saving.js";
-import { answerOf, nameOf, printable, showAnswer, showBars, showStored, slot } from "./show.js";
+import { answerOf, nameOf, printable, showAnswer, showBars, showBestOnly, showStored, slot } from "./show.js";
 import { startTruth } from "./truth.js";
 
 const TIME_STYLE = { dateStyle: "medium", timeStyle: "medium" };
@@ -67,6 +67,7 @@ export function startDetail({ onTruth, onDelete }) {
     if (record.input_id === undefined) showKnown(answer);
     showAnswer(dialog, answer);
     showBars(slot(dialog, "bars"), answer.probabilities);
+    showBestOnly(slot(dialog, "best-only"), answer);
     truth.show(answer);
     const count = await others.show(answer);
     if (shown === record.prediction_id) alone = count === 0;

@@ -90,6 +90,14 @@ export function showBars(list, answers) {
   list.replaceChildren(...ranked.map(bar));
 }
 
+/** Where a run has stored the best classes alone, which are an object, that there were others. */
+export function showBestOnly(element, { prediction, probabilities }) {
+  element.hidden = !Array.isArray(probabilities) || Array.isArray(prediction);
+  if (element.hidden) return;
+  const count = probabilities.length;
+  element.textContent = count === 1 ? "Only the best class is stored." : `Only the ${count} best classes are stored.`;
+}
+
 export function showShare(element, share) {
   element.querySelector(".bar-fill").style.setProperty("--share", String(share ?? 0));
 }
