@@ -10,7 +10,7 @@ from mlpredict.storage import transactions
 
 ROOM = Path(storage.__file__).parent
 
-WITHIN_ANOTHER = {"writing.py", "restoring.py"}
+WITHIN_ANOTHER = {"storing_inputs.py", "restoring.py"}
 """A savepoint, and the renaming of databases of the local server."""
 
 
