@@ -1,4 +1,4 @@
-"""What OpenAPI cannot tell from the code: forms that are read as they arrive, and errors."""
+"""What OpenAPI cannot tell from the code: answers and errors. What is sent is in `request_bodies`."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from dataclasses import fields
 from http import HTTPStatus
 from typing import Any
 
-from mlpredict.domain import FIELD_TYPES, LabelSource
+from mlpredict.domain import FIELD_TYPES
 from mlpredict.domain.deletion import DELETED
 from mlpredict.domain.history import ModelRecord, RunRecord
-from mlpredict.web.label_body import LONGEST_LABEL, LONGEST_NAME
 
 Schema = dict[str, Any]
 
 
-def _object(**properties: Schema) -> Schema:
+def object_of(**properties: Schema) -> Schema:
+    """An object that has all of these."""
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _array(items: Schema) -> Schema:
+def array_of(items: Schema) -> Schema:
+    """Any number of these."""
     return {"type": "array", "items": items}
 
 
@@ -38,10 +39,10 @@ INTEGER: Schema = {"type": "integer"}
 ANYTHING: Schema = {}
 
 
-ERROR = _object(detail=STRING)
+ERROR = object_of(detail=STRING)
 
 
-RANKING = {**_array(_object(label=STRING, score=NUMBER)), "type": ["array", "null"]}
+RANKING = {**array_of(object_of(label=STRING, score=NUMBER)), "type": ["array", "null"]}
 
 
 TYPES: dict[str, Schema] = {
@@ -51,7 +52,7 @@ TYPES: dict[str, Schema] = {
     "float": NUMBER,
     "datetime": {**STRING, "format": "date-time"},
     "Json": ANYTHING,
-    "list[str]": _array(STRING),
+    "list[str]": array_of(STRING),
 }
 
 
@@ -69,21 +70,21 @@ FIELD_SCHEMAS: dict[str, Schema] = {
 }
 
 
-RECORD = _object(**FIELD_SCHEMAS)
+RECORD = object_of(**FIELD_SCHEMAS)
 
 
-FAILED = _object(filename=STRING, error=STRING)
+FAILED = object_of(filename=STRING, error=STRING)
 
 
-MADE = _object(predictions=_array({"anyOf": [_object(**FIELD_SCHEMAS, top=RANKING), FAILED]}))
+MADE = object_of(predictions=array_of({"anyOf": [object_of(**FIELD_SCHEMAS, top=RANKING), FAILED]}))
 
 
-LISTED = _object(predictions=_array(RECORD), next=_or_null("string"))
+LISTED = object_of(predictions=array_of(RECORD), next=_or_null("string"))
 
 
-IMAGES = _object(
-    inputs=_array(
-        _object(
+IMAGES = object_of(
+    inputs=array_of(
+        object_of(
             input_id=_or_null("integer"),
             image=_or_null("string"),
             predictions=INTEGER,
@@ -94,7 +95,7 @@ IMAGES = _object(
 )
 
 
-COUNTS = _object(predictions=INTEGER, images=INTEGER)
+COUNTS = object_of(predictions=INTEGER, images=INTEGER)
 
 
 def _history(kind: type[RunRecord | ModelRecord]) -> dict[str, Schema]:
@@ -102,31 +103,31 @@ def _history(kind: type[RunRecord | ModelRecord]) -> dict[str, Schema]:
     return {one.name: _field_schema(str(one.type)) for one in fields(kind)}
 
 
-NAMED_MODEL = _object(model=STRING, name=STRING, fingerprint=STRING)
+NAMED_MODEL = object_of(model=STRING, name=STRING, fingerprint=STRING)
 
 
-MODELS = _object(models=_array({"anyOf": [_object(**_history(ModelRecord)), NAMED_MODEL]}))
+MODELS = object_of(models=array_of({"anyOf": [object_of(**_history(ModelRecord)), NAMED_MODEL]}))
 
 
-RUNS = _object(runs=_array(_object(**_history(RunRecord))), next=_or_null("string"))
+RUNS = object_of(runs=array_of(object_of(**_history(RunRecord))), next=_or_null("string"))
 
 
 NUMBERS = {"type": "object", "additionalProperties": INTEGER}
 
 
-RUN = _object(**_history(RunRecord), labels=NUMBERS, reasons=NUMBERS)
+RUN = object_of(**_history(RunRecord), labels=NUMBERS, reasons=NUMBERS)
 
 
-WHOLE = _object(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
+WHOLE = object_of(**FIELD_SCHEMAS, probabilities=RANKING, image=_or_null("string"), map=_or_null("string"))
 
 
 BY_NAME: Schema = {"type": "object"}
 
 
-GROUP_LIST = _array(_object(key=STRING, predictions=INTEGER, labelled=INTEGER, right=INTEGER))
+GROUP_LIST = array_of(object_of(key=STRING, predictions=INTEGER, labelled=INTEGER, right=INTEGER))
 
 
-REPORT = _object(
+REPORT = object_of(
     predictions=INTEGER,
     images=INTEGER,
     labelled=INTEGER,
@@ -136,19 +137,19 @@ REPORT = _object(
     interval=_or_null("array", items=NUMBER),
     macro_f1=_or_null("number"),
     ece=_or_null("number"),
-    models=_array(STRING),
+    models=array_of(STRING),
     sources=NUMBERS,
     by_label=BY_NAME,
     confusion={"type": "object", "additionalProperties": NUMBERS},
-    calibration=_array(BY_NAME),
-    scores=_array(INTEGER),
+    calibration=array_of(BY_NAME),
+    scores=array_of(INTEGER),
     over_time=GROUP_LIST,
-    remarks=_array(STRING),
+    remarks=array_of(STRING),
 )
 REPORT["properties"]["groups"] = GROUP_LIST
 
 
-COMPARISON = _object(
+COMPARISON = object_of(
     a=STRING,
     b=STRING,
     both=INTEGER,
@@ -160,15 +161,15 @@ COMPARISON = _object(
     neither_right=INTEGER,
     p_value=_or_null("number"),
     by_label=BY_NAME,
-    flips=_array(BY_NAME),
-    remarks=_array(STRING),
+    flips=array_of(BY_NAME),
+    remarks=array_of(STRING),
 )
 
 
-DELETION = _object(**dict.fromkeys(DELETED, INTEGER))
+DELETION = object_of(**dict.fromkeys(DELETED, INTEGER))
 
 
-LABEL = _object(
+LABEL = object_of(
     input_id=INTEGER,
     true_label=_or_null("string"),
     true_labels=_or_null("array", items=STRING),
@@ -179,20 +180,20 @@ LABEL = _object(
 )
 
 
-LABELLED = _object(
+LABELLED = object_of(
     result={**STRING, "enum": ["labelled", "revised", "unchanged", "removed"]},
     **LABEL["properties"],
-    remarks=_array(STRING),
+    remarks=array_of(STRING),
 )
 
 
-ROWS = _array({"type": "array", "minItems": 3, "maxItems": 3})
+ROWS = array_of({"type": "array", "minItems": 3, "maxItems": 3})
 
 
-PAIR = {"anyOf": [{"type": "array", "minItems": 2, "maxItems": 2}, _object(message=STRING)]}
+PAIR = {"anyOf": [{"type": "array", "minItems": 2, "maxItems": 2}, object_of(message=STRING)]}
 
 
-MODEL = _object(
+MODEL = object_of(
     model=STRING,
     name=STRING,
     fingerprint=STRING,
@@ -217,125 +218,19 @@ PAGE: Responses = {
 }
 
 
-def _form(file: Schema) -> dict[str, Any]:
-    content = {"multipart/form-data": {"schema": _object(file=file)}}
-    return {"requestBody": {"required": True, "content": content}}
-
-
-BINARY = {"type": "string", "format": "binary"}
-
-
-FORM_OF_ONE = _form(BINARY)
-
-
-FORM_OF_MANY = _form({"type": "array", "items": BINARY, "minItems": 1})
-
-
-B64 = _object(b64={**STRING, "contentEncoding": "base64"})
-
-
-IMAGE_OR_ARRAY = {"anyOf": [B64, {"type": "array"}, {"type": "object", "maxProperties": 1}]}
-
-
-INSTANCES = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "instances": {**_array(IMAGE_OR_ARRAY), "minItems": 1},
-                        "inputs": IMAGE_OR_ARRAY,
-                        "signature_name": STRING,
-                    },
-                }
-            }
-        },
-    }
-}
-
-
-ONE_LABEL = {**STRING, "minLength": 1, "maxLength": LONGEST_LABEL}
-
-
-LABEL_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "label": ONE_LABEL,
-                        "labels": _array(ONE_LABEL),
-                        "value": NUMBER,
-                        "by": {**STRING, "minLength": 1, "maxLength": LONGEST_NAME},
-                        "source": {**STRING, "enum": [one.value for one in LabelSource], "default": "api"},
-                    },
-                    "oneOf": [{"required": [one]} for one in ("label", "labels", "value")],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
-
-
-MANY_LABELS_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "images": {
-                            **_array(
-                                {
-                                    "type": "object",
-                                    "properties": {
-                                        "input_id": {**INTEGER, "minimum": 1},
-                                        "label": {**ONE_LABEL, "type": ["string", "null"]},
-                                        "labels": _array(ONE_LABEL),
-                                        "value": NUMBER,
-                                        "usable": {"const": False},
-                                    },
-                                    "required": ["input_id"],
-                                    "oneOf": [
-                                        {"required": [one]} for one in ("label", "labels", "value", "usable")
-                                    ],
-                                    "additionalProperties": False,
-                                }
-                            ),
-                            "minItems": 1,
-                            "maxItems": 1000,
-                        },
-                        "by": {**STRING, "minLength": 1, "maxLength": LONGEST_NAME},
-                        "source": {**STRING, "enum": [one.value for one in LabelSource], "default": "api"},
-                    },
-                    "required": ["images"],
-                    "additionalProperties": False,
-                }
-            }
-        },
-    }
-}
-
-
-MANY_LABELLED = _object(
+MANY_LABELLED = object_of(
     labelled=INTEGER,
     unchanged=INTEGER,
     revised=INTEGER,
     removed=INTEGER,
     unusable=INTEGER,
-    not_stored=_array(STRING),
-    remarks=_array(STRING),
+    not_stored=array_of(STRING),
+    remarks=array_of(STRING),
 )
 
 
-TO_REVIEW = _object(
-    images=_array(_object(**FIELD_SCHEMAS, image=_or_null("string"))),
+TO_REVIEW = object_of(
+    images=array_of(object_of(**FIELD_SCHEMAS, image=_or_null("string"))),
     source=STRING,
     next=_or_null("string"),
 )
@@ -343,26 +238,26 @@ TO_REVIEW = _object(
 
 PREDICTED: Schema = {
     "type": "object",
-    "properties": {"predictions": _array(ANYTHING), "outputs": ANYTHING},
+    "properties": {"predictions": array_of(ANYTHING), "outputs": ANYTHING},
 }
 
 
-STATUS = _object(
-    model_version_status=_array(
-        _object(version=STRING, state=STRING, status=_object(error_code=STRING, error_message=STRING))
+STATUS = object_of(
+    model_version_status=array_of(
+        object_of(version=STRING, state=STRING, status=object_of(error_code=STRING, error_message=STRING))
     )
 )
 
 
-METADATA = _object(
-    model_spec=_object(name=STRING, signature_name=STRING, version=STRING),
-    metadata=_object(signature_def={"type": "object"}),
+METADATA = object_of(
+    model_spec=object_of(name=STRING, signature_name=STRING, version=STRING),
+    metadata=object_of(signature_def={"type": "object"}),
 )
 
 
 def serving_failures(*statuses: int) -> Responses:
     """The errors of routes that answer as TensorFlow Serving does, all of them with one `error`."""
-    return {status: _response(status, _object(error=STRING)) for status in statuses}
+    return {status: _response(status, object_of(error=STRING)) for status in statuses}
 
 
 def success(schema: Schema, status: int = 200) -> Responses:

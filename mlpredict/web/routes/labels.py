@@ -13,7 +13,8 @@ from mlpredict.web.backend import Backend
 from mlpredict.web.errors import OneOfPages, Unprocessable
 from mlpredict.web.filters import LAST_ID
 from mlpredict.web.label_body import LABEL_BYTES, LONGEST_NAME, LabelBody, label_body
-from mlpredict.web.openapi import LABEL, LABEL_BODY, LABELLED, failures, success
+from mlpredict.web.openapi import LABEL, LABELLED, failures, success
+from mlpredict.web.request_bodies import LABEL_BODY
 from mlpredict.web.responses import json_response
 from mlpredict.web.uploads import receive_body
 

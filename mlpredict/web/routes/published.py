@@ -18,7 +18,8 @@ from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import Missing, RequestError, Unprocessable
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
-from mlpredict.web.openapi import FORM_OF_ONE, PAIR, RECORD, ROWS, failures, success
+from mlpredict.web.openapi import PAIR, RECORD, ROWS, failures, success
+from mlpredict.web.request_bodies import FORM_OF_ONE
 from mlpredict.web.responses import JSON, json_response, record_fields, refusal, stored_file
 
 PAGE = 1000

@@ -15,7 +15,8 @@ from mlpredict.storage.repository import Repository
 from mlpredict.web.backend import Backend
 from mlpredict.web.errors import Unprocessable
 from mlpredict.web.filters import PAGE, Limit, Wanted
-from mlpredict.web.openapi import MANY_LABELLED, MANY_LABELS_BODY, TO_REVIEW, failures, success
+from mlpredict.web.openapi import MANY_LABELLED, TO_REVIEW, failures, success
+from mlpredict.web.request_bodies import MANY_LABELS_BODY
 from mlpredict.web.responses import json_response, record_fields
 from mlpredict.web.review_body import (
     MANY_BYTES,

@@ -27,7 +27,8 @@ from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import Missing, RequestError, TooLarge
 from mlpredict.web.idempotency import Call, digest_of, key_of
 from mlpredict.web.instances import BadInstances, Instance, parse_instances, parsed_bytes
-from mlpredict.web.openapi import INSTANCES, METADATA, PREDICTED, STATUS, serving_failures, success
+from mlpredict.web.openapi import METADATA, PREDICTED, STATUS, serving_failures, success
+from mlpredict.web.request_bodies import INSTANCES
 from mlpredict.web.responses import SERVING_FORM, json_response, refusal
 from mlpredict.web.uploads import HELD_TIMES
 

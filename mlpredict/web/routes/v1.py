@@ -22,7 +22,8 @@ from mlpredict.web.batches import Outcome
 from mlpredict.web.errors import NotAnImage
 from mlpredict.web.filters import LAST_ID, PAGE, Before, Limit, Wanted, next_page
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
-from mlpredict.web.openapi import DELETION, FORM_OF_MANY, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
+from mlpredict.web.openapi import DELETION, IMAGE, LISTED, MADE, MODEL, WHOLE, failures, success
+from mlpredict.web.request_bodies import FORM_OF_MANY
 from mlpredict.web.responses import image_response, json_response, record_fields
 from mlpredict.web.uploads import UploadedFile
 
