@@ -39,6 +39,11 @@ SHORT_HEADINGS = {
     "contenttype": "type",
     "likely_class": "class",
     "created_at": "time",
+    "started_at": "started",
+    "last_at": "last",
+    "predictions": "predicted",
+    "failures": "failed",
+    "mean_score": "score",
     "parts_done": "done",
 }
 
@@ -49,7 +54,8 @@ CUTS: Mapping[str, Callable[[str, int], str]] = {
 """How cells are cut that say most at their ends."""
 
 LEFT_OUT_FIRST = (
-    *("engine", "last_at", "unit", MODEL, "created_at", "labels", "prediction", "distance", "score"),
+    *("engine", "last_at", "mean_score", "unit", MODEL, "created_at"),
+    *("labels", "prediction", "distance", "score"),
 )
 """Columns that nobody has asked for, in the order in which they are left out."""
 

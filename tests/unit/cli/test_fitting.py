@@ -132,3 +132,26 @@ def test_short_times() -> None:
     assert short_time(now - timedelta(hours=3, minutes=5), now) == "08:55"
     assert short_time(now - timedelta(days=3), now) == "22 Nov"
     assert short_time(now - timedelta(days=400), now) == "2025-10"
+
+
+def test_runs_in_parts_of_two_models_are_a_table_at_eighty_columns() -> None:
+    runs = [
+        {
+            "run_id": number,
+            "model": f"mnist-convnet@{number}85f0e48",
+            "ended": "interrupted",
+            "predictions": 10_000,
+            "failures": 12,
+            "mean_score": 0.9919,
+            "accuracy": 0.9831,
+            "engine": "litert",
+            "started_at": NOW,
+            "last_at": NOW,
+            "parts_done": 1,
+            "parts": 24,
+        }
+        for number in range(2)
+    ]
+    table = fitted(runs, tuple(runs[0]), 80)
+    assert {"model", "ended", "parts_done", "parts"} <= {one.name for one in table.columns}
+    assert table.notes == ("no room for: engine, last_at, mean_score",)
