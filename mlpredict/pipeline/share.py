@@ -260,6 +260,8 @@ class Share:
             try:
                 self._enter(entry)
             except StoredElsewhere as elsewhere:
+                if not self._passed & elsewhere.positions:
+                    raise  # it would be refused again, without an end
                 self._passed -= elsewhere.positions
             else:
                 self._passed -= entry.passed
