@@ -83,7 +83,7 @@ class FolderEvents:
 
     def _hear(self) -> None:
         """Hear of changes until a folder has gone or is another one."""
-        from watchfiles import watch
+        from watchfiles import Change, watch
 
         identities = self._identities()
         for changes in watch(
@@ -100,7 +100,9 @@ class FolderEvents:
         ):
             if changes:
                 self._told.put({path for _, path in changes})
-            elif self._identities() != identities:
+            # A folder that is made at once in the place of a deleted one may have its number again.
+            is_deleted = any(kind is Change.deleted and path in self._folders for kind, path in changes)
+            if is_deleted or self._identities() != identities:
                 return
 
     def _identities(self) -> list[tuple[int, int]]:
