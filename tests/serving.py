@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -94,9 +95,23 @@ class Served:
         """Send a signal; the exit status. `said` is complete then."""
         self.process.send_signal(number)
         status = self.process.wait(SECONDS)
+        self.read_to_the_end()
+        return status
+
+    def read_to_the_end(self) -> None:
+        """Wait until what a process that has ended said is read."""
         assert self._reader is not None
         self._reader.join(SECONDS)
-        return status
+
+    def hears(self, words: str) -> str:
+        """Wait for a line with these words: it may come later than the answer it is about."""
+        end = time.monotonic() + SECONDS
+        while True:
+            for line in tuple(self.said):
+                if words in line:
+                    return line
+            assert time.monotonic() < end, (words, self.said)
+            time.sleep(0.01)
 
     def listen(self) -> None:
         """Go on reading what it says."""
@@ -119,6 +134,7 @@ def serving(environment: Mapping[str, str], *arguments: str, **options: Any) -> 
     ) as process:
         alarm = threading.Timer(SECONDS, process.kill)
         alarm.start()
+        served = None
         try:
             assert process.stderr is not None
             before = []
@@ -138,3 +154,5 @@ def serving(environment: Mapping[str, str], *arguments: str, **options: Any) -> 
             with suppress(subprocess.TimeoutExpired):
                 process.wait(10)
             process.kill()
+            if served is not None:
+                served.read_to_the_end()
