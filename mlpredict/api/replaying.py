@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -57,14 +57,21 @@ class Replay(Run):
             """Which images they are, and whose predictions of them there are."""
         self.left_out = 0
         """How many images cannot be used so far, as only another model's input of them was kept."""
+        self.passed_over = 0
+        """How many images the model has predicted in another run since they were chosen."""
         super().__init__(
-            database, model, self._decoded_images(), keep=REPLAY, skip_existing=True, enough=enough
+            database, model, self._decoded_images(), keep=REPLAY, skip_existing=False, enough=enough
         )
 
     @property
     def images(self) -> int:
         """How many images are to be predicted."""
         return len(self.chosen.ids)
+
+    @property
+    def skipped(self) -> int:
+        """How many images the model had predicted already, before or since they were chosen."""
+        return self.chosen.done + self.passed_over
 
     def compare(self) -> Comparison:
         """The model that had predicted these images, and this one, on them.
@@ -98,10 +105,21 @@ class Replay(Run):
         from mlpredict.pipeline.stored_inputs import decoded_inputs
         from mlpredict.storage.retrying import open_store
 
-        spec = self._model.loaded.spec
+        model = self._model
+
+        def predicted(ids: Sequence[int]) -> set[int]:
+            already = store.replayed_already(ids, model.fingerprint)
+            self.passed_over += len(already)
+            return already
+
         with open_store(self._database.dsn, retry=self._database.retry) as store:
             for _, item, trouble in decoded_inputs(
-                store, self.chosen.ids, spec, best=True, limits=self._limits
+                store,
+                self.chosen.ids,
+                model.loaded.spec,
+                best=True,
+                unwanted=predicted,
+                limits=self._limits,
             ):
                 if trouble is Trouble.OTHER_MODEL_INPUT:
                     self.left_out += 1

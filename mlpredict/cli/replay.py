@@ -188,7 +188,7 @@ def _done(tally: Tally) -> str:
 def _tell(made: Replay, tally: Tally, model: str) -> None:
     run = f", run {tally.run_id}" if tally.run_id else ""
     parts = [f"{tally.predicted:,} predicted by {model}"]
-    if skipped := made.chosen.done + tally.skipped:
+    if skipped := made.skipped:
         parts.append(f"{skipped:,} skipped: it has predicted them already")
     if tally.failed:
         parts.append(f"{tally.failed:,} failed")
@@ -217,7 +217,7 @@ def _write(made: Replay, tally: Tally, compared: Comparison | None, chosen: Form
     record = {
         "run_id": made.run_id,
         "predicted": tally.predicted,
-        "skipped": made.chosen.done + tally.skipped,
+        "skipped": made.skipped,
         "failed": tally.failed,
         "left_out": made.left_out,
         "comparison": None if compared is None else comparison_as_json(compared),

@@ -8,7 +8,7 @@ Example:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mlpredict.domain import ImageSpec, Rejected, Source
@@ -46,6 +46,7 @@ def decoded_inputs(
     *,
     best: bool = False,
     own: bool = False,
+    unwanted: Callable[[Sequence[int]], Collection[int]] | None = None,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
 ) -> Iterator[DecodedInput]:
@@ -53,7 +54,8 @@ def decoded_inputs(
 
     Each is the very input of its prediction; with `best` it is whatever serves best of what was kept of the
     same image. With `own` the model is the one that made the predictions: what was kept as its input is
-    that, whatever the rules of decoding were called then. Those that are deleted meanwhile are left out.
+    that, whatever the rules of decoding were called then. Those that are deleted meanwhile are left out, and
+    those that `unwanted` tells of a few ids before their images are read.
     Memory is some megabytes and a few images, however many there are. Nothing else uses `store` until this
     has ended.
 
@@ -64,7 +66,8 @@ def decoded_inputs(
     waiting: deque[StoredInput | DecodedInput] = deque()
 
     def sources() -> Iterator[Source | Rejected]:
-        for position, stored in enumerate(_stored(store, ids, prepared if best else None)):
+        wanted = _wanted(ids, unwanted)
+        for position, stored in enumerate(_stored(store, wanted, prepared if best else None)):
             try:
                 source: Source | Rejected = source_of(stored, spec, None if own else prepared)
             except ImageUnavailable as error:
@@ -85,18 +88,27 @@ def decoded_inputs(
         del item
 
 
-def _stored(store: InputStore, ids: Sequence[int], prepared: str | None) -> Iterator[StoredInput]:
+def _wanted(
+    ids: Sequence[int], unwanted: Callable[[Sequence[int]], Collection[int]] | None
+) -> Iterator[Sequence[int]]:
+    """The ids, so many at a time, without those that are not wanted by then."""
+    for start in range(0, len(ids), MEASURED_AT_ONCE):
+        some = ids[start : start + MEASURED_AT_ONCE]
+        if unwanted is not None and (without := unwanted(some)):
+            some = [one for one in some if one not in without]
+        yield some
+
+
+def _stored(
+    store: InputStore, wanted: Iterator[Sequence[int]], prepared: str | None
+) -> Iterator[StoredInput]:
     """Stored images, each given away for good, while the database reads the block after theirs."""
-    read = (_with_uris(store, block) for block in _all_blocks(store, ids, prepared))
+    measured = (store.measured_inputs(ids, prepared) for ids in wanted)
+    read = (_with_uris(store, block) for inputs in measured for block in _blocks(inputs))
     with Prefetched(read, BLOCKS_AHEAD, BLOCK_BYTES, _uri_bytes) as ahead:
         for block in ahead:
             while block:
                 yield block.popleft()
-
-
-def _all_blocks(store: InputStore, ids: Sequence[int], prepared: str | None) -> Iterator[list[StoredInput]]:
-    for start in range(0, len(ids), MEASURED_AT_ONCE):
-        yield from _blocks(store.measured_inputs(ids[start : start + MEASURED_AT_ONCE], prepared))
 
 
 def _uri_bytes(block: Sequence[StoredInput]) -> int:

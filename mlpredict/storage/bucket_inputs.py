@@ -25,8 +25,12 @@ ALONE = SQL("SELECT pg_catalog.pg_advisory_xact_lock(%s::bigint)")
 KNOWN = SQL("""
     SELECT inputs.sha256, inputs.kept
     FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
-    JOIN {s}.inputs ON inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
-                   AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
+    CROSS JOIN LATERAL (
+        SELECT inputs.sha256, inputs.kept FROM {s}.inputs
+        WHERE inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
+          AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
+        OFFSET 0
+    ) AS inputs
 """)
 
 

@@ -19,11 +19,13 @@ from mlpredict.storage.names import named
 from mlpredict.storage.report_queries import Queries, queries
 from mlpredict.storage.values import bigint
 
-IMAGE: LiteralString = """
-    coalesce(own.sha256, int8send(own.id))
-        || CASE WHEN position('#' IN p.filename) > 0
-                THEN convert_to(coalesce(substring(p.filename FROM '#[0-9]+$'), ''), 'UTF8') ELSE '' END
+PAGE: LiteralString = """
+    CASE WHEN position('#' IN p.filename) > 0
+         THEN convert_to(coalesce(substring(p.filename FROM '#[0-9]+$'), ''), 'UTF8') ELSE '' END
 """
+"""The page of a file, as the name of a prediction has it, and nothing where it has none."""
+
+IMAGE: LiteralString = f"coalesce(own.sha256, int8send(own.id)) || {PAGE}"
 """What an image is known by: its file and the page of it, else the input of the 2020 program."""
 
 LAST_OF_EACH = SQL("""

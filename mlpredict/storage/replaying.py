@@ -13,7 +13,7 @@ from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import joined, values_of, where
 from mlpredict.storage.listing import rows_at_once
 from mlpredict.storage.names import catalog_only, named
-from mlpredict.storage.pair_queries import IMAGE
+from mlpredict.storage.pair_queries import IMAGE, PAGE
 
 KNOWN = SQL("SELECT id FROM {s}.models WHERE fingerprint = %s")
 
@@ -39,6 +39,26 @@ CHOSEN = SQL("""
 """)
 """Each image once, and whether the model has predicted it; images are told apart, and joined, as a comparison
 does it."""
+
+PREDICTED = SQL("""
+    SELECT p.id
+    FROM unnest(%(ids)s::bigint[]) AS wanted (id)
+    CROSS JOIN LATERAL (
+        SELECT p.id, p.inputid, {page} AS page FROM {s}.predictions AS p WHERE p.id = wanted.id OFFSET 0
+    ) AS p
+    CROSS JOIN LATERAL (SELECT sha256 FROM {s}.inputs WHERE id = p.inputid OFFSET 0) AS own
+    WHERE EXISTS (
+        SELECT FROM (
+            SELECT p.inputid AS id
+            UNION ALL SELECT i.id FROM {s}.inputs AS i WHERE i.sha256 = own.sha256 AND i.id <> p.inputid
+        ) AS alike
+        CROSS JOIN LATERAL (
+            SELECT p.model_id, {page} AS page FROM {s}.predictions AS p WHERE p.inputid = alike.id OFFSET 0
+        ) AS q
+        WHERE q.page = p.page AND q.model_id = (SELECT id FROM {s}.models WHERE fingerprint = %(fingerprint)s)
+    )
+""")
+"""By indexes alone, whatever PostgreSQL knows of the tables, which is what `OFFSET 0` is for."""
 
 MODELS = SQL("""
     SELECT m.name, m.fingerprint
@@ -94,3 +114,10 @@ def replayed(connection: Connection, wanted: PredictionFilter, fingerprint: str)
             else:
                 ids.append(one)
     return Replayed(ids, done, [ReplayedModel(*model) for model in models])
+
+
+def predicted_of(connection: Connection, ids: Sequence[int], fingerprint: str) -> set[int]:
+    """Those of predictions by their ids whose image the model of a fingerprint has predicted, too."""
+    statement = named(connection, PREDICTED, page=SQL(PAGE))
+    rows = connection.execute(statement, {"ids": list(ids), "fingerprint": fingerprint})
+    return {one for (one,) in rows}

@@ -201,15 +201,15 @@ class Repository(StoredRows):
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
         with translated(), catalog_only(self._connection):
-            rows = self._connection.execute(self._named(writing.PREDICTED), (fingerprint, list(digests)))
+            values = {"fingerprint": fingerprint, "digests": list(digests)}
+            rows = self._connection.execute(self._named(writing.PREDICTED), values)
             return {bytes(digest) for (digest,) in rows}
 
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
         with translated(), catalog_only(self._connection):
-            rows = self._connection.execute(
-                self._named(writing.PREDICTED_NAMES), (fingerprint, list(digests))
-            )
+            values = {"fingerprint": fingerprint, "digests": list(digests)}
+            rows = self._connection.execute(self._named(writing.PREDICTED_NAMES), values)
             return {(bytes(digest), name) for digest, name in rows}
 
 

@@ -121,6 +121,10 @@ class PersistentStore:
         """The images of predictions, without their URIs; see `mlpredict.storage.stored_inputs`."""
         return self._until_done(lambda repository, _: repository.measured_inputs(ids, prepared))
 
+    def replayed_already(self, ids: Sequence[int], fingerprint: str) -> set[int]:
+        """Those of predictions by their ids whose image a model has predicted, too."""
+        return self._until_done(lambda repository, _: repository.replayed_already(ids, fingerprint))
+
     def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
         """The URIs of inputs; those that are gone are left out."""
         return self._until_done(lambda repository, _: repository.image_uris(input_ids))

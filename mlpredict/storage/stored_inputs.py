@@ -15,14 +15,24 @@ from mlpredict.storage.values import decode_filename
 
 INPUTS = SQL("""
     SELECT p.id, p.filename, p.filename_bytes, p.contenttype, i.kept,
-           i.id, i.sha256, i.contenttype, i.width, i.height, coalesce(octet_length(i.image), 0)
+           i.id, i.sha256, i.contenttype, i.width, i.height, i.length
     FROM unnest(%(ids)s::bigint[]) WITH ORDINALITY AS wanted (id, place)
-    JOIN {s}.predictions AS p ON p.id = wanted.id
-    JOIN {s}.inputs AS own ON own.id = p.inputid
-    JOIN {s}.inputs AS i ON i.id = {which}
+    CROSS JOIN LATERAL (
+        SELECT p.id, p.inputid, p.filename, p.filename_bytes, p.contenttype
+        FROM {s}.predictions AS p WHERE p.id = wanted.id OFFSET 0
+    ) AS p
+    CROSS JOIN LATERAL (
+        SELECT own.id, own.sha256, own.kept FROM {s}.inputs AS own WHERE own.id = p.inputid OFFSET 0
+    ) AS own
+    CROSS JOIN LATERAL (
+        SELECT i.id, i.kept, i.sha256, i.contenttype, i.width, i.height,
+               coalesce(octet_length(i.image), 0) AS length
+        FROM {s}.inputs AS i WHERE i.id = {which} OFFSET 0
+    ) AS i
     ORDER BY wanted.place
 """)
-"""The length of an image is known without reading it."""
+"""The length of an image is known without reading it. `OFFSET 0` keeps to the indexes, whatever PostgreSQL
+knows of the tables: no block of images is looked for in all of them."""
 
 OWN = SQL("own.id")
 

@@ -175,6 +175,13 @@ class StoredRows(LabelledRows):
 
         return replaying.replayed(self._connection, wanted, fingerprint)
 
+    def replayed_already(self, ids: Sequence[int], fingerprint: str) -> set[int]:
+        """Those of predictions by their ids whose image a model has predicted, too."""
+        from mlpredict.storage import replaying
+
+        with translated(), catalog_only(self._connection):
+            return replaying.predicted_of(self._connection, ids, fingerprint)
+
     def image_uris(self, input_ids: Collection[int]) -> dict[int, str | None]:
         """The URIs of inputs; those that are gone are left out."""
         from mlpredict.storage import stored_inputs

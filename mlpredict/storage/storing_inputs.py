@@ -38,17 +38,19 @@ COPY_INPUT = SQL("""
 """A large one by itself: as a parameter it would be there as text, as bytes and in the driver's buffer."""
 
 INPUT_IDS = SQL("""
-    SELECT inputs.sha256, inputs.kept, inputs.id
+    SELECT wanted.sha256, wanted.kept, found.id
     FROM unnest(%b::bytea[], %b::text[]) AS wanted (sha256, kept)
-    JOIN {s}.inputs ON inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
-                   AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
+    CROSS JOIN LATERAL (
+        SELECT inputs.id FROM {s}.inputs
+        WHERE inputs.sha256 OPERATOR(pg_catalog.=) wanted.sha256
+          AND inputs.kept OPERATOR(pg_catalog.=) wanted.kept
+        OFFSET 0
+    ) AS found
 """)
-"""A statement of its own, after the one above: it then sees inputs that other runs have committed."""
+"""A statement of its own, after the one above: it then sees inputs that other runs have committed. `OFFSET 0`
+keeps PostgreSQL to the index, as it takes a table for small while its first images are being stored."""
 
-PRESENT = SQL("""
-    SELECT inputs.id FROM unnest(%b::bigint[]) AS wanted (id)
-    JOIN {s}.inputs ON inputs.id OPERATOR(pg_catalog.=) wanted.id
-""")
+PRESENT = SQL("SELECT id FROM {s}.inputs WHERE id OPERATOR(pg_catalog.=) ANY(%b::bigint[])")
 
 
 def add_inputs(connection: Connection, inputs: Sequence[NewInput]) -> dict[InputKey, int]:

@@ -97,19 +97,23 @@ KNOWN_FAILURE = SQL("""
 """)
 
 PREDICTED = SQL("""
-    SELECT DISTINCT inputs.sha256
-    FROM {s}.inputs
-    JOIN {s}.predictions ON predictions.inputid = inputs.id
-    JOIN {s}.models ON models.id = predictions.model_id
-    WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
+    SELECT DISTINCT wanted.sha256
+    FROM unnest(%(digests)s::bytea[]) AS wanted (sha256)
+    CROSS JOIN LATERAL (SELECT id FROM {s}.inputs WHERE inputs.sha256 = wanted.sha256 OFFSET 0) AS found
+    CROSS JOIN LATERAL (SELECT model_id FROM {s}.predictions WHERE inputid = found.id OFFSET 0) AS own
+    WHERE own.model_id = (SELECT id FROM {s}.models WHERE fingerprint = %(fingerprint)s)
 """)
+"""By the indexes of images alone, whatever PostgreSQL knows of the tables: `OFFSET 0` keeps it from going
+through all predictions of the model, which it takes for few while they are being stored."""
 
 PREDICTED_NAMES = SQL("""
-    SELECT DISTINCT inputs.sha256, coalesce(predictions.filename, '')
-    FROM {s}.inputs
-    JOIN {s}.predictions ON predictions.inputid = inputs.id
-    JOIN {s}.models ON models.id = predictions.model_id
-    WHERE models.fingerprint = %s AND inputs.sha256 = ANY(%s::bytea[])
+    SELECT DISTINCT wanted.sha256, coalesce(own.filename, '')
+    FROM unnest(%(digests)s::bytea[]) AS wanted (sha256)
+    CROSS JOIN LATERAL (SELECT id FROM {s}.inputs WHERE inputs.sha256 = wanted.sha256 OFFSET 0) AS found
+    CROSS JOIN LATERAL (
+        SELECT model_id, filename FROM {s}.predictions WHERE inputid = found.id OFFSET 0
+    ) AS own
+    WHERE own.model_id = (SELECT id FROM {s}.models WHERE fingerprint = %(fingerprint)s)
 """)
 
 

@@ -1,0 +1,87 @@
+"""Batches of a growing run look images up by indexes, whatever the server knows of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Sized
+from typing import Any
+
+import psycopg
+import pytest
+
+from mlpredict.domain import Keep, Run
+from mlpredict.storage.repository import Repository
+from tests.rows import model, new
+
+ROWS = 5000
+ASKED = 50
+FINGERPRINT = model().fingerprint
+
+INPUTS = """
+    INSERT INTO inputs (sha256, kept, contenttype, width, height, image)
+    SELECT sha256(int4send(n)), 'original', 'image/png', 1, 1, 'data:image/png;base64,'
+    FROM generate_series(1, %s) AS n
+"""
+PREDICTIONS = """
+    INSERT INTO predictions (run_id, position, model_id, inputid, filename, label, score, predictions)
+    SELECT %s, n, %s, inputs.id, n || '.tif#1', 'common', 0.5, '[]'
+    FROM generate_series(1, %s) AS n JOIN inputs ON inputs.sha256 = sha256(int4send(n))
+"""
+
+Asked = Callable[[Repository, Sequence[int], Sequence[bytes]], Sized]
+
+LOOKUPS: dict[str, Asked] = {
+    "predicted": lambda repository, _, digests: repository.predicted(FINGERPRINT, digests),
+    "predicted_names": lambda repository, _, digests: repository.predicted_names(FINGERPRINT, digests),
+    "measured_inputs": lambda repository, ids, _: repository.measured_inputs(ids),
+    "best_inputs": lambda repository, ids, _: repository.measured_inputs(ids, "model-input/x"),
+    "replayed_already": lambda repository, ids, _: repository.replayed_already(ids, FINGERPRINT),
+}
+
+
+def rows_read(connection: psycopg.Connection[Any]) -> int:
+    """How many rows of the large tables this connection, and those before it, have looked at."""
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT pg_stat_clear_snapshot()")
+    found = connection.execute("""
+        SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
+        WHERE relname IN ('inputs', 'predictions')
+    """).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+@pytest.fixture(params=["never analysed", "analysed while empty"])
+def grown(
+    repository: Repository, run: Run, request: pytest.FixtureRequest
+) -> tuple[Sequence[int], Sequence[bytes]]:
+    """A few predictions of many by their ids, and the images they are of."""
+    connection = repository._connection
+    for table in ("inputs", "predictions"):
+        connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+        if request.param == "analysed while empty":
+            connection.execute(f"ANALYZE {table}")
+    connection.execute(INPUTS, (ROWS,))
+    connection.execute(PREDICTIONS, (run.run_id, run.model_id, ROWS))
+    rows = connection.execute(
+        "SELECT p.id, i.sha256 FROM predictions AS p JOIN inputs AS i ON i.id = p.inputid"
+        " ORDER BY p.position LIMIT %s",
+        (ASKED,),
+    ).fetchall()
+    ids, digests = zip(*rows, strict=True)
+    return ids, digests
+
+
+def test_a_batch_reads_its_own_rows_alone(
+    repository: Repository, run: Run, grown: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    for name, lookup in LOOKUPS.items():
+        before = rows_read(repository._connection)
+        assert (name, len(lookup(repository, *grown))) == (name, ASKED)
+        assert rows_read(repository._connection) - before < 10 * ASKED, name
+    known = [
+        one._replace(input=one.input._replace(sha256=digest, kept=Keep.ORIGINAL))
+        for one, digest in zip((new(ROWS + n) for n in range(1, ASKED + 1)), grown[1], strict=True)
+    ]
+    before = rows_read(repository._connection)
+    assert len(repository.add(run, known, [])) == ASKED
+    assert rows_read(repository._connection) - before < 10 * ASKED
