@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
+from zlib import crc32
 
 PAGE = 1000
 ENTRY = (
-    "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;0&quot;</ETag>"
+    "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;{}&quot;</ETag>"
     "<Size>{}</Size><StorageClass>STANDARD</StorageClass></Contents>"
 )
 LISTING = (
@@ -38,8 +39,15 @@ class Objects:
         page = [key for key in self.keys[first : first + PAGE] if key.startswith(prefix)]
         more = first + PAGE < len(self.keys)
         token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more and page else ""
-        entries = "".join(ENTRY.format(escape(key), len(self.contents.get(key, b"x" * 100))) for key in page)
+        entries = "".join(
+            ENTRY.format(escape(key), etag_of(key), len(self.contents.get(key, b"x" * 100))) for key in page
+        )
         return LISTING.format(len(page), "true" if token else "false", token, entries)
+
+
+def etag_of(key: str) -> str:
+    """The ETag of an object, which stays what it is."""
+    return f"{crc32(key.encode()):08x}"
 
 
 def bucket_of(described: str) -> Objects:
@@ -67,7 +75,7 @@ async def serve(buckets: Mapping[str, Objects]) -> None:
             else:
                 body = buckets[name].contents[key]
             head = (
-                f'HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nETag: "0"\r\n'
+                f'HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nETag: "{etag_of(key)}"\r\n'
                 "Last-Modified: Thu, 01 Jan 2026 00:00:00 GMT\r\n\r\n"
             )
             writer.write(head.encode() + body)

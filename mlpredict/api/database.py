@@ -110,6 +110,7 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
             ...         print(outcome.label)
             7
         """
+        from mlpredict.api.known_objects import KnownObjects
         from mlpredict.pipeline.predicting import decoding
         from mlpredict.support.run_parts import require_one_list, sharing_of
 
@@ -123,7 +124,9 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
             )
             return self.share(model, shared, keep=wanted, skip_existing=skip_existing)
         named = list(several(images)) if label_from is not None else several(images)
-        sources = sources_of(named, only_files_for='keep="reference"' if wanted is Keep.REFERENCE else None)
+        known = KnownObjects(model.fingerprint, self) if skip_existing else None
+        only_files_for = 'keep="reference"' if wanted is Keep.REFERENCE else None
+        sources = sources_of(named, only_files_for=only_files_for, known=known)
         spec, size = model.loaded.spec, batch_size or model.loaded.batch_size
         return self.run(
             model,

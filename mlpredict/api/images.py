@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL import Image
 
+    from mlpredict.inputs.remote.versions import KnownVersions
+
     ImageLike = str | os.PathLike[str] | bytes | Image.Image | NDArray[np.uint8]
 
 
@@ -30,12 +32,16 @@ def several(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
 
 
 def sources_of(
-    images: Iterable[ImageLike], *, only_files_for: str | None = None, only_listed: bool = False
+    images: Iterable[ImageLike],
+    *,
+    only_files_for: str | None = None,
+    only_listed: bool = False,
+    known: KnownVersions | None = None,
 ) -> Iterator[Source | Rejected]:
     """The sources that images stand for; folders stand for what is in them.
 
-    What is remote is fetched, unless they are `only_listed`. Images in memory are refused where something
-    is wanted that takes `only_files_for` it.
+    What is remote is fetched, unless they are `only_listed`, or it is `known`. Images in memory are refused
+    where something is wanted that takes `only_files_for` it.
     """
 
     def named() -> Iterator[str | Source]:
@@ -50,7 +56,10 @@ def sources_of(
                 yield _in_memory(image)
 
     passed_over = PassedOver()
-    yield from (listed if only_listed else discover)(named(), passed_over=passed_over)
+    if only_listed:
+        yield from listed(named(), passed_over=passed_over)
+    else:
+        yield from discover(named(), passed_over=passed_over, known=known)
     passed_over.tell()
 
 

@@ -125,6 +125,7 @@ def predict(
     from mlpredict.inputs.decoding import start_decoders
 
     with start_decoders(named) as decoders:
+        from mlpredict.api.known_objects import KnownObjects
         from mlpredict.api.shared_run import Shared
         from mlpredict.cli.answers import answers
         from mlpredict.cli.prediction_run import Job, run
@@ -153,8 +154,9 @@ def predict(
         shown = chosen_columns(columns, usual)
         printer = answers(chosen, shown, top_k, loaded, asked=columns is not None)
         size = batch_size or loaded.batch_size
+        known = KnownObjects(loaded.identity.fingerprint)
         if sharing is None:
-            found = discover(job.names(), limits, job.passed_over)
+            found = discover(job.names(), limits, job.passed_over, known if skip_existing else None)
             batches = decoding(
                 found, loaded.spec, batch_size=size, started=decoders, limits=limits, pages=pages
             )
@@ -166,10 +168,12 @@ def predict(
             talk.apart_from_descriptor_2(),
             quiet_stderr(),
             batches as decoded,
+            known,
             # While images are being decoded already: the driver takes its time to be imported.
             _database(dsn, no_store, retry) as database,
         ):
             garbage.collect_from_here()
+            known.ask(database)
             failed = run(job, decoded, used, database, printer)
     if failed:
         raise typer.Exit(SOME_FAILED)

@@ -31,9 +31,9 @@ class Remote(NamedTuple):
     """Where an image lies that is on no disk of this machine.
 
     `url` is its whole address: a bucket's, as `s3://bucket/key`, or an `https://` one, whose query may be a
-    key to it and is therefore in no name. `size` in bytes and `etag` are what a listing says. `unless_image`
-    is the kind that it is counted as where its first bytes are those of no image; None where it is tried in
-    any case.
+    key to it and is therefore in no name. `size` in bytes and `etag` are what a listing says, and once it
+    has been fetched what the answer said. `unless_image` is the kind that it is counted as where its first
+    bytes are those of no image; None where it is tried in any case.
     """
 
     url: str
@@ -96,13 +96,15 @@ class Sample(NamedTuple):
 class Rejected(NamedTuple):
     """A source that gave no prediction, and why, in words a person understands.
 
-    `nowhere` says that its name leads to no file at all.
+    `nowhere` says that its name leads to no file at all. Where it is not fetched, as the model has
+    predicted it already, `predicted` is the SHA-256 of its bytes (32): nothing is wrong with it.
     """
 
     position: int
     source: Source
     reason: str
     nowhere: bool = False
+    predicted: bytes | None = None
 
 
 class Prediction(NamedTuple):
@@ -181,7 +183,8 @@ class NewInput(NamedTuple):
 class NewPrediction(NamedTuple):
     """A prediction on its way into the database; `contenttype` is that of the source.
 
-    Only an image that the 2020 program has stored has no `filename`.
+    Only an image that the 2020 program has stored has no `filename`. `version` tells the object of a bucket
+    that it was read from, as it was then; None where it was not, or that cannot be told.
     """
 
     position: int
@@ -189,6 +192,7 @@ class NewPrediction(NamedTuple):
     contenttype: str
     input: NewInput
     prediction: Prediction
+    version: bytes | None = None
 
 
 class Ended(StrEnum):

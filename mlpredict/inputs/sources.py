@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from mlpredict.domain import Rejected, Source
 from mlpredict.errors import describe_os_error
@@ -15,6 +16,9 @@ from mlpredict.inputs.passed_over import HIDDEN, PassedOver, why_passed_over
 from mlpredict.inputs.reading import READ_BYTES, too_many_bytes
 from mlpredict.inputs.remote.names import safe_name
 from mlpredict.support.addresses import is_remote
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.remote.versions import KnownVersions
 
 STDIN = "-"
 
@@ -30,17 +34,21 @@ class Nowhere(str):
 
 
 def discover(
-    names: Iterable[str | Source], limits: Limits = USUAL_LIMITS, passed_over: PassedOver | None = None
+    names: Iterable[str | Source],
+    limits: Limits = USUAL_LIMITS,
+    passed_over: PassedOver | None = None,
+    known: KnownVersions | None = None,
 ) -> Iterator[Source | Rejected]:
     """The sources that files, folders and `-` name, numbered from 0 in the order they are found.
 
     A source that is there already stays in its place. Folders are walked recursively in sorted order, and
     prefixes of buckets in that of the bucket; what in them is no image is counted in `passed_over`. What
     is remote is given when it has been fetched. A name that leads nowhere is a `Rejected`, and
-    so is standard input when it is larger than a file may be.
+    so is standard input when it is larger than a file may be. Objects of a listing that are `known` are not
+    fetched: see `Rejected.predicted`.
     """
     counted = passed_over or PassedOver()
-    yield from _numbered(with_remote(_found(names, limits, counted), limits, counted))
+    yield from _numbered(with_remote(_found(names, limits, counted, known), limits, counted))
 
 
 def listed(
@@ -59,18 +67,21 @@ def _numbered(items: Iterable[Source | Rejected]) -> Iterator[Source | Rejected]
 
 
 def _found(
-    names: Iterable[str | Source], limits: Limits, passed_over: PassedOver
+    names: Iterable[str | Source],
+    limits: Limits,
+    passed_over: PassedOver,
+    known: KnownVersions | None = None,
 ) -> Iterator[Source | Rejected]:
     for name in names:
         if isinstance(name, Source):
             yield name
             continue
-        for found in _sources(name, limits.max_bytes, passed_over):
-            if isinstance(found, Source):
-                yield found
-            else:
+        for found in _sources(name, limits.max_bytes, passed_over, known):
+            if isinstance(found, str):
                 source = Source(safe_name(name))
                 yield Rejected(0, source, str(found), nowhere=isinstance(found, Nowhere))
+            else:
+                yield found
 
 
 def with_remote(
@@ -86,14 +97,16 @@ def with_remote(
         yield item
 
 
-def _sources(name: str, max_bytes: int, passed_over: PassedOver) -> Iterator[Source | str]:
+def _sources(
+    name: str, max_bytes: int, passed_over: PassedOver, known: KnownVersions | None
+) -> Iterator[Source | Rejected | str]:
     """Sources, or in their stead the reason why there are none."""
     if name == STDIN:
         yield _standard_input(max_bytes)
     elif is_remote(name):
         from mlpredict.inputs.remote.listing import remote_sources
 
-        yield from remote_sources(name, passed_over)
+        yield from remote_sources(name, passed_over, known)
     elif os.path.isdir(name):
         yield from _images_in(name, passed_over)
     elif os.path.lexists(name):

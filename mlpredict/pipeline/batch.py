@@ -38,16 +38,18 @@ class Batch(NamedTuple):
 
     fresh: list[Sample]
     failures: list[Rejected]
-    skipped: list[Sample]
+    skipped: list[Sample | Rejected]
 
 
 def select(items: Sequence[Sample | Rejected], recorder: Recorder) -> Batch:
     """What of decoded sources is to be predicted, and what is not."""
     samples = [item for item in items if isinstance(item, Sample)]
-    failures = [item for item in items if isinstance(item, Rejected)]
+    rejected = [item for item in items if isinstance(item, Rejected)]
+    failures = [item for item in rejected if item.predicted is None]
+    not_fetched = [item for item in rejected if item.predicted is not None]
     known = recorder.skipped(samples) if samples else set()
     fresh = [sample for sample in samples if sample.position not in known]
-    return Batch(fresh, failures, [sample for sample in samples if sample.position in known])
+    return Batch(fresh, failures, [*not_fetched, *(sample for sample in samples if sample.position in known)])
 
 
 def predicted(batch: Batch, model: Predictor, most: int | None = None) -> list[Prediction | str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from mlpredict.domain import Labelled, NewLabel, PredictionRecord, Sample, Source
+from mlpredict.domain import Labelled, NewLabel, PredictionRecord, Rejected, Sample, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.passed_over import PassedOver
 from mlpredict.inputs.reading import Unusable, read
@@ -153,11 +153,13 @@ class FolderLabels:
         return os.path.basename(os.path.dirname(os.path.abspath(path))) or None
 
     def see(self, items: Iterable[object]) -> None:
-        """Take note of images that are decoded, and will be predicted."""
+        """Take note of images that are decoded and will be predicted, or have been."""
         for item in items:
             # What is in memory lies in no folder, unless it has come from one.
             if isinstance(item, Sample) and (item.source.content is None or item.source.remote is not None):
                 self._seen[item.source.filename] = item.sha256, item.source.path
+            elif isinstance(item, Rejected) and item.predicted is not None:
+                self._seen[item.source.filename] = item.predicted, item.source.path
 
     def of(self, outcomes: Iterable[Outcome]) -> list[NewLabel]:
         """The labels of images that have been stored, now or before."""

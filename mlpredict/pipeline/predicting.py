@@ -115,7 +115,7 @@ def predict(
     )
     noted = Noted()
     for (items, batch), said in worked:
-        noted.tell([*batch.fresh, *batch.skipped])
+        noted.tell([*batch.fresh, *(one for one in batch.skipped if isinstance(one, Sample))])
         outcomes = list(recorded(batch, said, recorder).values())
         make_room = items.make_room if isinstance(items, OnItsWay) else None
         # Images may be large, and while others are decoded nobody needs these any more.

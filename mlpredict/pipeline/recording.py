@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -26,6 +26,7 @@ from mlpredict.errors import InputsGone, UsageError
 from mlpredict.inputs.difference_hash import hashes_of
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
+from mlpredict.inputs.remote.versions import version_of
 from mlpredict.inputs.stored import stored_input
 from mlpredict.pipeline.environment import environment_of
 
@@ -62,6 +63,8 @@ class Store(Protocol):
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]: ...
 
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]: ...
+
+    def remember_objects(self, objects: Mapping[bytes, bytes]) -> None: ...
 
 
 class RunStore(Store, Protocol):
@@ -116,7 +119,13 @@ class Storing:
         if self.skip_existing is None:
             return set()
         with self._lock:
-            return self._known(samples, self.skip_existing)
+            known = self._known(samples, self.skip_existing)
+            # They had to be fetched to be known: not another time.
+            passed = (sample for sample in samples if sample.position in known)
+            objects = {version: one.sha256 for one in passed if (version := version_of(one)) is not None}
+            if objects:
+                self.store.remember_objects(objects)
+        return known
 
     def _known(self, samples: Sequence[Sample], fingerprint: str) -> set[int]:
         digests = self.store.predicted(fingerprint, [sample.sha256 for sample in samples])
@@ -176,7 +185,8 @@ class Storing:
             )
         keep = Keep.MODEL_INPUT if sample.is_model_input else as_keep(self.keep)
         kept = new_input(sample, keep, preprocessing, look)
-        return NewPrediction(sample.position, sample.source.filename, sample.contenttype, kept, prediction)
+        name, version = sample.source.filename, version_of(sample)
+        return NewPrediction(sample.position, name, sample.contenttype, kept, prediction, version)
 
 
 def _gone(answered: Sequence[tuple[Sample, Prediction]], input_ids: Collection[int]) -> dict[int, Rejected]:

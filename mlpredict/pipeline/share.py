@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -170,6 +170,11 @@ class Share:
         """The names by which a model has predicted images."""
         with self._changed:
             return self.store.predicted_names(fingerprint, digests)
+
+    def remember_objects(self, objects: Mapping[bytes, bytes]) -> None:
+        """Store which images objects of buckets are."""
+        with self._changed:
+            self.store.remember_objects(objects)
 
     def parts_left(self) -> int:
         """How many parts of the run are not done yet, whoever does them."""

@@ -18,6 +18,7 @@ from typing import Any
 from psycopg.sql import SQL
 
 from mlpredict.domain.deletion import Deleted
+from mlpredict.storage import remote_objects
 from mlpredict.storage.bucket_inputs import BucketObject
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named
@@ -117,7 +118,10 @@ def delete_predictions(connection: Connection, ids: Sequence[int]) -> Block:
     connection.execute(named(connection, LOCK_PREDICTIONS), (list(ids),))
     connection.execute(named(connection, FORGET_REPLIES), (list(ids),))
     rows = connection.execute(named(connection, DELETE_PREDICTIONS), (list(ids),)).fetchall()
-    block = _delete_unneeded(connection, sorted({input_id for (input_id,) in rows if input_id is not None}))
+    inputs = sorted({input_id for (input_id,) in rows if input_id is not None})
+    # An image that stays may have been known by a name that goes.
+    remote_objects.forget(connection, inputs)
+    block = _delete_unneeded(connection, inputs)
     return replace(block, deleted=Deleted(predictions=len(rows)) + block.deleted)
 
 

@@ -39,6 +39,7 @@ TABLES = (
     "run_names",
     "run_claims",
     "run_parts",
+    "remote_objects",
 )
 
 FILE_NAME = re.compile(r"(?P<version>\d{4})_(?P<name>\w+)\.sql")

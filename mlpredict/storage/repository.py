@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -162,6 +162,15 @@ class Repository(StoredRows):
             inputs = storing_inputs.add_inputs(
                 self._connection, [prediction.input for prediction in predictions]
             )
+            objects = {
+                new.version: inputs[new.input.sha256, new.input.kept]
+                for new in predictions
+                if new.version is not None
+            }
+            if objects:
+                from mlpredict.storage import remote_objects
+
+                remote_objects.add(self._connection, objects)
             stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
             writing.add_failures(self._connection, run, failures, unheld)
             if requests:
@@ -211,6 +220,20 @@ class Repository(StoredRows):
             values = {"fingerprint": fingerprint, "digests": list(digests)}
             rows = self._connection.execute(self._named(writing.PREDICTED_NAMES), values)
             return {(bytes(digest), name) for digest, name in rows}
+
+    def predicted_objects(self, fingerprint: str, versions: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The versions of objects whose images a model has predicted, each with the SHA-256 of its image."""
+        from mlpredict.storage import remote_objects
+
+        with translated(), catalog_only(self._connection):
+            return remote_objects.predicted(self._connection, fingerprint, versions)
+
+    def remember_objects(self, objects: Mapping[bytes, bytes]) -> None:
+        """Store which images, by their SHA-256, versions of objects are."""
+        from mlpredict.storage import remote_objects
+
+        with translated(), transactions.writing(self._connection):
+            remote_objects.add_by_image(self._connection, objects)
 
 
 def open_repository(dsn: str | None) -> Repository:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -116,6 +116,14 @@ class PersistentStore:
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
         return self._until_done(lambda repository, _: repository.predicted_names(fingerprint, digests))
+
+    def predicted_objects(self, fingerprint: str, versions: Sequence[bytes]) -> dict[bytes, bytes]:
+        """The versions of objects whose images a model has predicted, each with the SHA-256 of its image."""
+        return self._until_done(lambda repository, _: repository.predicted_objects(fingerprint, versions))
+
+    def remember_objects(self, objects: Mapping[bytes, bytes]) -> None:
+        """Store which images, by their SHA-256, versions of objects are; done twice it changes nothing."""
+        self._until_done(lambda repository, _: repository.remember_objects(objects))
 
     def measured_inputs(self, ids: Sequence[int], prepared: str | None = None) -> list[MeasuredInput]:
         """The images of predictions, without their URIs; see `mlpredict.storage.stored_inputs`."""

@@ -44,6 +44,7 @@ ADDED: Mapping[int, Mapping[str, str]] = {
         "run_claims": "run_id part first last missing done host attempt held_until",
         "run_parts": "run_id part first last skipped host attempt environment_id stored_at",
     },
+    17: {"remote_objects": "version input_id"},
 }
 """The columns that each migration adds."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlpredict.domain import (
@@ -62,6 +62,7 @@ class FakeStore:
     known: set[bytes] = field(default_factory=set)
     transactions: list[Transaction] = field(default_factory=list)
     error: Exception | None = None
+    objects: dict[bytes, bytes] = field(default_factory=dict)
 
     def add(
         self,
@@ -100,3 +101,6 @@ class FakeStore:
             (new.input.sha256, new.filename or "") for one in self.transactions for new in one.predictions
         ]
         return {(digest, name) for digest, name in stored if digest in digests}
+
+    def remember_objects(self, objects: Mapping[bytes, bytes]) -> None:
+        self.objects |= objects

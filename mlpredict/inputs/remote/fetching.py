@@ -164,7 +164,8 @@ class Downloads:
         assert source.remote is not None
         try:
             take_room = partial(self._room.take, fetch.turn)
-            return replace(source, content=read_remote(source.remote, self._max_bytes, take_room))
+            got = read_remote(source.remote, self._max_bytes, take_room)
+            return replace(source, content=got.content, remote=got.remote)
         except Unusable as reason:
             return Rejected(0, source, str(reason))
         except NoImage as kind:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mlpredict.domain import Remote, Source
+from mlpredict.domain import Rejected, Remote, Source
 from mlpredict.errors import UsageError
 from mlpredict.inputs.passed_over import HIDDEN, PassedOver, kind_by_name
 from mlpredict.inputs.remote.names import NotFetched, Place, may_be_many, place_of, web_address, web_name
+from mlpredict.inputs.remote.versions import KnownVersions, without_known
 from mlpredict.inputs.sources import Nowhere
 from mlpredict.support.addresses import is_bucket
 from mlpredict.support.logs import get_logger
@@ -24,8 +25,13 @@ ODD_KEY = "a key in it has an empty part (//), a part . or .., or a control char
 REST = "the rest of the prefix is not listed: name prefixes beside it one by one, or rename the object"
 
 
-def remote_sources(name: str, passed_over: PassedOver) -> Iterator[Source | str]:
-    """The sources of a remote name, or in their stead the reason why there are none."""
+def remote_sources(
+    name: str, passed_over: PassedOver, known: KnownVersions | None = None
+) -> Iterator[Source | Rejected | str]:
+    """The sources of a remote name, or in their stead the reason why there are none.
+
+    Objects of a listing that are `known` are rejected, as they need not be fetched.
+    """
     try:
         if not is_bucket(name):
             yield _of_the_web(name)
@@ -34,7 +40,7 @@ def remote_sources(name: str, passed_over: PassedOver) -> Iterator[Source | str]
         if not may_be_many(name):
             yield Source(place.url, remote=Remote(place.url))
             return
-        yield from _of_bucket(place, passed_over)
+        yield from _of_bucket(place, passed_over, known)
     except NotFetched as reason:
         yield str(reason)
 
@@ -58,16 +64,18 @@ def _of_the_web(name: str) -> Source:
     return Source(web_name(parts), remote=Remote(name))
 
 
-def _of_bucket(place: Place, passed_over: PassedOver) -> Iterator[Source | str]:
+def _of_bucket(
+    place: Place, passed_over: PassedOver, known: KnownVersions | None
+) -> Iterator[Source | Rejected | str]:
     """What a name means that does not end as an image's: the object of this key, or all below it."""
     named_object = None if place.key.endswith("/") or not place.key else _object(place)
     if named_object is not None:
-        yield Source(place.url, remote=_remote(place, named_object))
+        yield from without_known([Source(place.url, remote=_remote(place, named_object))], known)
         if _has_any(place):
             logger.info("%s: is an object, which is predicted; what lies below it is %s/", *[place.url] * 2)
         return
     empty = True
-    for found in _below(place, passed_over):
+    for found in _below(place, passed_over, known):
         empty = False
         yield found
     if empty:
@@ -98,12 +106,15 @@ def _has_any(place: Place) -> bool:
     return any(True for objects in _listed(place) for one in objects if one["path"] != place.key)
 
 
-def _below(place: Place, passed_over: PassedOver) -> Iterator[Source | str]:
+def _below(
+    place: Place, passed_over: PassedOver, known: KnownVersions | None
+) -> Iterator[Source | Rejected | str]:
     """Everything below a prefix that may be an image; a reason where the listing ends too early."""
     hidden = ""
     count = 0
     try:
         for objects in _listed(place):
+            sources: list[Source] = []
             for one in objects:
                 count += 1
                 key = one["path"]
@@ -115,7 +126,8 @@ def _below(place: Place, passed_over: PassedOver) -> Iterator[Source | str]:
                         passed_over.add(f"{_at(place, folder)}/", HIDDEN)
                     hidden = folder
                     continue
-                yield from _as_source(place._replace(key=key), one, passed_over)
+                sources += _as_source(place._replace(key=key), one, passed_over)
+            yield from without_known(sources, known)
     except NotFetched as reason:
         after = f", after {count:,} names" if count else ""
         yield f"cannot be listed{after}: {reason}"

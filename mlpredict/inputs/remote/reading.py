@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlpredict.domain import Remote
 from mlpredict.inputs.kinds import HEAD_BYTES
@@ -24,6 +24,13 @@ FIRST_WAIT_SECONDS = 1.0
 
 TakeRoom = Callable[[int], None]
 """Is told how many bytes are coming, before they do; it may take its time."""
+
+
+class Fetched(NamedTuple):
+    """The bytes of a remote image, and what the answer that they came with says of it."""
+
+    content: bytes
+    remote: Remote
 
 
 class NoImage(Exception):
@@ -48,10 +55,10 @@ def read_uri(uri: str, max_bytes: int) -> bytes:
         url = place_of_uri(uri).url if is_bucket(uri) else uri
     except NotFetched as reason:
         raise Unusable(str(reason)) from reason
-    return read_remote(Remote(url), max_bytes)
+    return read_remote(Remote(url), max_bytes).content
 
 
-def read_remote(remote: Remote, max_bytes: int, take_room: TakeRoom = room_enough) -> bytes:
+def read_remote(remote: Remote, max_bytes: int, take_room: TakeRoom = room_enough) -> Fetched:
     """The bytes of an object or of an address of the web.
 
     Raises:
@@ -62,13 +69,13 @@ def read_remote(remote: Remote, max_bytes: int, take_room: TakeRoom = room_enoug
         raise TooManyBytes(too_many_bytes(remote.size, max_bytes))
     try:
         if not is_bucket(remote.url):
-            return web.get(remote.url, max_bytes, take_room)
+            return Fetched(web.get(remote.url, max_bytes, take_room), remote)
         return _object(place_of(remote.url), remote, max_bytes, take_room)
     except NotFetched as reason:
         raise Unusable(str(reason)) from reason
 
 
-def _object(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -> bytes:
+def _object(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -> Fetched:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _object_once(place, remote, max_bytes, take_room)
@@ -79,7 +86,7 @@ def _object(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -
     raise AssertionError
 
 
-def _object_once(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -> bytes:
+def _object_once(place: Place, remote: Remote, max_bytes: int, take_room: TakeRoom) -> Fetched:
     """The bytes of an object; the library repeats requests that get no answer."""
     import obstore
 
@@ -107,7 +114,8 @@ def _object_once(place: Place, remote: Remote, max_bytes: int, take_room: TakeRo
         raise _Cut(reason_of(error)) from error
     if len(content) != size:
         raise _Cut("the connection was cut")
-    return content
+    # It may have been replaced since it was listed: these bytes are those of this answer's ETag.
+    return Fetched(content, remote._replace(size=size, etag=answer.meta["e_tag"]))
 
 
 def _read(answer: GetResult, unless_image: str | None) -> bytes:

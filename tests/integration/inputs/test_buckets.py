@@ -292,6 +292,23 @@ def test_many_objects_are_decoded_by_processes(bucket: Bucket, digits: list[Path
     assert all(isinstance(one, Sample) for one in items)
 
 
+KNOWN = """
+import resource
+from mlpredict.domain import Rejected
+from mlpredict.inputs.sources import discover
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+
+names = discover(["s3://many/in/"], known=lambda versions: dict.fromkeys(versions, bytes(32)))
+first = [next(names).position for _ in range(2000)]
+before, count = peak(), len(first)
+for one in names:
+    assert isinstance(one, Rejected) and one.predicted == bytes(32) and one.position == count, one
+    count += 1
+print(count, peak() - before)
+"""
+
 LISTING = """
 import resource, sys
 from mlpredict.inputs.passed_over import PassedOver
@@ -312,11 +329,12 @@ print(count, peak() - before)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_names_take_no_more_memory_than_two_thousand(bucket: Bucket) -> None:
+@pytest.mark.parametrize("script", [LISTING, KNOWN], ids=["listed", "known"])
+def test_a_hundred_thousand_names_take_no_more_memory_than_two_thousand(bucket: Bucket, script: str) -> None:
     with many_objects("many=100000") as address:
         environment = {**os.environ, **bucket.environment, "AWS_ENDPOINT_URL": address}
         done = subprocess.run(
-            [sys.executable, "-c", LISTING], env=environment, capture_output=True, text=True, timeout=300
+            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=300
         )
     assert done.returncode == 0, done.stderr
     count, grown = map(int, done.stdout.split())
