@@ -65,13 +65,6 @@ def test_only_what_is_new_or_has_changed_is_fetched(
     assert fetched(mlpredict, filled) == "a b c d e: 5"
 
 
-def test_the_command_says_how_many_it_has_passed_over(mlpredict: Command, filled: Bucket) -> None:
-    fetched(mlpredict, filled)
-    done = mlpredict("predict", f"{filled.url}in/", "--skip-existing", "-v")
-    assert b"4 skipped: this model has predicted them already" in done.stderr
-    assert len(filled.asked) == 4
-
-
 def test_what_was_stored_without_its_etag_is_fetched_once_more(
     mlpredict: Command, filled: Bucket, connection: Connection, digits: list[Path]
 ) -> None:
