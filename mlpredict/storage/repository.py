@@ -162,6 +162,8 @@ class Repository(StoredRows):
             inputs = storing_inputs.add_inputs(
                 self._connection, [prediction.input for prediction in predictions]
             )
+            stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
+            writing.add_failures(self._connection, run, failures, unheld)
             objects = {
                 new.version: inputs[new.input.sha256, new.input.kept]
                 for new in predictions
@@ -171,8 +173,6 @@ class Repository(StoredRows):
                 from mlpredict.storage import remote_objects
 
                 remote_objects.add(self._connection, objects)
-            stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
-            writing.add_failures(self._connection, run, failures, unheld)
             if requests:
                 from mlpredict.storage import idempotency
 

@@ -231,7 +231,10 @@ def test_runs_go_on_while_their_images_are_deleted(dsn: str, connection: Connect
         with open_store(dsn, retry=30) as store:
             run = store.start_run(model(name, name * 8), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
             for start in range(rounds):
-                batch = [new(start * images + n, image=str(n).encode()) for n in range(images)]
+                batch = [
+                    new(start * images + n, image=str(n).encode(), version=str(n).encode().ljust(16))
+                    for n in range(images)
+                ]
                 assert len(store.add(run, batch, [])) == images
         return rounds * images
 
