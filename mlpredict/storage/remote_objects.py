@@ -30,14 +30,15 @@ PREDICTED = SQL("""
     JOIN {s}.inputs AS i ON i.id = o.input_id
     JOIN {s}.models AS m ON m.fingerprint = %s::text
     CROSS JOIN LATERAL (
-        SELECT FROM {s}.inputs AS same
-        JOIN {s}.predictions AS p ON p.inputid = same.id
-        WHERE same.sha256 = i.sha256 AND p.model_id = m.id
+        SELECT FROM (SELECT id FROM {s}.inputs WHERE sha256 = i.sha256 OFFSET 0) AS same
+        CROSS JOIN LATERAL (SELECT model_id FROM {s}.predictions WHERE inputid = same.id OFFSET 0) AS p
+        WHERE p.model_id = m.id
         LIMIT 1
     ) AS known
 """)
-"""However the image was kept when it was predicted. With its limit, the last part is planned for one image
-at a time: as a semi join it may be planned to read all predictions for each block."""
+"""However the image was kept when it was predicted. The offsets keep the last part as it stands, one image
+at a time by its indexes: as a join it may read all predictions of the model for each, while the planner
+knows nothing of tables that have just grown."""
 
 FORGET = SQL("""
     DELETE FROM {s}.remote_objects
