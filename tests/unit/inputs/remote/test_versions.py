@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def test_a_version_is_the_same_in_a_listing_and_in_an_answer() -> None:
 @pytest.mark.parametrize(
     "change", [{"etag": '"9b2cf6"'}, {"size": 311}, {"url": "s3://scans/8.png"}, {"url": "gs://scans/7.png"}]
 )
-def test_another_object_is_another_version(change: dict[str, object]) -> None:
+def test_another_object_is_another_version(change: dict[str, Any]) -> None:
     assert object_version(LISTED._replace(**change)) not in (None, object_version(LISTED))
 
 
@@ -38,7 +39,7 @@ def test_another_object_is_another_version(change: dict[str, object]) -> None:
         {"url": "https://example.org/7.png"},
     ],
 )
-def test_what_tells_too_little_is_no_version(change: dict[str, object]) -> None:
+def test_what_tells_too_little_is_no_version(change: dict[str, Any]) -> None:
     assert object_version(LISTED._replace(**change)) is None
 
 
