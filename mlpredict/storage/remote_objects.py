@@ -20,34 +20,47 @@ INSERT = SQL("""
 """)
 
 INPUTS = SQL("""
-    SELECT sha256, id FROM {s}.inputs WHERE sha256 OPERATOR(pg_catalog.=) ANY (%b::bytea[])
+    SELECT wanted.sha256, found.id
+    FROM unnest(%b::bytea[]) AS wanted (sha256)
+    CROSS JOIN LATERAL (
+        SELECT i.id FROM {s}.inputs AS i WHERE i.sha256 OPERATOR(pg_catalog.=) wanted.sha256 OFFSET 0
+    ) AS found
 """)
 
 PREDICTED = SQL("""
-    SELECT o.version, i.sha256
-    FROM unnest(%b::bytea[]) AS wanted (version)
-    JOIN {s}.remote_objects AS o ON o.version = wanted.version
-    JOIN {s}.inputs AS i ON i.id = o.input_id
-    JOIN {s}.models AS m ON m.fingerprint = %s::text
+    SELECT wanted.version, own.sha256
+    FROM unnest(%(versions)s::bytea[]) AS wanted (version)
     CROSS JOIN LATERAL (
-        SELECT FROM (SELECT id FROM {s}.inputs WHERE sha256 = i.sha256 OFFSET 0) AS same
+        SELECT input_id FROM {s}.remote_objects WHERE version = wanted.version OFFSET 0
+    ) AS found
+    CROSS JOIN LATERAL (SELECT sha256 FROM {s}.inputs WHERE id = found.input_id OFFSET 0) AS own
+    CROSS JOIN LATERAL (
+        SELECT FROM (SELECT id FROM {s}.inputs WHERE sha256 = own.sha256 OFFSET 0) AS same
         CROSS JOIN LATERAL (SELECT model_id FROM {s}.predictions WHERE inputid = same.id OFFSET 0) AS p
-        WHERE p.model_id = m.id
+        WHERE p.model_id = (SELECT id FROM {s}.models WHERE fingerprint = %(fingerprint)s)
         LIMIT 1
     ) AS known
 """)
-"""However the image was kept when it was predicted. The offsets keep the last part as it stands, one image
-at a time by its indexes: as a join it may read all predictions of the model for each, while the planner
-knows nothing of tables that have just grown."""
+"""However the image was kept when it was predicted. `OFFSET 0` keeps PostgreSQL to the indexes, one version
+at a time, whatever it knows of tables that have just grown: a join may read all predictions for each."""
 
 FORGET = SQL("""
     DELETE FROM {s}.remote_objects
     WHERE version OPERATOR(pg_catalog.=) ANY (ARRAY(
         SELECT o.version
-        FROM {s}.inputs AS own
-        JOIN {s}.inputs AS same ON same.sha256 OPERATOR(pg_catalog.=) own.sha256
-        JOIN {s}.remote_objects AS o ON o.input_id OPERATOR(pg_catalog.=) same.id
-        WHERE own.id OPERATOR(pg_catalog.=) ANY (%s::bigint[])
+        FROM {s}.remote_objects AS o
+        WHERE o.input_id OPERATOR(pg_catalog.=) ANY (ARRAY(
+            SELECT same.id
+            FROM unnest(%s::bigint[]) AS wanted (id)
+            CROSS JOIN LATERAL (
+                SELECT i.sha256 FROM {s}.inputs AS i
+                WHERE i.id OPERATOR(pg_catalog.=) wanted.id OFFSET 0
+            ) AS own
+            CROSS JOIN LATERAL (
+                SELECT i.id FROM {s}.inputs AS i
+                WHERE i.sha256 OPERATOR(pg_catalog.=) own.sha256 OFFSET 0
+            ) AS same
+        ))
         ORDER BY o.version
         FOR UPDATE OF o
     ))
@@ -72,7 +85,8 @@ def add_by_image(connection: Connection, objects: Mapping[bytes, bytes]) -> None
 
 def predicted(connection: Connection, fingerprint: str, versions: Sequence[bytes]) -> dict[bytes, bytes]:
     """The versions whose images a model has predicted, each with the SHA-256 of its image."""
-    rows = connection.execute(named(connection, PREDICTED), (list(versions), fingerprint))
+    values = {"versions": list(versions), "fingerprint": fingerprint}
+    rows = connection.execute(named(connection, PREDICTED), values)
     return {bytes(version): bytes(sha256) for version, sha256 in rows}
 
 

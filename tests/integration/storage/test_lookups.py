@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from mlpredict.domain import Keep, Run
+from mlpredict.storage import remote_objects, transactions
 from mlpredict.storage.repository import Repository
 from tests.rows import model, new
 
@@ -27,11 +28,19 @@ PREDICTIONS = """
     FROM generate_series(1, %s) AS n JOIN inputs ON inputs.sha256 = sha256(int4send(n))
 """
 
+OBJECTS = """
+    INSERT INTO remote_objects (version, input_id)
+    SELECT substring(sha256 FOR 16), id FROM inputs
+"""
+
 Asked = Callable[[Repository, Sequence[int], Sequence[bytes]], Sized]
 
 LOOKUPS: dict[str, Asked] = {
     "predicted": lambda repository, _, digests: repository.predicted(FINGERPRINT, digests),
     "predicted_names": lambda repository, _, digests: repository.predicted_names(FINGERPRINT, digests),
+    "predicted_objects": lambda repository, _, digests: repository.predicted_objects(
+        FINGERPRINT, [digest[:16] for digest in digests]
+    ),
     "measured_inputs": lambda repository, ids, _: repository.measured_inputs(ids),
     "best_inputs": lambda repository, ids, _: repository.measured_inputs(ids, "model-input/x"),
     "replayed_already": lambda repository, ids, _: repository.replayed_already(ids, FINGERPRINT),
@@ -44,7 +53,7 @@ def rows_read(connection: psycopg.Connection[Any]) -> int:
     connection.execute("SELECT pg_stat_clear_snapshot()")
     found = connection.execute("""
         SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables
-        WHERE relname IN ('inputs', 'predictions')
+        WHERE relname IN ('inputs', 'predictions', 'remote_objects')
     """).fetchone()
     assert found is not None
     return int(found[0])
@@ -56,12 +65,13 @@ def grown(
 ) -> tuple[Sequence[int], Sequence[bytes]]:
     """A few predictions of many by their ids, and the images they are of."""
     connection = repository._connection
-    for table in ("inputs", "predictions"):
+    for table in ("inputs", "predictions", "remote_objects"):
         connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         if request.param == "analysed while empty":
             connection.execute(f"ANALYZE {table}")
     connection.execute(INPUTS, (ROWS,))
     connection.execute(PREDICTIONS, (run.run_id, run.model_id, ROWS))
+    connection.execute(OBJECTS)
     rows = connection.execute(
         "SELECT p.id, i.sha256 FROM predictions AS p JOIN inputs AS i ON i.id = p.inputid"
         " ORDER BY p.position LIMIT %s",
@@ -85,3 +95,19 @@ def test_a_batch_reads_its_own_rows_alone(
     before = rows_read(repository._connection)
     assert len(repository.add(run, known, [])) == ASKED
     assert rows_read(repository._connection) - before < 10 * ASKED
+
+
+def test_objects_are_remembered_and_forgotten_by_their_own_rows_alone(
+    repository: Repository, grown: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    connection = repository._connection
+    before = rows_read(connection)
+    repository.remember_objects({digest[::-1][:16]: digest for digest in grown[1]})
+    assert rows_read(connection) - before < 10 * ASKED
+    found = connection.execute("SELECT id FROM inputs WHERE sha256 = ANY(%s)", (list(grown[1]),)).fetchall()
+    before = rows_read(connection)
+    with transactions.writing(connection):
+        remote_objects.forget(connection, [one for (one,) in found])
+    assert rows_read(connection) - before < 10 * ASKED
+    left = connection.execute("SELECT count(*) FROM remote_objects").fetchone()
+    assert left == (ROWS - ASKED,)
