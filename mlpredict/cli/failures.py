@@ -77,13 +77,13 @@ def list_failures(
 
     shown = chosen_columns(columns, COLUMNS, names_of(FailureRecord))
 
-    from mlpredict.storage.history import History
+    from mlpredict.storage.failures import Failures
     from mlpredict.storage.repository import open_repository
 
     with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
         count = written(
-            History(repository.connection).failures(wanted, limit=rows, before=before), chosen, shown
+            Failures(repository.connection).newest_first(wanted, limit=rows, before=before), chosen, shown
         )
     tell_of_more(count, rows, chosen, "no failures match")
 
@@ -97,14 +97,14 @@ def write_names(wanted: PredictionFilter, rows: int | None, *, null: bool, dsn: 
         UsageError: a name has a line end in it, and the names are not to end in NUL.
     """
     from mlpredict.cli.stdout import write_data
-    from mlpredict.storage.history import History
+    from mlpredict.storage.failures import Failures
     from mlpredict.storage.repository import open_repository
 
     end = "\0" if null else "\n"
     with open_repository(dsn or settings.dsn()) as repository:
         garbage.collect_from_here()
         block: list[str] = []
-        for name in _to_be_tried(History(repository.connection).failed_names(wanted, limit=rows)):
+        for name in _to_be_tried(Failures(repository.connection).names(wanted, limit=rows)):
             if not null and ("\n" in name or "\r" in name):
                 raise UsageError(
                     f"{name}: a name with a line end in it", hint="pass --null here and to predict"

@@ -13,8 +13,8 @@ from psycopg.sql import SQL, Composable, Composed
 from mlpredict.domain.deletion import Deleted
 from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.storage.connection import Connection
+from mlpredict.storage.failures import failure_condition
 from mlpredict.storage.filters import Values, joined, values_of, where
-from mlpredict.storage.history import failure_condition
 from mlpredict.storage.listing import rows_at_once
 from mlpredict.storage.names import named
 from mlpredict.storage.values import bigint, decode_filename, storable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, LiteralString
 
 from psycopg import sql
 from psycopg.sql import SQL
@@ -73,6 +73,11 @@ def where(values: Values, *more: sql.Composable) -> sql.Composable:
     """The conditions that values are for, and more of them, over `predictions AS p` and its truth."""
     conditions: list[sql.Composable] = [*(CONDITIONS[name] for name in values), *more]
     return SQL(" AND ").join(conditions) if conditions else SQL("true")
+
+
+def all_of(conditions: Mapping[str, LiteralString], values: Values) -> sql.Composable:
+    """The conditions that values are for, of those of another table, by the same names."""
+    return SQL(" AND ").join([SQL(conditions[name]) for name in values] or [SQL("true")])
 
 
 def joined(connection: Connection, values: Values) -> sql.Composed:

@@ -1,4 +1,4 @@
-"""Runs, models and failures: what is stored of them, and what came of each."""
+"""Runs and models: what is stored of them, and what came of each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, LiteralString
 
 from psycopg import sql
-from psycopg.rows import class_row
-from psycopg.sql import SQL, Composable, Composed
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed
 
 from mlpredict.domain.history import (
-    FailureRecord,
     ModelDetail,
     ModelOutput,
     ModelRecord,
@@ -21,35 +20,26 @@ from mlpredict.domain.models import Activation, Task
 from mlpredict.domain.parts import PartRecord
 from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.errors import NotFound
-from mlpredict.storage import truth
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.filters import Values, model_ids, newest_run, values_of
-from mlpredict.storage.listing import are_labels, rows_at_once
+from mlpredict.storage.filters import Values, all_of, model_ids, newest_run, values_of
+from mlpredict.storage.judging import Judged, judged_of_models, judged_of_runs
 from mlpredict.storage.names import catalog_only, named
-from mlpredict.storage.values import bigint, decode_filename
+from mlpredict.storage.values import bigint
 
 MODEL = SQL("m.name || '@' || left(m.fingerprint, 8)")
 
-COUNTS = SQL(f"""
-    count(*) AS predictions, avg(p.score) AS mean_score,
-    count(*) FILTER (WHERE {truth.IS_LABELLED}) AS labelled,
-    count(*) FILTER (WHERE {truth.IS_RIGHT}) AS right_,
-    count(*) FILTER (WHERE {truth.IS_RIGHT})::float8 / nullif(count({truth.IS_RIGHT}), 0) AS accuracy
-""")
-"""Of predictions and their truth; the accuracy is that of those which can be right or wrong."""
-
 RUNS = SQL("""
     SELECT r.id AS run_id, {model} AS model, r.ended, made.predictions, failed.failures, made.mean_score,
-           made.labelled, made.right_ AS right, made.accuracy, r.engine,
-           r.keep, r.directory, coalesce(r.model_path, m.path) AS model_path, r.version,
+           r.engine, r.keep, r.directory, coalesce(r.model_path, m.path) AS model_path, r.version,
            r.started_at, made.last_at, r.finished_at, r.environment_id,
            pl.key AS run_key, pl.images, pl.parts, pl.parts - pl.parts_left AS parts_done
     FROM (SELECT * FROM {s}.runs AS r WHERE {where} ORDER BY r.id DESC LIMIT {limit}) AS r
     JOIN {s}.models AS m ON m.id = r.model_id
     LEFT JOIN {s}.run_plans AS pl ON pl.run_id = r.id
     CROSS JOIN LATERAL (
-        SELECT {counts}, max(p.created_at) FILTER (WHERE p.created_at < '9999-12-30') AS last_at
-        FROM {s}.predictions AS p {truth} WHERE p.run_id = r.id
+        SELECT count(*) AS predictions, avg(p.score) AS mean_score,
+               max(p.created_at) FILTER (WHERE p.created_at < '9999-12-30') AS last_at
+        FROM {s}.predictions AS p WHERE p.run_id = r.id
     ) AS made
     CROSS JOIN LATERAL (SELECT count(*) AS failures FROM {s}.failures AS f WHERE f.run_id = r.id) AS failed
     ORDER BY r.id DESC
@@ -57,14 +47,14 @@ RUNS = SQL("""
 """Only the runs that are shown are counted."""
 
 MODELS = SQL("""
-    SELECT {model} AS model, m.name, m.fingerprint, m.task, m.format,
+    SELECT m.id, {model} AS model, m.name, m.fingerprint, m.task, m.format,
            CASE WHEN json_typeof(m.labels) = 'array' THEN json_array_length(m.labels) END AS classes,
            used.runs, made.predictions, used.failures, made.mean_score,
-           made.labelled, made.right_ AS right, made.accuracy,
            coalesce(newest.model_path, m.path) AS path, m.created_at, newest.started_at AS last_at
     FROM {s}.models AS m
     CROSS JOIN LATERAL (
-        SELECT {counts} FROM {s}.predictions AS p {truth} WHERE p.model_id = m.id
+        SELECT count(*) AS predictions, avg(p.score) AS mean_score
+        FROM {s}.predictions AS p WHERE p.model_id = m.id
     ) AS made
     CROSS JOIN LATERAL (
         SELECT count(*) AS runs, coalesce(sum(failed.failures), 0)::bigint AS failures
@@ -95,27 +85,6 @@ OUTPUTS = SQL("""
     WHERE %(ids)s::bigint[] IS NULL OR m.id = ANY(%(ids)s::bigint[])
     ORDER BY m.id
 """)
-
-FAILURES = SQL("""
-    SELECT f.id, f.run_id, {model}, f.filename, f.filename_bytes, f.reason, r.directory, f.created_at
-    FROM {s}.failures AS f
-    JOIN {s}.runs AS r ON r.id = f.run_id
-    JOIN {s}.models AS m ON m.id = r.model_id
-    WHERE {where}
-    ORDER BY f.id DESC
-    LIMIT {limit}
-""")
-
-FAILED_NAMES = SQL("""
-    SELECT r.directory, f.filename, f.filename_bytes
-    FROM {s}.failures AS f
-    JOIN {s}.runs AS r ON r.id = f.run_id
-    WHERE {where}
-    GROUP BY r.directory, f.filename, f.filename_bytes
-    ORDER BY min(f.id)
-    LIMIT {limit}
-""")
-"""Each once, in the order in which they failed first."""
 
 LABELS_OF_RUN = SQL("""
     SELECT label, count(*) FROM {s}.predictions
@@ -155,21 +124,9 @@ OF_RUNS: Mapping[str, LiteralString] = {
     "until": "r.started_at < %(until)s",
 }
 
-OF_FAILURES: Mapping[str, LiteralString] = {
-    "id": "f.id = %(id)s",
-    "before": "f.id < %(before)s::bigint",
-    "run": "f.run_id = %(run)s",
-    "model": "r.model_id = %(model)s",
-    "models": "r.model_id = ANY(%(models)s::bigint[])",
-    "since": "f.created_at >= %(since)s",
-    "until": "f.created_at < %(until)s",
-    "filename": "f.filename ~ %(filename)s",
-}
-"""What a filter of predictions asks of sources that have none; it has no label and no score to ask for."""
-
 
 class History:
-    """The runs, models and failures of one database.
+    """The runs and models of one database.
 
     Every method raises DatabaseError when the database fails. The connection does nothing else until a
     generator has ended or is closed.
@@ -251,68 +208,36 @@ class History:
             ).fetchall()
         return [_model_output(*row) for row in rows]
 
-    def failures(
-        self, wanted: PredictionFilter, *, limit: int | None, before: int | None = None
-    ) -> Generator[FailureRecord, None, None]:
-        """Failures, newest first, from below the id `before`."""
-        values = values_of(self._connection, wanted, before)
-        for failure_id, run_id, model, name, raw, *rest in self._stream(FAILURES, values, OF_FAILURES, limit):
-            yield FailureRecord(failure_id, run_id, model, decode_filename(name, raw) or "", *rest)
-
-    def failed_names(
-        self, wanted: PredictionFilter, *, limit: int | None = None
-    ) -> Generator[tuple[str, str], None, None]:
-        """The names of sources that failed, each once, with the directory they start from."""
-        values = values_of(self._connection, wanted, None)
-        for directory, name, raw in self._stream(FAILED_NAMES, values, OF_FAILURES, limit):
-            yield directory, decode_filename(name, raw) or ""
-
     def _runs(self, values: Values, limit: int | None) -> Iterator[RunRecord]:
-        with (
-            translated(),
-            catalog_only(self._connection),
-            self._connection.cursor(row_factory=class_row(RunRecord)) as cursor,
-        ):
-            parts = {"counts": COUNTS, "truth": self._truth()}
-            yield from cursor.execute(self._composed(RUNS, values, OF_RUNS, limit, **parts), values)
+        query = named(
+            self._connection,
+            RUNS,
+            model=MODEL,
+            where=all_of(OF_RUNS, values),
+            limit=sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
+        )
+        with translated(), catalog_only(self._connection):
+            rows = self._dicts(query, values)
+            judged = judged_of_runs(self._connection, {row["run_id"]: row["predictions"] for row in rows})
+        for row in rows:
+            yield RunRecord(**row, **judged.get(row["run_id"], Judged())._asdict())
 
     def _models(self, values: Values) -> list[ModelRecord]:
         where = SQL("m.id = ANY(%(ids)s::bigint[])") if values else SQL("true")
-        with (
-            translated(),
-            catalog_only(self._connection),
-            self._connection.cursor(row_factory=class_row(ModelRecord)) as cursor,
-        ):
-            parts: dict[str, Composable] = {"model": MODEL, "counts": COUNTS, "truth": self._truth()}
-            return cursor.execute(named(self._connection, MODELS, where=where, **parts), values).fetchall()
+        with translated(), catalog_only(self._connection):
+            rows = self._dicts(named(self._connection, MODELS, where=where, model=MODEL), values)
+            judged = judged_of_models(self._connection, {row["id"]: row["predictions"] for row in rows})
+        return [
+            ModelRecord(**row, **judged.get(model_id, Judged())._asdict())
+            for model_id, row in ((row.pop("id"), row) for row in rows)
+        ]
 
-    def _stream(
-        self, statement: SQL, values: Values, conditions: Mapping[str, LiteralString], limit: int | None
-    ) -> Iterator[tuple[Any, ...]]:
-        composed = self._composed(statement, values, conditions, limit)
-        with translated(), catalog_only(self._connection), self._connection.cursor() as cursor:
-            yield from cursor.stream(composed, values, size=rows_at_once())
+    def _dicts(self, query: Composed, values: Values) -> list[dict[str, Any]]:
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query, values).fetchall()
 
     def _rows(self, statement: SQL, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         return self._connection.execute(named(self._connection, statement), values).fetchall()
-
-    def _truth(self) -> Composed:
-        return named(self._connection, truth.JOIN if are_labels(self._connection) else truth.NO_JOIN)
-
-    def _composed(
-        self,
-        statement: SQL,
-        values: Values,
-        conditions: Mapping[str, LiteralString],
-        limit: int | None,
-        **more: Composable,
-    ) -> Composed:
-        parts: dict[str, Composable] = {
-            "model": MODEL,
-            "where": _all(conditions, values),
-            "limit": sql.SQL("ALL") if limit is None else sql.Literal(bigint(limit)),
-        }
-        return named(self._connection, statement, **parts, **more)
 
 
 def _model_output(model: str, task: object, labels: object, description: object) -> ModelOutput:
@@ -323,14 +248,3 @@ def _model_output(model: str, task: object, labels: object, description: object)
         next((one for one in Activation if one == described.get("activation")), None),
         [str(label) for label in labels] if isinstance(labels, list) else None,
     )
-
-
-def failure_condition(values: Values) -> Composable | None:
-    """The conditions on failures that values are for; None where they ask for what only a prediction has."""
-    if values.keys() - OF_FAILURES.keys():
-        return None
-    return _all(OF_FAILURES, values)
-
-
-def _all(conditions: Mapping[str, LiteralString], values: Values) -> Composable:
-    return SQL(" AND ").join([SQL(conditions[name]) for name in values] or [SQL("true")])
