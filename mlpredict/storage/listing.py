@@ -14,6 +14,7 @@ from mlpredict.storage import truth
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
+from mlpredict.storage.joining import joined_whole
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
 from mlpredict.storage.sorting import NEWEST_FIRST, Sorting
@@ -23,9 +24,9 @@ BLOCK_ROWS = 300
 """What fits into a socket's buffer: PostgreSQL goes on while a block is printed. It waits with 1,000, which
 take a quarter longer."""
 
-FIRST_CANDIDATES = 2000
-MORE_CANDIDATES = 16
-"""How many predictions are looked at for those of a certain truth: so many, and then so many times more."""
+WINDOWS = (2000, 32_000)
+"""So many predictions are looked at for those of a certain truth, one window behind the other; then all that
+are left at once."""
 
 PREDICTIONS = SQL("""
     SELECT {fields}
@@ -60,6 +61,13 @@ OF_CERTAIN_TRUTH = SQL("""
 """)
 """Among so many candidates: else the truth of one after the other is looked up, a million times where few
 are found."""
+
+FIRST_OF_ALL = SQL("""
+    SELECT p.id FROM {s}.predictions AS p {truth}
+    WHERE {where}
+    ORDER BY {order}
+    LIMIT {limit}
+""")
 
 CANDIDATES = SQL("SELECT FROM {s}.predictions AS p WHERE {candidates} ORDER BY {order} OFFSET {end} LIMIT 1")
 
@@ -123,31 +131,49 @@ def are_labels(connection: Connection) -> bool:
 
 
 def ids_of_certain_truth(connection: Connection, values: Values, limit: int, by: Sorting) -> list[int]:
-    """The first predictions that meet conditions of their truth, found among ever more candidates."""
+    """The first predictions that meet conditions of their truth: among the first of all, else among all."""
+    given = {**values, **by.values}
+    parts: dict[str, sql.Composable] = {"truth": joined(connection, values), "order": by.order}
+    with translated(), catalog_only(connection):
+        found, is_all = _in_windows(connection, values, limit, by)
+        if is_all:
+            return found
+        query = named(
+            connection,
+            FIRST_OF_ALL,
+            where=where(values, *by.conditions),
+            limit=sql.Literal(bigint(limit)),
+            **parts,
+        )
+        with joined_whole(connection):
+            return [one for (one,) in connection.execute(query, given)]
+
+
+def _in_windows(connection: Connection, values: Values, limit: int, by: Sorting) -> tuple[list[int], bool]:
+    """Those found among the first predictions, and whether these are as many as wanted, or all there are."""
     plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
     of_truth = {name: value for name, value in values.items() if name in OF_TRUTH}
     parts = {"candidates": where(plain, *by.conditions), "order": by.order}
     given = {**values, **by.values}
-    found: dict[int, None] = {}
-    start, size = 0, FIRST_CANDIDATES
-    with translated(), catalog_only(connection):
-        while True:
-            query = named(
-                connection,
-                OF_CERTAIN_TRUTH,
-                truth=joined(connection, values),
-                where=where(of_truth),
-                start=sql.Literal(start),
-                size=sql.Literal(size),
-                limit=sql.Literal(bigint(limit - len(found))),
-                **parts,
-            )
-            found |= dict.fromkeys(one for (one,) in connection.execute(query, given))
-            start += size
-            more = named(connection, CANDIDATES, end=sql.Literal(start), **parts)
-            if len(found) >= limit or connection.execute(more, given).fetchone() is None:
-                return list(found)
-            size *= MORE_CANDIDATES
+    found: list[int] = []
+    start = 0
+    for size in WINDOWS:
+        query = named(
+            connection,
+            OF_CERTAIN_TRUTH,
+            truth=joined(connection, values),
+            where=where(of_truth),
+            start=sql.Literal(start),
+            size=sql.Literal(size),
+            limit=sql.Literal(bigint(limit - len(found))),
+            **parts,
+        )
+        found += [one for (one,) in connection.execute(query, given)]
+        start += size
+        more = named(connection, CANDIDATES, end=sql.Literal(start), **parts)
+        if len(found) >= limit or connection.execute(more, given).fetchone() is None:
+            return found, True
+    return found, False
 
 
 def _avoid_sorting(connection: Connection, values: Values, limit: int | None) -> None:

@@ -17,6 +17,7 @@ from mlpredict.domain.reviews import ReviewImage, ReviewPage, ReviewPosition, to
 from mlpredict.storage import truth
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import OF_TRUTH, Values, values_of, where
+from mlpredict.storage.joining import joined_whole
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.unusable import IS_MARKED
 
@@ -26,11 +27,11 @@ WINDOWS = (2000, 8000, 32000)
 AT_ONCE = 5000
 """So many images are taken of all that are left, or drawn of all that there are."""
 
-TOGETHER = SQL("SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL enable_nestloop = off")
-"""All of them are joined to all labels, in memory: half a million fit. One by one takes ten times as long."""
+AT_A_TIME, ALL = SQL("MATERIALIZED"), SQL("NOT MATERIALIZED")
+"""A window is found first; all that are left are joined while they are read, by several processes."""
 
 FOUND = SQL("""
-    WITH candidates AS MATERIALIZED (
+    WITH candidates AS {first} (
         SELECT p.id, p.inputid, p.label, p.labels, p.score, p.value
         FROM {s}.predictions AS p
         WHERE {candidates}
@@ -123,8 +124,7 @@ def page(
 def count(connection: Connection, wanted: PredictionFilter, order: ReviewOrder) -> int:
     """How many images there are to be reviewed, with those that are not usable."""
     values = values_of(connection, to_review(wanted, order))
-    with translated(), catalog_only(connection):
-        connection.execute(TOGETHER)
+    with translated(), catalog_only(connection), joined_whole(connection):
         query = named(connection, COUNT, truth=named(connection, truth.JOIN), where=where(values))
         row = connection.execute(query, values).fetchone()
     assert row is not None
@@ -153,14 +153,14 @@ class _Reading:
             if not ends:
                 return ReviewPage(found, None)
             position = _behind(ends[0], by)
-        self.connection.execute(TOGETHER)
-        rows = self._found(by.of_found, self._candidates(by, position), EVERY, AT_ONCE, SQL(""), position)
+        with joined_whole(self.connection):
+            rows = self._found(by.of_found, self._candidates(by, position), EVERY, AT_ONCE, None, position)
         return ReviewPage(found + _images(rows), _behind(rows[-1], by) if len(rows) == AT_ONCE else None)
 
     def at_once(self, order: SQL, members: SQL, condition: SQL) -> ReviewPage:
         """The first images in an order that no index has; what is behind them is for another look."""
-        self.connection.execute(TOGETHER)
-        rows = self._found(order, where(self._plain, members), condition, AT_ONCE, SQL(""), self.after)
+        with joined_whole(self.connection):
+            rows = self._found(order, where(self._plain, members), condition, AT_ONCE, None, self.after)
         again = ReviewPosition(is_scored=self.after.is_scored) if len(rows) == AT_ONCE else None
         return ReviewPage(_images(rows), again)
 
@@ -177,7 +177,7 @@ class _Reading:
         candidates: Composable,
         condition: SQL,
         limit: int,
-        window: Composable,
+        window: Composable | None,
         position: ReviewPosition,
     ) -> list[tuple[Any, ...]]:
         of_truth = {name: value for name, value in self.values.items() if name in OF_TRUTH}
@@ -186,7 +186,8 @@ class _Reading:
             FOUND,
             position,
             candidates=candidates,
-            window=window,
+            first=ALL if window is None else AT_A_TIME,
+            window=SQL("") if window is None else window,
             truth=named(self.connection, truth.JOIN),
             wanted=where(of_truth, condition),
             off=OFF,

@@ -32,17 +32,18 @@ MARK = SQL("""
 """)
 
 IS_MARKED = SQL("""
-    (SELECT newest.superseded_at = newest.labelled_at AND newest.label = 'not usable'
+    (SELECT (array_agg(ended.superseded_at = ended.labelled_at AND ended.label = 'not usable'
+                       ORDER BY ended.id DESC))[1]
      FROM (
-         (SELECT id, label, labelled_at, superseded_at FROM {s}.labels
-          WHERE sha256 = i.sha256 AND superseded_at IS NOT NULL ORDER BY id DESC LIMIT 1)
+         SELECT id, label, labelled_at, superseded_at FROM {s}.labels
+         WHERE sha256 = i.sha256 AND superseded_at IS NOT NULL
          UNION ALL
-         (SELECT id, label, labelled_at, superseded_at FROM {s}.labels
-          WHERE input_id = i.id AND superseded_at IS NOT NULL ORDER BY id DESC LIMIT 1)
-     ) AS newest
-     ORDER BY newest.id DESC LIMIT 1) IS TRUE
+         SELECT id, label, labelled_at, superseded_at FROM {s}.labels
+         WHERE input_id = i.id AND superseded_at IS NOT NULL
+     ) AS ended) IS TRUE
 """)
-"""Of an input `i` that has no label now."""
+"""Of an input `i` that has no label now. It has few that ended: for the newest one with LIMIT, all labels of
+the database would be gone through from their newest."""
 
 OF_PREDICTION = SQL("""
     SELECT {marked} AND NOT EXISTS (

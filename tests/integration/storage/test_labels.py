@@ -172,12 +172,11 @@ def test_a_number_is_the_truth_of_a_regression(repository: Repository, connectio
     ]
 
 
-@pytest.mark.parametrize("first", [1, 3, 1000])
+@pytest.mark.parametrize("windows", [(), (1, 2), (3, 4, 5), (1000,)])
 def test_filters_of_the_truth_find_the_newest_in_blocks_of_any_size(
-    repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch, first: int
+    repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(listing, "FIRST_CANDIDATES", first)
-    monkeypatch.setattr(listing, "MORE_CANDIDATES", 2)
+    monkeypatch.setattr(listing, "WINDOWS", windows)
     repository.add(run, [new(n, likely=n % 3) for n in range(20)], [])
     label(repository, "cat", *range(1, 16))
     everything = [one.prediction_id for one in repository.predictions(PredictionFilter(), limit=None)]
