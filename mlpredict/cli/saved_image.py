@@ -24,7 +24,7 @@ def require_folder(output: str | None) -> None:
     Raises:
         OutputError: the target is no folder.
     """
-    if output is not None and not Path(output).is_dir():
+    if output is not None and not os.path.isdir(output):
         raise OutputError(f"{output}: several images need a folder that exists")
 
 
@@ -74,8 +74,9 @@ def _write(content: bytes, name: str, kind: str, output: str | None, *, force: b
     if output == STDOUT:
         write_data(content)
         return
-    folder = None if output is None else Path(output)
-    target = Path(name) if folder is None else folder / name if folder.is_dir() else folder
+    target = Path(output or name)
+    if output is not None and os.path.isdir(output):
+        target /= name
     with whole_file(target, force=force, lasting=False) as partial:
         partial.write_bytes(content)
     talk.notice(f"wrote {target} ({len(content):,} bytes, {kind})")

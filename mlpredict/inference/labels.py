@@ -98,6 +98,8 @@ def _content(path: Path) -> str:
         raise NoLabels(f"cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise NoLabels(f"is not utf-8: {error.reason}") from error
+    except ValueError as error:
+        raise NoLabels(f"cannot be read: {error}") from error
 
 
 def _of_json(text: str) -> Sequence[str]:
@@ -190,10 +192,10 @@ def labels_option(given: str) -> tuple[tuple[str, ...], Path | None]:
     Raises:
         NoLabels: it is neither; in words that follow what was given.
     """
-    path = Path(given)
-    if "," not in given or path.is_file():
-        found = read_label_file(path)
-        return found.labels, path
+    # A list of many labels is longer than any file's name: os.path says that there is none, pathlib raises.
+    if "," not in given or os.path.isfile(given):
+        path = Path(given)
+        return read_label_file(path).labels, path
     (row,) = csv.reader([given], skipinitialspace=True)
     labels = tuple(cell.strip() for cell in row)
     if "" in labels:

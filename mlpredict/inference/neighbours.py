@@ -21,7 +21,7 @@ class Sidecars(NamedTuple):
 
 def sidecars(files: ModelFiles) -> Sidecars:
     """The `mlpredict.toml` of a model, and those around it that are neither read nor another model's."""
-    places = [path for path in files.sidecars if path.is_file()]
+    places = [path for path in files.sidecars if os.path.isfile(path)]
     # Looking through the folder is left to those that have none of their own: it may hold a million images.
     if places and places[0] != files.sidecars[-1]:
         return Sidecars(places[0], tuple(places[1:]))
@@ -37,15 +37,11 @@ def _models(folder: Path) -> Iterator[Path]:
         with os.scandir(folder) as found:
             for entry in found:
                 path = folder / entry.name
-                if path.suffix.lower() in MODEL_SUFFIXES or (entry.is_dir() and _is_saved_model(path)):
+                if path.suffix.lower() in MODEL_SUFFIXES or os.path.isfile(path / "saved_model.pb"):
                     yield path
     except OSError:
         # What cannot be looked into holds no other model that anybody could use.
         return
-
-
-def _is_saved_model(folder: Path) -> bool:
-    return (folder / "saved_model.pb").is_file()
 
 
 def entries(folder: Path) -> list[Path]:

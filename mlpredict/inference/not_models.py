@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterable
@@ -172,16 +173,13 @@ def folder_that_is_none(path: Path) -> NotAModel | None:
 
 
 def _is_saved_model(folder: Path) -> bool:
-    try:
-        return (folder / "saved_model.pb").is_file()
-    except OSError:
-        # What cannot be looked into is no model that anybody could take.
-        return False
+    # What cannot be looked into is no model that anybody could take.
+    return os.path.isfile(folder / "saved_model.pb")
 
 
 def checkpoint_of(path: Path) -> NotAModel | None:
     """What a path is that does not exist, where it is the beginning of a checkpoint's files."""
-    return CHECKPOINT if path.with_name(f"{path.name}.index").is_file() else None
+    return CHECKPOINT if os.path.isfile(f"{path}.index") else None
 
 
 def _told_by_text(head: bytes) -> NotAModel | None:

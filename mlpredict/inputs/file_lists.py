@@ -48,6 +48,8 @@ def names_from(listing: str, *, separator: bytes) -> Iterator[str]:
             f"--files-from {listing}: begins as {error.encoding.upper()} and does not go on as such",
             hint="save it as UTF-8, or end its names in NUL and use --null",
         ) from error
+    except ValueError as error:
+        raise UsageError(f"--files-from {listing}: {error}") from error
 
 
 def read_names(listing: BinaryIO, *, separator: bytes) -> Iterator[str]:

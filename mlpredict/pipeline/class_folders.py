@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mlpredict.domain import Source
 from mlpredict.domain.labels import plain
-from mlpredict.errors import UsageError
+from mlpredict.errors import UsageError, describe_os_error
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.inputs.sources import discover
 
@@ -35,9 +35,12 @@ def labelled_images(folder: str, labels: Sequence[str], most: int, limits: Limit
     more images than `most` an even part is taken from each folder.
 
     Raises:
-        UsageError: it has no folders, or one that is no label.
+        UsageError: it cannot be read, has no folders, or one that is no label.
     """
-    names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != ".")
+    except OSError as error:
+        raise UsageError(f"{folder}: {describe_os_error(error)}") from error
     if len(names) < 2:
         raise UsageError(
             f"{folder}: there is no folder a class in it",

@@ -76,6 +76,8 @@ def read_entries(file: str) -> Iterator[Entry]:
         raise UsageError(f"{file}: {describe_os_error(error)}") from error
     except (csv.Error, UnicodeError) as error:
         raise UsageError(f"{file}: not read as CSV: {error}") from error
+    except ValueError as error:  # no file has a NUL in its name
+        raise UsageError(f"{file}: {error}") from error
 
 
 def _entries(opened: BinaryIO, name: str) -> Iterator[Entry]:

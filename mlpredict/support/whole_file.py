@@ -72,6 +72,7 @@ def whole_file(target: Path, *, force: bool, lasting: bool = True, private: bool
         FileNotWritten: there is a file, or something that is none; or it cannot be written.
     """
     with _named(target), interrupted_by_termination():
+        _require_name(target)
         _refuse_what_is_no_file(target)
         if not force and os.path.lexists(target):
             raise FileExistsError
@@ -116,6 +117,11 @@ def _named(target: Path) -> Iterator[None]:
         raise FileNotWritten(message, hint="overwrite it with --force") from None
     except OSError as error:
         raise FileNotWritten(f"{target}: {error.strerror or error}") from error
+
+
+def _require_name(target: Path) -> None:
+    if "\0" in os.fspath(target):
+        raise FileNotWritten(f"{target}: no file has a NUL in its name")
 
 
 def usual_mode() -> int:
