@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+SHOWN = 100
+"""Characters of a value that a message repeats."""
+
 
 class MlpredictError(Exception):
     """Something went wrong.
@@ -37,6 +40,28 @@ class UsageError(MlpredictError):
     """The command line asks for something that makes no sense."""
 
     exit_status = 2
+
+
+class WrongValue(UsageError):
+    """A parameter of a function, or the option of that name, has a value that it does not take.
+
+    Example:
+        >>> error = WrongValue("store_top", 0, "expected a number from 1 on")
+        >>> error.message
+        'store_top=0: expected a number from 1 on'
+        >>> error.in_full
+        '--store-top 0: expected a number from 1 on'
+    """
+
+    def __init__(self, name: str, given: str | int, why: str, *, hint: str | None = None) -> None:
+        shown = given if isinstance(given, int) or len(given) <= SHOWN else f"{given[: SHOWN - 1]}…"
+        super().__init__(f"{name}={shown!r}: {why}", hint=hint)
+        self._as_option = f"--{name.replace('_', '-')} {shown}: {why}"
+
+    @property
+    def in_full(self) -> str:
+        """The message as the command line words it, and what to do about it."""
+        return f"{self._as_option}; {self.hint}" if self.hint else self._as_option
 
 
 class ImageError(MlpredictError):

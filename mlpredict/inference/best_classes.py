@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from mlpredict.domain import Task
-from mlpredict.errors import UsageError
+from mlpredict.errors import WrongValue
 from mlpredict.support.logs import get_logger
 
 if TYPE_CHECKING:
@@ -47,13 +47,13 @@ def storing_best(model: Model, count: int) -> Model:
     """The same model, of whose classes the `count` likeliest are stored; itself where it has no more.
 
     Raises:
-        UsageError: it has no classes of which one is the image's, or `count` is none.
+        WrongValue: it has no classes of which one is the image's, or `count` is none.
     """
     if count < 1:
-        raise UsageError(f"--store-top {count}: expected a number from 1 on")
+        raise WrongValue("store_top", count, "expected a number from 1 on")
     if (reason := NOT_OF.get(model.reader.task)) is not None:
         hint = WHAT_SAYS if model.reader.task is Task.RAW else None
-        raise UsageError(f"--store-top {count}: {model.identity}: {reason}", hint=hint)
+        raise WrongValue("store_top", count, f"{model.identity}: {reason}", hint=hint)
     if model.output_numbers <= count:
         logger.info(
             f"--store-top {count}: {model.identity} has {model.output_numbers} classes, and all are stored"

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlpredict.errors import UsageError
+from mlpredict.errors import WrongValue
 from mlpredict.inference.model_files import ModelFiles, ModelFormat
 from mlpredict.inference.sidecar import Sidecar, read_sidecar
 from mlpredict.support.logs import get_logger
@@ -77,7 +77,7 @@ def _given(labels: str | None) -> tuple[tuple[str, ...] | None, str]:
     try:
         found, path = labels_option(labels)
     except NoLabels as error:
-        raise UsageError(
-            f"--labels {labels}: {error}", hint="name a file, or labels with commas between"
+        raise WrongValue(
+            "labels", labels, str(error), hint="name a file, or labels with commas between"
         ) from error
     return found, str(path or "--labels")

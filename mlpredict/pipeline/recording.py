@@ -22,7 +22,7 @@ from mlpredict.domain import (
     Sample,
 )
 from mlpredict.domain.predictions import KeepIn
-from mlpredict.errors import InputsGone, UsageError
+from mlpredict.errors import InputsGone, WrongValue
 from mlpredict.inputs.difference_hash import hashes_of
 from mlpredict.inputs.kept import new_input
 from mlpredict.inputs.pages import page_of
@@ -233,13 +233,14 @@ def check_keep(keep: Kept, model: ModelIdentity, preprocessing: Preprocessing) -
     """Refuse to keep what cannot be kept as it is.
 
     Raises:
-        UsageError: the model's input has values between whole levels, which no PNG holds.
+        WrongValue: the model's input has values between whole levels, which no PNG holds.
     """
     if keep is Keep.MODEL_INPUT and not preprocessing.rounds:
-        raise UsageError(
-            f"--keep {keep}: {model} is given values between whole levels (antialias = false),"
-            " which no image file holds",
-            hint=f"--keep {Keep.ORIGINAL} keeps the file, from which the same values can be made again",
+        raise WrongValue(
+            "keep",
+            str(keep),
+            f"{model} is given values between whole levels (antialias = false), which no image file holds",
+            hint=f"{Keep.ORIGINAL} keeps the file, from which the same values can be made again",
         )
 
 

@@ -6,7 +6,7 @@ import re
 
 from mlpredict.domain import Pages
 from mlpredict.domain.parts import AUTO, MOST_PARTS, Sharing, WantedPart
-from mlpredict.errors import UsageError
+from mlpredict.errors import UsageError, WrongValue
 
 NUMBERED = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 LONGEST_KEY = 200
@@ -24,7 +24,7 @@ def sharing_of(key: str | None, part: str | None) -> Sharing | None:
             raise UsageError("--part needs --run-key KEY: that is what all parts of a run have in common")
         return None
     if not key.strip() or len(key) > LONGEST_KEY or not key.isprintable():
-        raise UsageError(f"--run-key: one to {LONGEST_KEY} printable characters")
+        raise WrongValue("run_key", key, f"expected one to {LONGEST_KEY} printable characters")
     return Sharing(key, WantedPart() if part is None else wanted_part(part))
 
 
@@ -32,7 +32,7 @@ def wanted_part(text: str) -> WantedPart:
     """`I/N` or `auto`.
 
     Raises:
-        UsageError: it is neither.
+        WrongValue: it is neither.
 
     Example:
         >>> wanted_part("0/4")
@@ -42,13 +42,13 @@ def wanted_part(text: str) -> WantedPart:
         return WantedPart()
     found = NUMBERED.fullmatch(text)
     if found is None:
-        raise UsageError(f"--part {text}: expected I/N, as 0/4, or {AUTO}")
+        raise WrongValue("part", text, f"expected I/N, as 0/4, or {AUTO}")
     number, count = int(found[1]), int(found[2])
     if count > MOST_PARTS:
-        raise UsageError(f"--part {text}: at most {MOST_PARTS:,} parts")
+        raise WrongValue("part", text, f"at most {MOST_PARTS:,} parts")
     if number >= count:
         last = f"the last of {count} is {count - 1}/{count}" if count else "no run has none"
-        raise UsageError(f"--part {text}: parts are counted from 0, and {last}")
+        raise WrongValue("part", text, f"parts are counted from 0, and {last}")
     return WantedPart(number, count)
 
 

@@ -17,7 +17,9 @@ from mlpredict.errors import (
     Terminated,
     TransientDatabaseError,
     UsageError,
+    WrongValue,
 )
+from mlpredict.inputs.remote.keep_choice import keep_of
 
 
 @pytest.mark.parametrize(
@@ -75,3 +77,18 @@ def test_a_model_is_shown_by_name_and_the_first_digits_of_its_fingerprint() -> N
 )
 def test_the_image_a_model_takes_is_told_in_words(spec: ImageSpec, words: str) -> None:
     assert str(spec) == words
+
+
+def test_a_wrong_value_is_told_as_a_parameter_and_as_an_option() -> None:
+    with pytest.raises(WrongValue) as caught:
+        keep_of("nothing")
+    why = "expected original, model-input, reference, or s3://BUCKET/PREFIX/"
+    assert caught.value.message == f"keep='nothing': {why}"
+    assert caught.value.in_full == f"--keep nothing: {why}"
+    assert WrongValue("store_top", 0, "too few", hint="take 1").in_full == "--store-top 0: too few; take 1"
+
+
+def test_a_long_value_is_not_repeated_whole() -> None:
+    error = WrongValue("labels", "x" * 5000, "no file")
+    assert len(error.message) < 130
+    assert len(error.in_full) < 130

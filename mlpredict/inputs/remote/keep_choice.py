@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from mlpredict.domain import Keep
 from mlpredict.domain.predictions import KeepIn
-from mlpredict.errors import UsageError
+from mlpredict.errors import WrongValue
 
 
 def keep_of(text: str) -> Keep | KeepIn:
     """What of an image is stored, or below which prefix of a bucket it is.
 
     Raises:
-        UsageError: it is neither.
+        WrongValue: it is neither.
     """
     if isinstance(text, KeepIn):
         return text
@@ -23,4 +23,4 @@ def keep_of(text: str) -> Keep | KeepIn:
         return Keep(text)
     except ValueError:
         words = ", ".join(word.value for word in Keep)
-        raise UsageError(f"--keep {text}: expected {words}, or s3://BUCKET/PREFIX/") from None
+        raise WrongValue("keep", text, f"expected {words}, or s3://BUCKET/PREFIX/") from None

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from mlpredict.domain import NewInput
 from mlpredict.domain.predictions import KeepIn
-from mlpredict.errors import NotKept, OutputError, UsageError
+from mlpredict.errors import NotKept, OutputError, WrongValue
 from mlpredict.inputs.remote.names import NotFetched, Place, place_of, place_of_uri
 from mlpredict.support.addresses import is_bucket
 
@@ -22,14 +22,14 @@ def bucket_prefix(text: str) -> KeepIn:
     """The prefix that `--keep` names, with `/` at its end.
 
     Raises:
-        UsageError: it is none.
+        WrongValue: it is none.
     """
     try:
         if not is_bucket(text):
             raise NotFetched("images are kept in buckets, as s3://BUCKET/PREFIX/")
         place = place_of(text)
     except NotFetched as reason:
-        raise UsageError(f"--keep {text}: {reason}") from reason
+        raise WrongValue("keep", text, str(reason)) from reason
     return KeepIn(place._replace(key=place.folder).url)
 
 

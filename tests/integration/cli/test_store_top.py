@@ -110,7 +110,7 @@ def test_what_cannot_be_is_refused(run: Run, options: list[str], said: str) -> N
 def test_a_model_that_names_no_class_of_an_image_is_refused(task: Task) -> None:
     loaded = api.load_model().loaded
     other = Model(replace(loaded, reader=loaded.reader._replace(task=task)))
-    with pytest.raises(UsageError, match=rf"^--store-top 3: mnist-convnet@\w+: {NOT_OF[task]}$"):
+    with pytest.raises(UsageError, match=rf"^store_top=3: mnist-convnet@\w+: {NOT_OF[task]}$"):
         other.storing_best(3)
 
 

@@ -319,7 +319,7 @@ def test_every_way_of_preprocessing_has_its_name(other: Preprocessing) -> None:
 
 def test_values_between_levels_are_not_kept_as_an_image() -> None:
     between = Preprocessing(resize=Resize.BILINEAR, antialias=False)
-    with pytest.raises(UsageError, match=r"^--keep model-input: pets@3f2a91c0 .* no image file holds$"):
+    with pytest.raises(UsageError, match=r"^keep='model-input': pets@3f2a91c0 .* no image file holds$"):
         check_keep(Keep.MODEL_INPUT, model_of_rows(), between)
     for keep, preprocessing in [
         (Keep.ORIGINAL, between),
