@@ -88,13 +88,13 @@ def may_be_a_name(wanted: str) -> bool:
 
 
 def _known(name: str, dsn: str | None) -> KnownModel:
+    from mlpredict.storage.known_models import find_model
     from mlpredict.storage.repository import open_repository
 
     with open_repository(dsn or settings.dsn()) as repository:
         known = repository.known_models()
-    for one in known:
-        if one.is_called(name):
-            return one
+    if (found := find_model(known, name)) is not None:
+        return found
     names = ", ".join(map(str, known[:SHOWN])) + (", …" if len(known) > SHOWN else "")
     raise ModelError(
         f"no model {name}: there is no such file, and none of that name was used",

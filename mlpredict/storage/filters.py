@@ -24,11 +24,17 @@ OF_TRUTH = frozenset({"true_labels", "labelled", "unlabelled", "right", "wrong"}
 """Conditions that need the truth joined."""
 
 MODEL_IDS = SQL("""
-    SELECT id FROM {s}.models
-    WHERE name = %(model)s
-       OR name || '@' || left(fingerprint, 8) = %(model)s
-       OR starts_with(fingerprint, lower(%(model)s))
+    SELECT m.id FROM {s}.models AS m
+    WHERE starts_with(m.fingerprint, lower(%(model)s))
+       OR m.name = %(model)s
+       OR m.id IN (SELECT r.model_id FROM {s}.runs AS r WHERE r.model_name = %(model)s)
+       OR (%(digits)s <> '' AND starts_with(m.fingerprint, lower(%(digits)s)) AND (
+           m.name = %(name)s
+           OR m.id IN (SELECT r.model_id FROM {s}.runs AS r WHERE r.model_name = %(name)s)
+       ))
+    ORDER BY m.id
 """)
+"""By any name that a model has had: it is listed by the first, and its file may have been renamed since."""
 
 NEWEST_RUN = SQL("SELECT max(id) FROM {s}.runs")
 
@@ -122,9 +128,11 @@ def _labels(connection: Connection, wanted: Sequence[str]) -> Values:
 
 
 def model_ids(connection: Connection, wanted: str) -> list[int]:
-    """The models of a name, `name@digits` or the first digits of a fingerprint."""
+    """The models that have had a name, `name@digits` or the first digits of a fingerprint."""
+    name, _, digits = wanted.rpartition("@")
+    values = {"model": storable(wanted), "name": storable(name), "digits": storable(digits)}
     with translated(), catalog_only(connection):
-        rows = connection.execute(named(connection, MODEL_IDS), {"model": storable(wanted)}).fetchall()
+        rows = connection.execute(named(connection, MODEL_IDS), values).fetchall()
     return [model_id for (model_id,) in rows]
 
 

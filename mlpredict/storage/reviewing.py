@@ -21,7 +21,7 @@ from mlpredict.storage.joining import joined_whole
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.unusable import IS_MARKED
 
-WINDOWS = (2000, 8000, 32000)
+WINDOWS = (2000, 16_000)
 """So many candidates are looked at, one window behind the other; then all that are left at once."""
 
 AT_ONCE = 5000
