@@ -112,13 +112,13 @@ def _bars(controller: Controller, item: Item, box: Box, room: int) -> Iterator[T
     bar_width = min(MOST_BAR, box.columns - beside - label_width - 1)
     for rank, (label, score) in enumerate(ranked):
         key = item.choices.key_of(label, rank)
-        line = Text().append("" if own_keys else f"{printable(key):1} ", style="bold yellow")
+        line = Text().append("" if own_keys else f"{printable(key):1} ", style="bold magenta")
         if several:
             on = label in controller.toggled
             line.append("[x] " if on else "[ ] ", style="bold green" if on else "dim")
         shown = cut_end(printable(label), label_width)
         is_predicted = label == item.predicted and not several
-        style = "bold yellow" if own_keys else "bold" if is_predicted else ""
+        style = "bold magenta" if own_keys else "bold" if is_predicted else ""
         line.append(shown + " " * (label_width - width_of(shown)), style=style)
         line.append(f" {score:.4f}", style="dim")
         if bar_width >= LEAST_BAR:
@@ -146,15 +146,15 @@ def _number(controller: Controller, entry: Entry, columns: int) -> Iterator[Text
     unit = f" {item.unit}" if item.unit else ""
     if item.value is not None:
         yield Text(cut_end(printable(f"predicted {item.value:.6g}{unit}"), columns))
-    line = Text().append("number ", style="bold yellow")
-    line.append(controller.typed, style="bold").append("▁", style="bold yellow")
+    line = Text().append("number ", style="bold magenta")
+    line.append(controller.typed, style="bold").append("▁", style="bold magenta")
     yield line
 
 
 def _search(controller: Controller, entry: Entry, box: Box) -> Iterator[Text]:
-    line = Text().append("/ ", style="bold yellow")
+    line = Text().append("/ ", style="bold magenta")
     line.append(cut_end(printable(controller.typed), max(1, box.columns - 3)), style="bold")
-    line.append("▁", style="bold yellow")
+    line.append("▁", style="bold magenta")
     yield line
     found = controller.found()
     room = max(1, box.rows - 1)
@@ -164,7 +164,7 @@ def _search(controller: Controller, entry: Entry, box: Box) -> Iterator[Text]:
         score = f" {scores[label]:.4f}" if label in scores else ""
         shown = cut_end(printable(label), max(1, box.columns - 2 - len(score)))
         is_chosen = place == min(controller.chosen, len(found) - 1)
-        line = Text().append("▸ " if is_chosen else "  ", style="bold yellow")
+        line = Text().append("▸ " if is_chosen else "  ", style="bold magenta")
         line.append(shown, style="bold" if is_chosen else "").append(score, style="dim")
         yield line
 
@@ -214,7 +214,7 @@ def _folded(keys: list[tuple[str, str]], columns: int, most: int) -> list[Text]:
     """Keys and what they do, on as many lines as they need and may have."""
     lines = [Text()]
     for key, does in keys:
-        one = Text().append(key, style="bold yellow").append(f" {does}")
+        one = Text().append(key, style="bold magenta").append(f" {does}")
         if lines[-1] and width_of(lines[-1].plain) + 2 + width_of(one.plain) > columns:
             if len(lines) == most:
                 break

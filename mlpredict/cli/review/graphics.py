@@ -27,7 +27,13 @@ DRAWS_SIXELS = "4"
 """Among the attributes that a terminal answers."""
 
 USUAL_CELL = (10, 20)
-"""The pixels of a character where the terminal does not tell; of the VT340, which had sixels first."""
+"""The pixels of a character where they are not known, and the terminal is told how many a picture takes."""
+
+SMALL_CELL = (6, 12)
+"""The same for sixels, which are as large as they are: what is larger than its room scrolls the screen."""
+
+SIXEL_ROWS = 6
+"""Sixels are drawn so many rows of pixels at a time."""
 
 ITERM2_PROGRAMS = ("iTerm", "WezTerm", "mintty")
 SMALL = 64
@@ -69,7 +75,10 @@ class Terminal:
 
     environment: Mapping[str, str]
     chosen: Graphics | None = None
-    cell: tuple[int, int] | None = None
+    answered_cell: tuple[int, int] | None = None
+    """The pixels of a character, as the terminal has answered."""
+    window_cell: tuple[int, int] | None = None
+    """The same by the size of its window in pixels, which some tell that do not answer."""
     kitty: bool = False
     sixel: bool = False
     version: str = ""
@@ -92,10 +101,15 @@ class Terminal:
             case Answer("DCS", text) if text.startswith(">|"):
                 self.version = text[2:]
             case Answer("CSI t", text) if text.startswith("6;"):
-                self.cell = _cell(text) or self.cell
+                self.answered_cell = _cell(text) or self.answered_cell
             case Answer("CSI c", text) if text.startswith("?"):
                 self.sixel = DRAWS_SIXELS in text[1:].split(";")[1:]
                 self.has_answered = True
+
+    @property
+    def cell(self) -> tuple[int, int] | None:
+        """The width and height of a character in pixels; None where the terminal does not tell."""
+        return self.answered_cell or self.window_cell
 
     @property
     def graphics(self) -> Graphics:
@@ -139,24 +153,23 @@ def fitted(image: Image.Image, width: int, height: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS)
 
 
-def drawn(image: Image.Image, box: Box, terminal: Terminal) -> Drawn:
-    """A picture for a box, by whatever the terminal can do best."""
-    graphics = terminal.graphics
+def drawn(image: Image.Image, box: Box, graphics: Graphics, cell: tuple[int, int] | None) -> Drawn:
+    """A picture for a box, drawn in a way; `cell` has the pixels of a character, if they are known."""
     if graphics is Graphics.BLOCKS:
         from mlpredict.cli.pictures import as_lines
 
         return Drawn(lines=as_lines(fitted(image, box.columns, 2 * box.rows)))
-    width, height = terminal.cell or USUAL_CELL
+    if graphics is Graphics.SIXEL:
+        width, height = cell or SMALL_CELL
+        room = box.rows * height
+        return Drawn(control=_sixels(fitted(image, box.columns * width, room - room % SIXEL_ROWS)))
+    width, height = cell or USUAL_CELL
     sized = fitted(image, box.columns * width, box.rows * height)
     cells = Box(ceil(sized.width / width), ceil(sized.height / height))
-    match graphics:
-        case Graphics.KITTY:
-            # Without the size of a character, the terminal is told how many the picture has.
-            return Drawn(control="".join(_kitty(sized, None if terminal.cell else cells)))
-        case Graphics.ITERM2:
-            return Drawn(control=_iterm2(sized, cells))
-        case _:
-            return Drawn(control=_sixels(sized))
+    if graphics is Graphics.ITERM2:
+        return Drawn(control=_iterm2(sized, cells))
+    # Without the size of a character, the terminal is told how many the picture has.
+    return Drawn(control="".join(_kitty(sized, None if cell else cells)))
 
 
 def _kitty(image: Image.Image, cells: Box | None) -> Iterator[str]:

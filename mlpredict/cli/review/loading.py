@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlpredict.cli.cutting import cut_end
 from mlpredict.cli.review.choices import Choices, choices_of
 from mlpredict.cli.review.entries import Entry, Item, Kind, kind_of
-from mlpredict.cli.review.graphics import Box, Drawn, Graphics, Terminal, drawn
+from mlpredict.cli.review.graphics import Box, Drawn, Graphics, drawn
 from mlpredict.domain import PredictionDetail, PredictionFilter, ReviewOrder
 from mlpredict.domain.reviews import ReviewPosition, to_review
 from mlpredict.errors import MlpredictError, NotFound
@@ -55,7 +55,6 @@ class Loader:
     connect: Callable[[], PersistentStore]
     wanted: PredictionFilter
     order: ReviewOrder
-    terminal: Terminal
     notify: Callable[[], None]
     limit: int | None = None
     total: int | None = None
@@ -175,7 +174,7 @@ class Loader:
         if isinstance(entry.picture, str):
             picture = Drawn(lines=(cut_end(f"no picture: {entry.picture}", form.box.columns),))
         else:
-            picture = drawn(entry.picture, form.box, self.terminal)
+            picture = drawn(entry.picture, form.box, form.graphics, form.cell)
         self._drawn[one, form] = picture
         self._forget(place, form)
         return True

@@ -193,9 +193,7 @@ def start(
 
     screen = Screen(Terminal(environment, graphics))
     with open_store(dsn, retry=retry) as writes:
-        loader = Loader(
-            lambda: open_store(dsn, retry=retry), wanted, order, screen.terminal, screen.notify, limit
-        )
+        loader = Loader(lambda: open_store(dsn, retry=retry), wanted, order, screen.notify, limit)
         review = Review(screen, loader, Saver(writes, source, by, screen.notify))
         try:
             counts = review.run()

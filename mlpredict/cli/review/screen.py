@@ -5,9 +5,11 @@ However the review ends, the terminal is left as it was found.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
+import struct
 import sys
 import termios
 import time
@@ -16,7 +18,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from mlpredict.cli.review.graphics import DELETE_KITTY, Graphics, Terminal
+from mlpredict.cli.review.graphics import ASK_CELL, DELETE_KITTY, Graphics, Terminal
 from mlpredict.cli.review.keys import ESCAPE_SECONDS, Answer, Event, Parser
 from mlpredict.errors import Interrupted, Terminated
 from mlpredict.support.signals import handled
@@ -27,6 +29,9 @@ ENTER = "\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[2J\x1b[H"
 LEAVE = "\x1b[?2004l\x1b[0m\x1b[2J\x1b[?25h\x1b[?1049l"
 BLOCK = 65536
 UNKNOWN_SIZE = (80, 24)
+WINDOW_SIZE = "4H"
+"""`struct winsize` of ioctl_tty(2): rows, columns, and width and height in pixels, 0 where nobody knows."""
+
 LAST_ANSWERS_SECONDS = 0.3
 """So long the answers of a slow terminal are waited for in the end; the shell would take them for keys."""
 
@@ -54,6 +59,7 @@ class Screen:
         self.is_stale = True
         """Whether what is on the screen has to be drawn anew: its size is another, or it was away."""
         self._stopping = False
+        self._is_resized = False
         self._is_open = False
         self._parser = Parser()
         self._in, self._out = sys.stdin.fileno(), sys.stdout.fileno()
@@ -81,9 +87,16 @@ class Screen:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows."""
-        columns, rows = os.get_terminal_size(self._out)
-        return (columns, rows) if columns > 0 and rows > 0 else UNKNOWN_SIZE
+        """Columns and rows; the terminal then knows how many pixels each has."""
+        rows, columns, width, height = struct.unpack(
+            WINDOW_SIZE, fcntl.ioctl(self._out, termios.TIOCGWINSZ, bytes(struct.calcsize(WINDOW_SIZE)))
+        )
+        if columns == 0 or rows == 0:
+            return UNKNOWN_SIZE
+        # Borders are in it, and are less than a pixel a character.
+        cell = width // columns, height // rows
+        self.terminal.window_cell = cell if all(cell) else None
+        return columns, rows
 
     def notify(self) -> None:
         """Have `read` return."""
@@ -97,6 +110,10 @@ class Screen:
             Interrupted: the terminal is gone.
         """
         self._stop_if_asked()
+        if self._is_resized:
+            self._is_resized = False
+            # Another font may be why.
+            self.write(ASK_CELL if self.terminal.answered_cell else "")
         if self.ended_by is not None or self.is_stale:
             return []
         patience = ESCAPE_SECONDS if self._parser.is_waiting else None
@@ -198,6 +215,7 @@ class Screen:
             self._stopping = True
         else:
             self.is_stale = True
+            self._is_resized = number == signal.SIGWINCH or self._is_resized
 
     def _stop_if_asked(self) -> None:
         if not self._stopping:

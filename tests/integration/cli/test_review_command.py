@@ -77,8 +77,8 @@ def review(place: dict[str, str], predicted: str, connection: Connection) -> Ope
     return opened
 
 
-def resize(screen: Terminal, columns: int, rows: int) -> None:
-    fcntl.ioctl(screen.handle, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+def resize(screen: Terminal, columns: int, rows: int, width: int = 0, height: int = 0) -> None:
+    fcntl.ioctl(screen.handle, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
 
 
 def press(screen: Terminal, key: str, until: str) -> None:
@@ -132,6 +132,21 @@ def test_each_key_is_stored_and_the_terminal_left_as_it_was(review: Opened, conn
         ("not usable", "review", "Ada", False),
     ]
     assert len({row[0] for row in rows}) == 3
+
+
+def test_sixels_have_the_size_of_a_window_that_tells_it_alone(review: Opened) -> None:
+    """As xterm's does, which is asked in vain how large a character is."""
+    with review(answers="\x1b[?62;4c") as screen:
+        screen.wait_for("1 of 5")
+        screen.wait_for("\x1bP")
+        # Four rows are not the picture's, and a sixel has six rows of pixels.
+        resize(screen, 80, 24, 80 * 3, 24 * 6)
+        screen.wait_for(f";{20 * 6}#")
+        resize(screen, 80, 24, 80 * 2, 24 * 4)
+        screen.wait_for(f";{20 * 4 - 2}#")
+        time.sleep(0.12)
+        screen.type("q")
+        assert screen.wait() == 0
 
 
 def test_a_signal_ends_it_in_order(review: Opened, connection: Connection) -> None:
