@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Literal
 from mlpredict.domain import Order, PredictionFilter, PredictionRecord
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import OF_TRUTH, Values, joined, values_of, where
-from mlpredict.storage.listing import ids_of_certain_truth, prediction_rows
+from mlpredict.storage.listing import ids_of_certain_truth, joined_for, prediction_rows
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import as_record
 from mlpredict.storage.sorting import Sorting, sorting
@@ -114,7 +114,7 @@ def images(
 def count_images(connection: Connection, wanted: PredictionFilter) -> int:
     """How many images have a prediction that is wanted."""
     values = values_of(connection, wanted, None)
-    with translated(), catalog_only(connection):
+    with translated(), catalog_only(connection), joined_for(connection, values):
         query = named(connection, COUNT, where=where(values), truth=joined(connection, values))
         row = connection.execute(query, values).fetchone()
     assert row is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL
 
 from mlpredict.storage.connection import Connection
@@ -44,6 +45,9 @@ def joined_as_suits(connection: Connection, predictions: int) -> Iterator[None]:
 @contextmanager
 def _settings(connection: Connection, settings: SQL) -> Iterator[None]:
     connection.execute(settings)
-    yield
-    # After an exception the transaction ends, and its settings with it.
-    connection.execute(AS_BEFORE)
+    try:
+        yield
+    finally:
+        # A transaction that has failed ends, and its settings with it.
+        if connection.info.transaction_status == TransactionStatus.INTRANS:
+            connection.execute(AS_BEFORE)

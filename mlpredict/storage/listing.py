@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 
 from psycopg import capabilities, sql
@@ -10,11 +11,10 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL
 from psycopg.types.string import TextLoader
 
-from mlpredict.storage import truth
+from mlpredict.storage import joining, truth
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
-from mlpredict.storage.joining import joined_whole
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
 from mlpredict.storage.sorting import NEWEST_FIRST, Sorting
@@ -27,6 +27,9 @@ take a quarter longer."""
 WINDOWS = (2000, 32_000)
 """So many predictions are looked at for those of a certain truth, one window behind the other; then all that
 are left at once."""
+
+FEW = 100_000
+"""So many predictions of a certain truth are found first, and then read."""
 
 PREDICTIONS = SQL("""
     SELECT {fields}
@@ -69,6 +72,12 @@ FIRST_OF_ALL = SQL("""
     LIMIT {limit}
 """)
 
+SOME = SQL("SELECT p.id FROM {s}.predictions AS p {truth} WHERE {where} LIMIT {limit}")
+
+HOW_MANY = SQL("""
+    SELECT count(*) FROM (SELECT FROM {s}.predictions AS p WHERE {candidates} LIMIT {most}) AS first_ones
+""")
+
 CANDIDATES = SQL("SELECT FROM {s}.predictions AS p WHERE {candidates} ORDER BY {order} OFFSET {end} LIMIT 1")
 
 AS_TEXT = ("int4", "int8", "float4", "json")
@@ -85,10 +94,15 @@ def prediction_rows(
     They come while PostgreSQL reads them, out of one snapshot, and are never all in memory. Closed
     early, it cancels the query.
     """
-    if limit is not None and values.keys() & OF_TRUTH:
-        ids = ids_of_certain_truth(connection, values, limit, by)
-        yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
-        return
+    if values.keys() & OF_TRUTH:
+        ids = (
+            _few_of_certain_truth(connection, values, by)
+            if limit is None
+            else ids_of_certain_truth(connection, values, limit, by)
+        )
+        if ids is not None:
+            yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
+            return
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),
         where=where(values, *by.conditions),
@@ -113,7 +127,7 @@ def prediction_rows(
 def count_predictions(connection: Connection, values: Values) -> int:
     """How many predictions meet the conditions that `values` are for."""
     query = named(connection, COUNT, truth=joined(connection, values), where=where(values))
-    with translated(), catalog_only(connection):
+    with translated(), catalog_only(connection), joined_for(connection, values):
         row = connection.execute(query, values).fetchone()
     return int(row[0]) if row else 0
 
@@ -121,7 +135,7 @@ def count_predictions(connection: Connection, values: Values) -> int:
 def prediction_ids(connection: Connection, values: Values) -> list[int]:
     """The ids of all predictions that meet conditions, the newest first."""
     query = named(connection, IDS, truth=joined(connection, values), where=where(values))
-    with translated(), catalog_only(connection):
+    with translated(), catalog_only(connection), joined_for(connection, values):
         return [one for (one,) in connection.execute(query, values)]
 
 
@@ -145,8 +159,36 @@ def ids_of_certain_truth(connection: Connection, values: Values, limit: int, by:
             limit=sql.Literal(bigint(limit)),
             **parts,
         )
-        with joined_whole(connection):
+        with joining.joined_whole(connection):
             return [one for (one,) in connection.execute(query, given)]
+
+
+def _few_of_certain_truth(connection: Connection, values: Values, by: Sorting) -> list[int] | None:
+    """All that meet conditions of their truth; None where they are many, and better read in their order."""
+    query = named(
+        connection,
+        SOME,
+        truth=joined(connection, values),
+        where=where(values, *by.conditions),
+        limit=sql.Literal(FEW + 1),
+    )
+    given = {**values, **by.values}
+    with translated(), catalog_only(connection), joined_for(connection, values):
+        ids = [one for (one,) in connection.execute(query, given)]
+    return ids if len(ids) <= FEW else None
+
+
+@contextmanager
+def joined_for(connection: Connection, values: Values) -> Iterator[None]:
+    """Within a transaction, have the truth be joined as suits the predictions that its conditions leave."""
+    if not values.keys() & OF_TRUTH:
+        yield
+        return
+    plain = {name: value for name, value in values.items() if name not in OF_TRUTH}
+    query = named(connection, HOW_MANY, candidates=where(plain), most=sql.Literal(joining.MANY))
+    row = connection.execute(query, plain).fetchone()
+    with joining.joined_as_suits(connection, 0 if row is None else row[0]):
+        yield
 
 
 def _in_windows(connection: Connection, values: Values, limit: int, by: Sorting) -> tuple[list[int], bool]:

@@ -172,10 +172,12 @@ def test_a_number_is_the_truth_of_a_regression(repository: Repository, connectio
     ]
 
 
+@pytest.mark.parametrize("few", [3, 1000])
 @pytest.mark.parametrize("windows", [(), (1, 2), (3, 4, 5), (1000,)])
 def test_filters_of_the_truth_find_the_newest_in_blocks_of_any_size(
-    repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...]
+    repository: Repository, run: Run, monkeypatch: pytest.MonkeyPatch, windows: tuple[int, ...], few: int
 ) -> None:
+    monkeypatch.setattr(listing, "FEW", few)
     monkeypatch.setattr(listing, "WINDOWS", windows)
     repository.add(run, [new(n, likely=n % 3) for n in range(20)], [])
     label(repository, "cat", *range(1, 16))

@@ -9,6 +9,8 @@ from mlpredict.domain import PredictionFilter, ReviewOrder, Run
 from mlpredict.domain.reviews import ReviewPosition
 from mlpredict.storage import joining, listing, reviewing
 from mlpredict.storage.connection import Connection
+from mlpredict.storage.filters import values_of
+from mlpredict.storage.gallery import count_images
 from mlpredict.storage.history import History
 from mlpredict.storage.names import named
 from mlpredict.storage.repository import Repository
@@ -81,6 +83,23 @@ def test_the_few_without_a_label_are_found_without_looking_for_that_of_each(
     assert listed == [5007, 4007, 3007, 2007, 1007, 7]
     assert {one.prediction_id for one in page.images} == set(listed)
     assert looked < 300
+
+
+def test_the_few_without_a_label_are_counted_and_listed_whole_after_analyze(
+    filled: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With statistics it is taken for certain that there are none, and each would be looked for."""
+    monkeypatch.setattr(joining, "MANY", 1000)
+    filled.connection.execute("ANALYZE")
+    filled.connection.commit()
+    wanted = PredictionFilter(labelled=False)
+    values = values_of(filled.connection, wanted)
+    with reading(filled.connection):
+        assert len([*filled.predictions(wanted, limit=None)]) == 6
+        assert listing.count_predictions(filled.connection, values) == 6
+        assert listing.prediction_ids(filled.connection, values) == [5007, 4007, 3007, 2007, 1007, 7]
+        assert count_images(filled.connection, wanted) == 6
+        assert scans(filled.connection) < 100
 
 
 def test_settings_end_with_what_they_are_for(repository: Repository) -> None:
