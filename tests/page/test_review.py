@@ -118,6 +118,31 @@ def test_what_cannot_be_stored_is_said_and_looked_at_again(review: Page, store: 
     expect(review.get_by_role("button", name="Undo")).to_be_disabled()
 
 
+def test_what_cannot_be_undone_is_said_still_and_may_be_tried_again(review: Page, store: Store) -> None:
+    press(review, "3")
+    expect(review.locator("#says")).to_contain_text("Labelled 3. Saved.")
+    store.forbids = True
+    review.keyboard.press("z")
+    expect(review.locator("#says")).to_have_text("Not saved: The role may not change this.")
+    expect(review.locator("#progress")).to_contain_text("1 of 16 labelled")
+    store.forbids = False
+    review.get_by_role("button", name="Undo").click()
+    expect(review.locator("#says")).to_have_text("Undone. Saved.")
+    assert said(store)[-1] == {"label": None}
+
+
+def test_classes_that_differ_in_their_case_have_a_key_each(review: Page) -> None:
+    pressed = """async ([labels, keys]) => {
+        const own = document.querySelector("script[src$='review.js']").src;
+        const { One, keysOf } = await import(own.replace("review.js", "review_one.js"));
+        const taken = [];
+        const one = { keys: keysOf(labels, labels), take: (label) => taken.push(label) };
+        for (const key of keys) One.prototype.press.call(one, key);
+        return taken;
+    }"""
+    assert review.evaluate(pressed, [["a", "A", "b", "C"], ["a", "A", "B", "c"]]) == ["a", "A", "b", "C"]
+
+
 def test_fingers_do_it_as_well(browser: Browser, address: str, store: Store) -> None:
     with watched_page(browser, PHONE, touch=True) as watched:
         page = watched.page

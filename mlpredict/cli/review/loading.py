@@ -169,7 +169,7 @@ class Loader:
             return False
         entry = self._entries[one]
         if entry.picture is None:
-            entry.picture = self._picture_of(self._detail(entry.item.prediction_id))
+            entry.picture = self._picture_again(entry)
             self._pictured.add(one)
         if isinstance(entry.picture, str):
             picture = Drawn(lines=(cut_end(f"no picture: {entry.picture}", form.box.columns),))
@@ -255,6 +255,12 @@ class Loader:
             unit=record.unit,
             truth=record.true_label,
         )
+
+    def _picture_again(self, entry: Entry) -> Image.Image | str:
+        try:
+            return self._picture_of(self._detail(entry.item.prediction_id))
+        except NotFound:
+            return "it was deleted meanwhile"
 
     def _picture_of(self, detail: PredictionDetail) -> Image.Image | str:
         from mlpredict.inputs.kept import load_stored

@@ -96,12 +96,14 @@ class Saver:
 
 
 def _command(entry: Entry, decision: Decision, source: LabelSource, by: str | None) -> str:
-    words = ["mlpredict", "label", str(entry.item.prediction_id)]
+    prediction_id = str(entry.item.prediction_id)
+    signed = [] if by is None else ["--by", by]
     match decision.said:
         case Said.UNUSABLE:
-            return f"# prediction {entry.item.prediction_id} is not usable"
+            return f"# prediction {prediction_id} is not usable"
         case Said.NOTHING:
-            words.insert(2, "--remove")
+            words = ["--remove", *signed, prediction_id]
         case _:
-            words += [decision.text, "--source", str(source)]
-    return shlex.join([*words, *([] if by is None else ["--by", by])])
+            # A number may be negative, and no label is an option.
+            words = ["--source", str(source), *signed, "--", prediction_id, decision.text]
+    return shlex.join(["mlpredict", "label", *words])

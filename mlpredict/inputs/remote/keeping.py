@@ -57,7 +57,10 @@ def remove(uris: Iterable[str]) -> None:
     Raises:
         OutputError: a bucket refuses it.
     """
-    places = sorted(map(place_of_uri, uris))
+    try:
+        places = sorted(map(place_of_uri, uris))
+    except NotFetched as reason:
+        raise OutputError(f"an image that is kept in a bucket cannot be taken away: {reason}") from reason
     for (scheme, bucket), below in groupby(places, key=lambda place: place[:2]):
         keys = [place.key for place in below]
         for start in range(0, len(keys), REMOVED_AT_ONCE):
@@ -97,7 +100,9 @@ def _delete(place: Place, keys: list[str]) -> None:
     try:
         obstore.delete(store_of(place.scheme, place.bucket), keys)
     except FileNotFoundError:
-        return
+        # Google and Azure say so of the first that is gone, and the others may be there still.
+        for key in keys if len(keys) > 1 else ():
+            _delete(place, [key])
     except NotFetched as reason:
         raise OutputError(f"{place.url}: {reason}") from reason
     except Exception as error:

@@ -102,8 +102,12 @@ def _object(place: Place) -> ObjectMeta | None:
 
 
 def _has_any(place: Place) -> bool:
-    """Whether anything lies below a key."""
-    return any(True for objects in _listed(place) for one in objects if one["path"] != place.key)
+    """Whether anything lies below a key, as far as it may be listed."""
+    try:
+        return any(one["path"] != place.key for objects in _listed(place) for one in objects)
+    except NotFetched:
+        # Who may read an object need not have the right to list what is around it.
+        return False
 
 
 def _below(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from email.message import Message
 from typing import IO
 from urllib.error import HTTPError, URLError
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 from urllib.request import (
     HTTPDefaultErrorHandler,
     HTTPErrorProcessor,
@@ -75,23 +75,33 @@ def _get_once(url: str, max_bytes: int, take_room: Callable[[int], None], began:
     try:
         request = Request(_ascii(url), headers={"User-Agent": "mlpredict"})  # noqa: S310 - see _opener
         with _opener().open(request, None, STALLED_SECONDS) as answer:
-            size = int(answer.headers.get("Content-Length") or 0)
+            size = _size_of(answer.headers)
             if size > max_bytes:
                 raise TooManyBytes(too_many_bytes(size, max_bytes))
             take_room(size or max_bytes)
             content = _read(answer, max_bytes, began)
     except HTTPError as error:
-        told = f"the server answers {error.code} {error.reason}"
+        error.close()
+        # What urllib says of too many redirects has lines.
+        told = f"the server answers {error.code} {str(error.reason).partition(chr(10))[0]}"
         if error.code in TRY_AGAIN:
             raise _MayPass(told) from None
         raise Unusable(told) from None
     except URLError as error:
         raise _MayPass(f"no answer: {getattr(error.reason, 'strerror', None) or error.reason}") from None
+    except UnicodeError as error:  # of a host with a part that is empty, or longer than there can be
+        raise Unusable(f"not the name of a host: {error}") from None
     except (http.client.HTTPException, OSError) as error:
         raise _MayPass(f"the connection was cut: {type(error).__name__}") from None
     if len(content) < size:
         raise _MayPass("the connection was cut")
     return content
+
+
+def _size_of(headers: Message) -> int:
+    """What the server says that is coming; 0 where it says nothing, or no number."""
+    told = headers.get("Content-Length", "").strip()
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _read(answer: IO[bytes], max_bytes: int, began: float) -> bytes:
@@ -116,5 +126,8 @@ def _opener() -> OpenerDirector:
 
 
 def _ascii(url: str) -> str:
-    """The address with what is not ASCII escaped, and what is escaped left as it is."""
-    return quote(url.partition("#")[0], safe=URI_SAFE + ESCAPED + "[]")
+    """The address in ASCII: what is escaped is left as it is, and a host is as IDNA has it."""
+    parts = urlsplit(url)
+    if not parts.netloc.isascii():
+        parts = parts._replace(netloc=parts.netloc.encode("idna").decode("ascii"))
+    return quote(parts._replace(fragment="").geturl(), safe=URI_SAFE + ESCAPED + "[]")

@@ -29,6 +29,7 @@ let drawing = 0;
 async function begin() {
   queue = new Queue(filters.query());
   [place, total, steps] = [0, null, []];
+  undo.disabled = true;
   const mine = queue;
   getJson(`v1/review/count?${new URLSearchParams(filters.query())}`).then(({ images }) => {
     if (queue === mine) total = images;
@@ -88,10 +89,13 @@ function sayOne(body, { isTyped = false } = {}) {
 /** Label the rest of a group; the others are looked at one by one. */
 function sayMany(labelled, others) {
   take(labelled, `${labelled.length} labelled ${printable(labelled[0][1].label)}.${others.length ? ` ${others.length} are left for later.` : ""}`);
-  for (const item of others) queue.items.splice(queue.items.indexOf(item), 1);
+  for (const item of others) {
+    const at = queue.items.indexOf(item);
+    queue.items.splice(at, 1);
+    if (at < place) place -= 1;
+  }
   // What is something else comes first when images are looked at one by one.
   queue.items.splice(place, 0, ...others);
-  for (const item of others) item.isOther = true;
   several.pass();
   draw();
 }
@@ -121,10 +125,8 @@ function save(images, words, failed) {
       if (queue === mine) tell(`${words} Saved.${left} ${answer.remarks.map(printable).join(" ")}`.trim(), left !== "");
     } catch (error) {
       failed();
-      if (queue === mine) {
-        tell(`Not saved: ${printable(error.message)}`, true);
-        draw();
-      }
+      tell(`Not saved: ${printable(error.message)}`, true);
+      if (queue === mine) draw();
     } finally {
       unsaved -= 1;
       tellProgress();
@@ -143,7 +145,11 @@ function takeBack() {
   }));
   step.said.forEach(([item], at) => (item.said = step.before[at]));
   several.passed.clear();
-  save(images, "Undone.", () => steps.push(step));
+  save(images, "Undone.", () => {
+    step.said.forEach(([item, body]) => (item.said = body));
+    steps.push(step);
+    undo.disabled = false;
+  });
   go(step.place);
 }
 

@@ -15,11 +15,11 @@ export function kindOf(record) {
   return typeof record.value === "number" ? "number" : "one";
 }
 
-/** The keys of labels, as `mlpredict review` has them: their names, else digits and letters, else their ranks. */
+/** The keys of labels: their names, if these are one character each, else digits and letters, else their ranks. */
 export function keysOf(labels, ranked) {
   const isKey = (label) => [...label].length === 1 && !" /!".includes(label);
   const inOrder = [...labels].sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
-  if (labels.length > 0 && labels.every(isKey)) return new Map(labels.map((label) => [label.toLowerCase(), label]));
+  if (labels.length > 0 && labels.every(isKey)) return new Map(labels.map((label) => [label, label]));
   const keys = DIGITS + LETTERS.replace(/[qsuz]/g, "");
   if (labels.length > keys.length || labels.every((label) => /^\d+$/.test(label))) {
     return new Map(ranked.slice(0, 9).map((label, rank) => [DIGITS[rank], label]));
@@ -111,7 +111,8 @@ export class One {
 
   /** Whether a key is a class. */
   press(key) {
-    const label = this.keys.get(key) ?? this.keys.get(key.toLowerCase());
+    // Of classes a and A each has its own key; where there is one of them, either key is it.
+    const label = this.keys.get(key) ?? this.keys.get(key.toLowerCase()) ?? this.keys.get(key.toUpperCase());
     if (label === undefined) return false;
     this.take(label);
     return true;
