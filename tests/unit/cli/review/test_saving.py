@@ -20,7 +20,7 @@ from mlpredict.domain import LabelSource
     ],
 )
 def test_the_command_is_one_that_can_be_typed(decision: Decision, by: str | None, command: str) -> None:
-    item = Item(7, "a.png", "pets", Kind.ONE, choices_of(("a cat",)), (), None, None, None, None, None)
+    item = Item(7, "a.png", "pets", Kind.ONE, choices_of(("a cat",)), (), None)
     saver = Saver(None, LabelSource.REVIEW, by, lambda: None)  # type: ignore[arg-type]
     saver.save(Entry(item), decision)
     assert saver.commands() == [command]
