@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -15,6 +15,7 @@ LABEL_BYTES = 64 << 10
 LONGEST_LABEL = 1000
 LONGEST_NAME = 200
 
+Body = TypeVar("Body", bound=BaseModel)
 Label = Annotated[str, Field(min_length=1, max_length=LONGEST_LABEL)]
 
 
@@ -39,17 +40,26 @@ class LabelBody(BaseModel):
         return repr(self.value).removesuffix(".0")
 
 
+def as_stated(kind: type[Body], content: bytes) -> Body:
+    """The body of a request, as JSON of a kind.
+
+    Raises:
+        Unprocessable: it is none; in the words of the first thing that is wrong.
+    """
+    try:
+        return kind.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unprocessable(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}") from error
+
+
 def label_body(content: bytes) -> LabelBody:
     """What the body of a request says.
 
     Raises:
         Unprocessable: it does not say what the image shows, or says it in two ways.
     """
-    try:
-        body = LabelBody.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unprocessable(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}") from error
+    body = as_stated(LabelBody, content)
     if [body.label, body.labels, body.value].count(None) != 2:
         raise Unprocessable("Say what the image shows by one of label, labels and value.")
     if body.labels is not None and len(body.labels) > 1 and any("," in one for one in body.labels):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from mlpredict.domain import LabelSource, NewLabel
 from mlpredict.domain.reviews import ReviewPosition
 from mlpredict.web.errors import Unprocessable
 from mlpredict.web.filters import LAST_ID
-from mlpredict.web.label_body import LONGEST_NAME, Label
+from mlpredict.web.label_body import LONGEST_NAME, Label, as_stated
 
 MANY_BYTES = 1 << 20
 MOST_IMAGES = 1000
@@ -65,11 +65,7 @@ def many_body(content: bytes) -> SaidOfMany:
     Raises:
         Unprocessable: it does not say what an image shows, or says it in two ways.
     """
-    try:
-        body = SaidOfMany.model_validate_json(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise Unprocessable(f"{'.'.join(map(str, first['loc'])) or 'body'}: {first['msg']}") from error
+    body = as_stated(SaidOfMany, content)
     for place, one in enumerate(body.images):
         said = one.model_fields_set - {"input_id"}
         if len(said) != 1 or one.usable:
