@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
+
+from mlpredict.support.sorting import SortedNames
 
 
 class Folder(NamedTuple):
     """A folder with the sorted names of what is in it and is none, or why they cannot be told.
 
-    `hidden` are the names of folders in it that are not walked, as they begin with a dot.
+    `files` can be gone through once, and are not all held. `hidden` are the names of folders in it that are
+    not walked, as they begin with a dot.
     """
 
     path: str
-    files: list[str]
+    files: Iterable[str]
     error: OSError | None = None
     hidden: Sequence[str] = ()
 
@@ -27,23 +30,27 @@ def walk(top: str) -> Iterator[Folder]:
     """
     seen: set[tuple[int, int]] = set()
     links: list[str] = []
-    waiting = [top]
+    waiting: list[Iterator[str]] = [iter([top])]
     while waiting or links:
         if not waiting:
-            waiting, links = links[::-1], []
-        path = waiting.pop()
+            waiting, links = [iter(links)], []
+        path = next(waiting[-1], None)
+        if path is None:
+            waiting.pop()
+            continue
         try:
             identity = _identity(path)
             if identity in seen:
                 continue
-            files, subfolders, linked, hidden = _listed(path)
+            found = _listed(path)
         except OSError as error:
             yield Folder(path, [], error)
             continue
         seen.add(identity)
-        yield Folder(path, files, hidden=hidden)
-        waiting.extend(subfolders[::-1])
-        links.extend(linked)
+        yield Folder(path, found.files, hidden=sorted(found.hidden))
+        waiting.append(iter(found.folders))
+        links += sorted(found.links)
+        del found
 
 
 def _identity(path: str) -> tuple[int, int]:
@@ -51,23 +58,29 @@ def _identity(path: str) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def _listed(path: str) -> tuple[list[str], list[str], list[str], list[str]]:
-    """The names of what is no folder, the paths of folders and of links to folders, names of hidden ones."""
-    files: list[str] = []
-    folders: list[str] = []
-    links: list[str] = []
-    hidden: list[str] = []
+class _Listed:
+    """What is in a folder: names of files and hidden folders, paths of other folders and of links to such."""
+
+    def __init__(self) -> None:
+        self.files = SortedNames()
+        self.folders = SortedNames()
+        self.links: list[str] = []
+        self.hidden: list[str] = []
+
+
+def _listed(path: str) -> _Listed:
+    listed = _Listed()
     with os.scandir(path) as entries:
         for entry in entries:
             if not _is_folder(entry):
-                files.append(entry.name)
+                listed.files.add(entry.name)
             elif entry.name.startswith("."):
-                hidden.append(entry.name)
+                listed.hidden.append(entry.name)
             elif entry.is_symlink():
-                links.append(entry.path)
+                listed.links.append(entry.path)
             else:
-                folders.append(entry.path)
-    return sorted(files), sorted(folders), sorted(links), sorted(hidden)
+                listed.folders.add(entry.path)
+    return listed
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -6,16 +6,19 @@ import io
 import os
 import socket
 import sys
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlpredict.domain import Rejected, Source
 from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.sources import discover, volume_of
+from mlpredict.support import sorting
 
 
 class Stdin:
@@ -23,6 +26,21 @@ class Stdin:
 
     def __init__(self, content: bytes) -> None:
         self.buffer = io.BytesIO(content)
+
+
+class Entries:
+    """So many files in a folder, as `os.scandir` gives them: in no order."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __enter__(self) -> Iterator[SimpleNamespace]:
+        for number in range(self._count):
+            name = f"{number * 7919 % self._count:07}.png"
+            yield SimpleNamespace(name=name, is_dir=lambda: False)
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to close."""
 
 
 def make(*names: str) -> None:
@@ -246,3 +264,20 @@ def test_names_are_looked_at_when_they_are_needed() -> None:
             yield "a.png"
 
     assert len(list(islice(discover(names()), 3))) == 3  # type: ignore[arg-type]
+
+
+def test_the_names_in_a_large_folder_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sorting, "HELD", 500)
+    monkeypatch.setattr(sorting, "READ_BYTES", 50)
+    os.mkdir("in")
+    peaks = []
+    for count in (1_000, 5_000):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "scandir", lambda _path, count=count: Entries(count))
+            tracemalloc.start()
+            names = (one.filename for one in discover(["in"]) if isinstance(one, Source))
+            assert all(name == f"in/{number:07}.png" for number, name in enumerate(names))
+            assert volume_of(["in"]) == (count, 0)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
