@@ -12,15 +12,19 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mlpredict import settings
-from mlpredict.domain import Decode, EngineName, ImageSpec, Pixels, Sample, Source
+from mlpredict.domain import Decode, EngineName, ImageSpec, Sample, Source
 from mlpredict.inference.model import load_model
 from mlpredict.inputs.image import as_sample, decode_source
+
+if TYPE_CHECKING:
+    from mlpredict.domain import Pixels
 
 PHOTOS = 20
 SEED = 2020
