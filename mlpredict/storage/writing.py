@@ -69,7 +69,7 @@ FINISH_RUN = SQL("""
 """)
 
 PREDICTION_IDS = SQL("""
-    SELECT pg_catalog.nextval(ids.sequence), pg_catalog.now()
+    SELECT pg_catalog.array_agg(pg_catalog.nextval(ids.sequence)), pg_catalog.now()
     FROM (SELECT pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass AS sequence) AS ids,
          pg_catalog.generate_series(1, %s::integer)
 """)
@@ -184,10 +184,10 @@ def add_predictions(
     if not predictions:
         return []
     numbers = _of_sequence(connection, PREDICTION_IDS, "predictions")
-    ids = connection.execute(numbers, (len(predictions),)).fetchall()
+    ((ids, now),) = connection.execute(numbers, (len(predictions),)).fetchall()
     records = [
         new_record(run, new, prediction_id, inputs[new.input.sha256, new.input.kept], now)
-        for new, (prediction_id, now) in zip(predictions, ids, strict=True)
+        for new, prediction_id in zip(predictions, ids, strict=True)
     ]
     columns = SQL(", ").join(Identifier(column.name) for column in STORED_FIELDS.values())
     copying = named(connection, COPY_PREDICTIONS, columns=columns)
