@@ -110,6 +110,11 @@ class Preprocessing(NamedTuple):
         """Whether pixels are whole levels (uint8), and not float32 between them."""
         return self.antialias or self.resize is Resize.NEAREST
 
+    @property
+    def keeps_pixels(self) -> bool:
+        """Whether an image of the input's size and channels stays as it is, up to the scaling."""
+        return (self.invert, self.threshold, self.central_crop, self.resize_to) == (False, None, None, None)
+
     def stated(self) -> dict[str, Any]:
         """What names this preprocessing, for hashes: the same as ever for what could ever be said.
 

@@ -49,8 +49,9 @@ def _miniature(image: Image.Image) -> bytes:
 
 def _some_of(image: Image.Image) -> Image.Image:
     """A large image at a part of its size, by single pixels: their mode does not matter then."""
-    most = (min(image.width, WIDTH * SAMPLES), min(image.height, HEIGHT * SAMPLES))
-    return image if most == image.size else image.resize(most, Image.Resampling.NEAREST)
+    width, height = image.size
+    most = (min(width, WIDTH * SAMPLES), min(height, HEIGHT * SAMPLES))
+    return image if most == (width, height) else image.resize(most, Image.Resampling.NEAREST)
 
 
 def _grey(image: Image.Image) -> Image.Image:

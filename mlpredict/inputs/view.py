@@ -9,7 +9,7 @@ from PIL import Image
 
 from mlpredict.domain import ImageSpec, Resize
 from mlpredict.inputs.bands import Bands
-from mlpredict.inputs.pixels import load, stated_white, white_of
+from mlpredict.inputs.pixels import MODES, load, stated_white, white_of
 from mlpredict.inputs.placement import Placement, placement, stretched_size
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def model_view(image: Image.Image, spec: ImageSpec, note: Callable[[str], None] 
     preprocessing = spec.preprocessing
     white = None if preprocessing.white is None else stated_white(image, preprocessing.white)
     load(image)
+    if _is_ready(image, spec):
+        return _view_of(image, spec)
     if white is None:
         white = white_of(image, note)
     bands = Bands(image, spec, white)
@@ -57,6 +59,17 @@ def model_view(image: Image.Image, spec: ImageSpec, note: Callable[[str], None] 
     pixels = _by_numpy(bands, spec)
     height, width, channels = pixels.shape
     return View(pixels.tobytes(), (height, width, channels), pixels.dtype.name)
+
+
+def _is_ready(image: Image.Image, spec: ImageSpec) -> bool:
+    """Whether a loaded image is what the model takes already, as small ones often are."""
+    return (
+        image.mode == MODES[spec.channels]
+        and image.size == (spec.width, spec.height)
+        # Nothing turns it, and no colour of it is transparent.
+        and not image.info
+        and spec.preprocessing.keeps_pixels
+    )
 
 
 def _view_of(image: Image.Image, spec: ImageSpec) -> View:

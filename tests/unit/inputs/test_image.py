@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mlpredict.domain import Fit, ImageSpec, Preprocessing, Resize, Sample, Source
+from mlpredict.domain import OTSU, Fit, ImageSpec, Preprocessing, Resize, Sample, Source
+from mlpredict.inputs import view
 from tests.unit.images import array, decode, decoded, file_of, picture, png, spec
 
 Transpose = Image.Transpose
@@ -161,6 +162,31 @@ def test_padding_puts_the_whole_image_on_the_background(background: str | None, 
 def test_an_image_of_the_right_size_is_not_touched(fit: Fit) -> None:
     wanted = spec(3, 3, 4, Preprocessing(fit=fit, resize=Resize.LANCZOS))
     np.testing.assert_array_equal(decoded(png(4, 3), wanted).pixels, array(picture(4, 3)))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize(
+    "preprocessing",
+    [
+        Preprocessing(),
+        Preprocessing(background="red"),
+        Preprocessing(resize=Resize.OPENCV_AREA),
+        Preprocessing(invert=True),
+        Preprocessing(threshold=100),
+        Preprocessing(threshold=OTSU),
+        Preprocessing(central_crop=0.5),
+        Preprocessing(resize_to=5),
+        Preprocessing(fit=Fit.PAD, antialias=False),
+    ],
+)
+def test_steps_that_would_change_nothing_change_nothing(
+    mode: str, channels: int, preprocessing: Preprocessing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = spec(channels, 3, 4, preprocessing)
+    left_out = decoded(png(4, 3, mode), wanted).pixels
+    monkeypatch.setattr(view, "_is_ready", lambda _image, _spec: False)
+    np.testing.assert_array_equal(left_out, decoded(png(4, 3, mode), wanted).pixels)
 
 
 @pytest.mark.parametrize("fit", list(Fit))
