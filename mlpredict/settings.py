@@ -54,6 +54,24 @@ def dsn() -> str | None:
     return os.environ.get("MLPREDICT_DSN") or None
 
 
+def read_dsn(given: str | None, primary: str | None) -> str | None:
+    """The read replica of a primary: that given, else what `MLPREDICT_READ_DSN` names; "" is none.
+
+    Raises:
+        UsageError: nothing says what it is a replica of.
+    """
+    named = os.environ.get("MLPREDICT_READ_DSN") if given is None else given
+    if not named:
+        return None
+    if primary is None:
+        where = "MLPREDICT_READ_DSN" if given is None else "--read-dsn"
+        raise UsageError(
+            f"{where} names a read replica, and nothing names its primary",
+            hint="name that with --dsn or MLPREDICT_DSN; a replica alone is read with --dsn, too",
+        )
+    return named
+
+
 def model_path() -> Path:
     """The model to use when the command line names none."""
     named = os.environ.get("MLPREDICT_MODEL")

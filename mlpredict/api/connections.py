@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from mlpredict.storage.repository import Repository
     from mlpredict.storage.retrying import PersistentStore
+
+Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
@@ -20,14 +22,17 @@ class Connections:
 
     dsn: str | None = field(repr=False)
     retry: float
+    read_dsn: str | None = field(default=None, repr=False)
+    """A replica of it, which is asked first where much is read."""
     _idle: list[PersistentStore] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def opened(self) -> Iterator[None]:
-        """Have a connection at hand until the block ends."""
-        with self.store():
-            pass
+        """Have a connection at hand until the block ends, unless a replica may do without one."""
+        if self.read_dsn is None:
+            with self.store():
+                pass
         try:
             yield
         finally:
@@ -50,6 +55,15 @@ class Connections:
 
         with open_repository(self.dsn) as repository:
             yield repository
+
+    def read(self, query: Callable[[Repository], Result]) -> Result:
+        """What a query gives that changes nothing: of the replica, where there is one that answers."""
+        if self.dsn is None or self.read_dsn is None:
+            with self.reading() as repository:
+                return query(repository)
+        from mlpredict.storage import replicas
+
+        return replicas.ask(self.dsn, self.read_dsn, query)
 
     @contextmanager
     def store(self) -> Iterator[PersistentStore]:

@@ -39,8 +39,12 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator[Database]:
+def connect(
+    dsn: str | None = None, *, retry: float = RETRY_SECONDS, read_dsn: str | None = None
+) -> Iterator[Database]:
     """The database of `dsn`, or the local PostgreSQL, which starts by itself.
+
+    `read_dsn` is a read replica of it, which `report` and `compare` ask.
 
     Raises:
         DatabaseError: nothing answers there, or it has no tables of this version.
@@ -51,7 +55,7 @@ def connect(dsn: str | None = None, *, retry: float = RETRY_SECONDS) -> Iterator
         ...     len(list(run))
         16
     """
-    database = Database(dsn or settings.dsn(), retry)
+    database = Database(dsn or settings.dsn(), retry, read_dsn)
     with database.opened():
         yield database
 

@@ -48,14 +48,10 @@ class Reporting(Connections):
         from mlpredict.pipeline.reporting import report
 
         group = None if by is None else GroupBy(by)
-        with self.reading() as repository:
-            return report(
-                repository,
-                filter_of(filters) if wanted is None else wanted,
-                by=group,
-                against=against,
-                worst=worst,
-            )
+        chosen = filter_of(filters) if wanted is None else wanted
+        return self.read(
+            lambda repository: report(repository, chosen, by=group, against=against, worst=worst)
+        )
 
     def compare(
         self, a: str | int, b: str | int, wanted: PredictionFilter | None = None, **filters: Unpack[Filters]
@@ -67,8 +63,8 @@ class Reporting(Connections):
         """
         from mlpredict.pipeline.comparing import compare
 
-        with self.reading() as repository:
-            return compare(repository, str(a), str(b), filter_of(filters) if wanted is None else wanted)
+        chosen = filter_of(filters) if wanted is None else wanted
+        return self.read(lambda repository: compare(repository, str(a), str(b), chosen))
 
     def write_report(self, made: Report, file: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write a report as one page, with pictures of its worst mistakes.
@@ -97,8 +93,8 @@ class Reporting(Connections):
     def _pictures(self, inputs: Iterable[int]) -> dict[int, str]:
         from mlpredict.report_page.thumbnails import thumbnails
 
-        with self.reading() as repository:
-            return thumbnails(repository.image(one) for one in dict.fromkeys(inputs))
+        wanted = dict.fromkeys(inputs)
+        return self.read(lambda repository: thumbnails(repository.image(one) for one in wanted))
 
 
 def _write(file: str | os.PathLike[str], page: str, *, force: bool) -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpredict import settings
 from mlpredict.cli import completion
 from mlpredict.cli.filters import filtered
-from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
+from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, ReadDsn, Verbose, chosen_format
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
@@ -59,6 +60,7 @@ def compare(
     fail_if_worse: FailIfWorse = False,
     wanted: PredictionFilter = EVERYTHING,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -73,9 +75,12 @@ def compare(
         raise UsageError("--force goes with --html")
     chosen = chosen_format(format_, as_json)
 
+    primary = dsn or settings.dsn()
+    replica = settings.read_dsn(read_dsn, primary)
+
     from mlpredict.api.database import connect
 
-    with connect(dsn) as database:
+    with connect(primary, read_dsn=replica) as database:
         made = database.compare(a, b, wanted)
         if html is not None:
             database.write_comparison(made, html, force=force)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.filters import FileName, ModelName, RunId, Since, Until
 from mlpredict.cli.listing import All, Before, Limit
@@ -15,11 +14,13 @@ from mlpredict.cli.options import (
     Dsn,
     FormatChoice,
     Quiet,
+    ReadDsn,
     Verbose,
     chosen_columns,
     chosen_format,
     run_number,
 )
+from mlpredict.cli.reading import open_reader
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
@@ -42,6 +43,7 @@ def failures(
     until: Until = None,
     filename: FileName = None,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     columns: Columns = None,
@@ -59,7 +61,9 @@ def failures(
         filename=filename,
     )
     rows = how_many(limit, everything=all_)
-    list_failures(wanted, chosen_format(format_, as_json), columns, rows, before=before, dsn=dsn)
+    list_failures(
+        wanted, chosen_format(format_, as_json), columns, rows, before=before, dsn=dsn, read_dsn=read_dsn
+    )
 
 
 def list_failures(
@@ -70,6 +74,7 @@ def list_failures(
     *,
     before: int | None,
     dsn: str | None,
+    read_dsn: str | None,
 ) -> None:
     """Print failures in the format that was asked for."""
     from mlpredict.cli.lists import tell_of_more, written
@@ -78,9 +83,8 @@ def list_failures(
     shown = chosen_columns(columns, COLUMNS, names_of(FailureRecord))
 
     from mlpredict.storage.failures import Failures
-    from mlpredict.storage.repository import open_repository
 
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         garbage.collect_from_here()
         count = written(
             Failures(repository.connection).newest_first(wanted, limit=rows, before=before), chosen, shown
@@ -88,7 +92,9 @@ def list_failures(
     tell_of_more(count, rows, chosen, "no failures match")
 
 
-def write_names(wanted: PredictionFilter, rows: int | None, *, null: bool, dsn: str | None) -> None:
+def write_names(
+    wanted: PredictionFilter, rows: int | None, *, null: bool, dsn: str | None, read_dsn: str | None
+) -> None:
     """Print the names of what failed, as `predict --files-from -` takes them from here.
 
     Each is printed once, and from another directory than that of its run with that in front.
@@ -98,10 +104,9 @@ def write_names(wanted: PredictionFilter, rows: int | None, *, null: bool, dsn: 
     """
     from mlpredict.cli.stdout import write_data
     from mlpredict.storage.failures import Failures
-    from mlpredict.storage.repository import open_repository
 
     end = "\0" if null else "\n"
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         garbage.collect_from_here()
         block: list[str] = []
         for name in _to_be_tried(Failures(repository.connection).names(wanted, limit=rows)):

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import completion, garbage
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.nothing import tell_of_nothing, tell_unknown
@@ -19,10 +18,12 @@ from mlpredict.cli.options import (
     Dsn,
     FormatChoice,
     Quiet,
+    ReadDsn,
     Verbose,
     chosen_columns,
     chosen_format,
 )
+from mlpredict.cli.reading import open_reader
 from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import stderr_is_terminal, talk
 from mlpredict.domain import Format, Order, PredictionFilter
@@ -107,6 +108,7 @@ def list_predictions(
     failures: Failures = False,
     null: NulSeparated = False,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     columns: Columns = None,
@@ -134,16 +136,15 @@ def list_predictions(
         if null and not by_default:
             raise UsageError("--null prints names alone, and all of them")
         if null or (by_default and chosen is not Format.TABLE):
-            write_names(wanted, limit, null=null, dsn=dsn)
+            write_names(wanted, limit, null=null, dsn=dsn, read_dsn=read_dsn)
         else:
-            list_failures(wanted, chosen, columns, rows, before=before, dsn=dsn)
+            list_failures(wanted, chosen, columns, rows, before=before, dsn=dsn, read_dsn=read_dsn)
         return
     if null:
         raise UsageError("--null goes with --failures")
     shown = chosen_columns(columns, TABLE_COLUMNS if chosen is Format.TABLE else COLUMNS)
-    from mlpredict.storage.repository import open_repository
 
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         garbage.collect_from_here()
         if count:
             found = repository.count(wanted, before=before)

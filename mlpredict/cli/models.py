@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli.options import (
     AsJson,
     Columns,
     Dsn,
     FormatChoice,
     Quiet,
+    ReadDsn,
     Verbose,
     chosen_columns,
     chosen_format,
 )
+from mlpredict.cli.reading import open_reader
 from mlpredict.cli.talk import Problems
 from mlpredict.domain import Format
 from mlpredict.errors import NotFound
@@ -46,6 +47,7 @@ Names = Annotated[
 def models(
     shown: Names = None,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     columns: Columns = None,
@@ -63,9 +65,8 @@ def models(
     listed = chosen_columns(columns, COLUMNS, names_of(ModelRecord))
 
     from mlpredict.storage.history import History
-    from mlpredict.storage.repository import open_repository
 
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         history = History(repository.connection)
         if not shown:
             count = written(history.models(), chosen, listed)

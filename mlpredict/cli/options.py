@@ -44,6 +44,16 @@ Dsn = Annotated[
         rich_help_panel=GENERAL,
     ),
 ]
+ReadDsn = Annotated[
+    str | None,
+    typer.Option(
+        "--read-dsn",
+        metavar="DSN",
+        help="A read replica of it to ask first, else $MLPREDICT_READ_DSN.",
+        show_default=False,
+        rich_help_panel=GENERAL,
+    ),
+]
 Quiet = Annotated[
     bool,
     typer.Option(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mlpredict import settings
 from mlpredict.cli.filters import filtered
-from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, Verbose, chosen_format
+from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, ReadDsn, Verbose, chosen_format
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.domain.reports import GroupBy
@@ -67,6 +68,7 @@ def report(
     fail_under: FailUnder = None,
     wanted: PredictionFilter = EVERYTHING,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -83,9 +85,12 @@ def report(
         raise UsageError("--force goes with --html")
     chosen = chosen_format(format_, as_json)
 
+    primary = dsn or settings.dsn()
+    replica = settings.read_dsn(read_dsn, primary)
+
     from mlpredict.api.database import connect
 
-    with connect(dsn) as database:
+    with connect(primary, read_dsn=replica) as database:
         made = database.report(wanted, by=by, against=against, worst=WORST_SHOWN if html else 0)
         if html is not None:
             database.write_report(made, html, force=force)

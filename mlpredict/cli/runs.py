@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.filters import ModelName, Since, Until
 from mlpredict.cli.listing import All, Before, Limit
@@ -17,11 +16,13 @@ from mlpredict.cli.options import (
     Dsn,
     FormatChoice,
     Quiet,
+    ReadDsn,
     Verbose,
     chosen_columns,
     chosen_format,
     run_number,
 )
+from mlpredict.cli.reading import open_reader
 from mlpredict.domain import LAST_RUN, Format, PredictionFilter
 from mlpredict.support.units import point_in_time
 
@@ -52,6 +53,7 @@ def runs(
     since: Since = None,
     until: Until = None,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     columns: Columns = None,
@@ -77,9 +79,8 @@ def runs(
         until=None if until is None else point_in_time(until, "--until"),
     )
     from mlpredict.storage.history import History
-    from mlpredict.storage.repository import open_repository
 
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         garbage.collect_from_here()
         if numbers:
             _show(History(repository.connection), numbers, chosen, listed)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import completion
 from mlpredict.cli.ids import check, ids_of
 from mlpredict.cli.options import (
@@ -17,10 +16,12 @@ from mlpredict.cli.options import (
     Dsn,
     FormatChoice,
     Quiet,
+    ReadDsn,
     Verbose,
     chosen_columns,
     chosen_format,
 )
+from mlpredict.cli.reading import open_reader
 from mlpredict.cli.stdout import stdout_is_terminal
 from mlpredict.cli.talk import Problems
 from mlpredict.domain import FIELDS, Format, PredictionDetail
@@ -83,6 +84,7 @@ def show(
     output: Output = None,
     force: Force = False,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
     columns: Columns = None,
@@ -99,10 +101,8 @@ def show(
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, FIELDS)
 
-    from mlpredict.storage.repository import open_repository
-
     problems = Problems()
-    with open_repository(dsn or settings.dsn()) as repository:
+    with open_reader(dsn, read_dsn) as repository:
         numbers = _numbers(repository, ids, problems)
         if export_image or export_map:
             _export(repository, numbers, output, problems, force=force, map_=export_map)

@@ -66,6 +66,19 @@ def in_bytes(size: int) -> str:
     return f"{_short(size / MEGA)} MB" if size >= MEGA else f"{size:,} bytes"
 
 
+def in_time(seconds: float) -> str:
+    """A length of time in words.
+
+    Example:
+        >>> in_time(5400)
+        '1.5 hours'
+    """
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 1.5 * length:
+            return f"{_short(seconds / length)} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def in_pixels(count: int) -> str:
     """A number of pixels in words."""
     return f"{_short(count / MEGA)} megapixels" if count >= MEGA else f"{count:,} pixels"

@@ -1,0 +1,28 @@
+"""The database that a command reads: a replica where one is named, and else the primary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlpredict import settings
+
+if TYPE_CHECKING:
+    from mlpredict.storage.repository import Repository
+
+
+def open_reader(dsn: str | None, read_dsn: str | None) -> Repository:
+    """The repository to read from, by what the options say, and the environment.
+
+    Raises:
+        UsageError: a replica is named, and no primary.
+        DatabaseError: nothing answers there, or it has no tables of this version.
+    """
+    primary = dsn or settings.dsn()
+    replica = settings.read_dsn(read_dsn, primary)
+    if primary is None or replica is None:
+        from mlpredict.storage.repository import open_repository
+
+        return open_repository(primary)
+    from mlpredict.storage import replicas
+
+    return replicas.open_reader(primary, replica)
