@@ -10,7 +10,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import garbage
-from mlpredict.cli.options import Dsn, Labels, ModelPath, Quiet, UnsafeModel, Verbose
+from mlpredict.cli.options import Dsn, Labels, ModelPath, Quiet, ReadDsn, UnsafeModel, Verbose
 from mlpredict.cli.quiet_libraries import quiet_libraries
 from mlpredict.errors import UsageError
 from mlpredict.support.units import parse_size
@@ -105,6 +105,7 @@ def serve(
     insecure: Insecure = False,
     allow_origin: AllowOrigin = None,
     dsn: Dsn = None,
+    read_dsn: ReadDsn = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -117,6 +118,8 @@ def serve(
     _require_packages()
     from mlpredict.storage.server.place import require_place
 
+    primary = dsn or settings.dsn()
+    replica = settings.read_dsn(read_dsn, primary)
     require_place(dsn)
     from mlpredict.web.server.options import Options
     from mlpredict.web.server.serve import serve as run
@@ -125,7 +128,8 @@ def serve(
         model=model or settings.model_path(),
         labels=labels,
         trusted=unsafe_model,
-        dsn=dsn or settings.dsn(),
+        dsn=primary,
+        read_dsn=replica,
         host=host,
         port=port,
         workers=workers,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
@@ -58,11 +58,16 @@ class ReadPool:
 
     @contextmanager
     def repository(
-        self, *, isolation: Isolation = "read committed", seconds: int = STATEMENT_SECONDS
+        self,
+        *,
+        isolation: Isolation = "read committed",
+        seconds: int = STATEMENT_SECONDS,
+        first: Callable[[Connection], None] | None = None,
     ) -> Iterator[Repository]:
         """A repository for the time of a `with` block, which does not close it.
 
-        A statement takes at most so many seconds.
+        A statement takes at most so many seconds. What is to be done `first` is done with the connection
+        before the transaction begins.
 
         All of it is one read-only transaction, which nothing outlives: behind a pooler the session is
         another program's in the next moment.
@@ -75,6 +80,8 @@ class ReadPool:
         except psycopg.Error as error:
             raise TransientDatabaseError("the database does not answer") from error
         try:
+            if first is not None:
+                first(connection)
             with translated(), reading(connection, isolation=isolation, statement_timeout=f"'{seconds}s'"):
                 yield Repository(connection)
         finally:

@@ -40,8 +40,18 @@ SET_READ_ONLY_HINT = (
     "end that or name another server; list and show work here, and predict --no-store"
 )
 
+CONFLICT_HINT = (
+    "the standby had to go on, with changes that the query was in the way of: ask again, ask the primary, or "
+    "set max_standby_streaming_delay or hot_standby_feedback on the standby"
+)
+
 POLICY_FUNCTIONS = ("ExecWithCheckOptions", "check_enable_rls")
 """Of PostgreSQL, which tell of row-level security in whatever language the server speaks."""
+
+
+SERIALIZATION_FAILURE = "40001"
+CONFLICT_FUNCTIONS = ("ProcessRecoveryConflictInterrupt", "ProcessInterrupts")
+"""Which end a query that conflicts with a standby's recovery, from PostgreSQL 16 on and before."""
 
 
 def hint_for(error: psycopg.Error) -> str | None:
@@ -53,6 +63,8 @@ def hint_for(error: psycopg.Error) -> str | None:
         return SET_READ_ONLY_HINT
     if "permission denied for database" in said:  # while connecting there is no SQLSTATE
         return CONNECT_HINT
+    if error.sqlstate == SERIALIZATION_FAILURE and error.diag.source_function in CONFLICT_FUNCTIONS:
+        return CONFLICT_HINT
     if error.sqlstate == INSUFFICIENT_PRIVILEGE:
         return OWNER_HINT if "must be owner" in said else GRANT_HINT
     return None

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from mlpredict.domain import KnownReply, Reply, Run, Sample, Source
 from mlpredict.errors import AlreadyAnswered
 from mlpredict.inference.model import Model
+from mlpredict.storage.history_reads import HistoryReads
 from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
 from mlpredict.web.changes import Changes
@@ -33,6 +34,7 @@ class Backend:
 
     service: Service
     reads: ReadPool
+    history: HistoryReads
     changes: Changes
     reports: Reports
     metrics: Metrics
@@ -58,6 +60,10 @@ class Backend:
                 return query(repository)
 
         return await run_in_threadpool(run)
+
+    async def read_history(self, query: Callable[[Repository], Result]) -> Result:
+        """The same of what is listed and counted, which a replica may answer; it may be asked twice."""
+        return await run_in_threadpool(self.history.read, query)
 
     async def answer(
         self, call: Call, sources: Sequence[Source | Sample], reply: MakeReply, *, whole: bool = False

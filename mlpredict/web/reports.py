@@ -13,7 +13,7 @@ from typing import Any
 from starlette.types import Receive
 
 from mlpredict.errors import Cancelled
-from mlpredict.storage.pool import ReadPool
+from mlpredict.storage.history_reads import HistoryReads
 from mlpredict.storage.repository import Repository
 from mlpredict.web.errors import ClientGone, ReportsWait
 
@@ -39,13 +39,14 @@ class Job:
         self._repository: Repository | None = None
         self._lock = threading.Lock()
 
-    def run(self, reads: ReadPool) -> bytes:
+    def run(self, reads: HistoryReads) -> bytes:
         """Make it, on a connection that can be told to give up."""
-        with (
-            reads.repository(isolation="repeatable read", seconds=SECONDS) as repository,
-            self._cancellable(repository),
-        ):
-            return self._make(repository)
+
+        def make(repository: Repository) -> bytes:
+            with self._cancellable(repository):
+                return self._make(repository)
+
+        return reads.read(make, isolation="repeatable read", seconds=SECONDS)
 
     def cancel(self) -> None:
         """Have it end with Cancelled."""
@@ -85,7 +86,7 @@ class Reports:
     more is given up.
     """
 
-    def __init__(self, reads: ReadPool) -> None:
+    def __init__(self, reads: HistoryReads) -> None:
         self._reads = reads
         self._threads = ThreadPoolExecutor(1, "report")
         self._loop = asyncio.get_running_loop()

@@ -33,7 +33,7 @@ def router(backend: Backend) -> APIRouter:
     async def runs(
         request: Request, wanted: WantedRuns, limit: Limit = PAGE, before: Before = None
     ) -> Response:
-        found = await backend.read(
+        found = await backend.read_history(
             lambda repository: [*History(repository.connection).runs(wanted, limit=limit + 1, before=before)]
         )
         shown = found[:limit]
@@ -46,7 +46,7 @@ def router(backend: Backend) -> APIRouter:
         responses=success(RUN) | failures(404, 422, 503),
     )
     async def run(run_id: Id) -> Response:
-        detail = await backend.read(lambda repository: History(repository.connection).run(run_id))
+        detail = await backend.read_history(lambda repository: History(repository.connection).run(run_id))
         more = {"labels": dict(detail.labels), "reasons": dict(detail.reasons)}
         return json_response(fields_of(detail.record, **more))
 
@@ -57,9 +57,9 @@ def router(backend: Backend) -> APIRouter:
     )
     async def models(counts: Counts = True) -> Response:
         if counts:
-            listed = await backend.read(lambda repository: History(repository.connection).models())
+            listed = await backend.read_history(lambda repository: History(repository.connection).models())
             return json_response({"models": [fields_of(one) for one in listed]})
-        names = await backend.read(lambda repository: History(repository.connection).model_names())
+        names = await backend.read_history(lambda repository: History(repository.connection).model_names())
         return json_response(
             {
                 "models": [

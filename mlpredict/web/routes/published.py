@@ -80,7 +80,7 @@ def router(backend: Backend) -> APIRouter:
         before: Annotated[int | None, Query(ge=1, le=LAST_ID)] = None,
     ) -> Response:
         end = LAST_ID if before is None else before
-        following = await backend.read(lambda repository: repository.next_before(end, limit))
+        following = await backend.read_history(lambda repository: repository.next_before(end, limit))
         headers = {}
         if following is not None:
             headers["Link"] = f'</predictions/?limit={limit}&before={following}>; rel="next"'
@@ -108,7 +108,7 @@ def router(backend: Backend) -> APIRouter:
 
 async def _block(backend: Backend, before: int, limit: int) -> list[tuple[int, str]]:
     count = min(limit, BLOCK_ROWS)
-    return await backend.read(lambda repository: repository.published_rows(before, count))
+    return await backend.read_history(lambda repository: repository.published_rows(before, count))
 
 
 async def _streamed(backend: Backend, block: list[tuple[int, str]], limit: int) -> AsyncIterator[str]:

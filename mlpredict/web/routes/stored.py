@@ -36,7 +36,7 @@ def router(backend: Backend) -> APIRouter:
         before: Before = None,
         sort: Sort = ImageOrder.NEWEST,
     ) -> Response:
-        page = await backend.read(
+        page = await backend.read_history(
             lambda repository: repository.images(wanted, limit=limit, before=before, order=Order(sort.value))
         )
         following = next_page(request, page.before)
@@ -48,7 +48,7 @@ def router(backend: Backend) -> APIRouter:
         responses=success(COUNTS) | failures(422, 503),
     )
     async def count(wanted: Wanted) -> Response:
-        counts = await backend.read(
+        counts = await backend.read_history(
             lambda repository: {
                 "predictions": repository.count(wanted),
                 "images": repository.count_images(wanted),

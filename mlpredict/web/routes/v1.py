@@ -90,7 +90,7 @@ def router(backend: Backend) -> APIRouter:
             Order, Query(description="-id is newest first, score least sure first")
         ] = Order.NEWEST,
     ) -> Response:
-        found = await backend.read(
+        found = await backend.read_history(
             lambda repository: list(
                 repository.predictions(wanted, limit=limit + 1, before=before, order=sort)
             )
@@ -149,7 +149,7 @@ def router(backend: Backend) -> APIRouter:
         responses=IMAGE | failures(404, 422, 503),
     )
     async def image(request: Request, input_id: Id) -> Response:
-        stored = await backend.read(lambda repository: repository.image(input_id))
+        stored = await backend.read_history(lambda repository: repository.image(input_id))
         return await run_in_threadpool(image_response, stored, request.headers)
 
     return routes

@@ -16,6 +16,8 @@ class Options:
     trusted: bool
     """Whether the model may do more than compute."""
     dsn: str | None = field(repr=False)
+    read_dsn: str | None = field(repr=False)
+    """A replica of it, for what is listed."""
     host: str
     port: int
     workers: int

@@ -19,6 +19,7 @@ from mlpredict.domain import Keep
 from mlpredict.errors import DatabaseError
 from mlpredict.inference.model import Model
 from mlpredict.pipeline.recording import start_recording
+from mlpredict.storage.history_reads import HistoryReads
 from mlpredict.storage.pool import ReadPool, open_reads
 from mlpredict.storage.retrying import PersistentStore, open_store
 from mlpredict.support.logs import get_logger
@@ -74,23 +75,29 @@ class Worker:
         with (
             open_reads(dsn) as reads,
             open_store(dsn, retry=RETRY_SECONDS) as store,
+            _history(reads, self.options.read_dsn) as history,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
             loaded()
-            runner.run(self._serve(model, store, reads, lambda: up(str(model.identity))))
+            runner.run(self._serve(model, store, reads, history, lambda: up(str(model.identity))))
 
     async def _serve(
-        self, model: Model, store: PersistentStore, reads: ReadPool, up: Callable[[], None]
+        self,
+        model: Model,
+        store: PersistentStore,
+        reads: ReadPool,
+        history: HistoryReads,
+        up: Callable[[], None],
     ) -> None:
         recorder, run = start_recording(model, store, keep=Keep.ORIGINAL)
         metrics = Metrics()
         service = Service(model, recorder, metrics)
         changes = Changes(Connections(self.options.dsn, RETRY_SECONDS))
-        reports = Reports(reads)
+        reports = Reports(history)
         most = self.options.max_upload
         memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))
         keys = Keys(digest_of([scope_of(self.rules.token), model.identity.fingerprint.encode()]))
-        backend = Backend(service, reads, changes, reports, metrics, most, memory, keys, run)
+        backend = Backend(service, reads, history, changes, reports, metrics, most, memory, keys, run)
         config = uvicorn.Config(
             create_app(backend, self.rules),
             http=TimeoutProtocol,
@@ -113,6 +120,18 @@ class Worker:
             store.finish_run(run)
         except DatabaseError as error:
             logger.error(error.message)
+
+
+@contextmanager
+def _history(primary: ReadPool, read_dsn: str | None) -> Iterator[HistoryReads]:
+    """Where history is read."""
+    if read_dsn is None:
+        yield HistoryReads(primary)
+        return
+    with open_reads(read_dsn) as replica:
+        history = HistoryReads(primary, replica)
+        history.require_copy()
+        yield history
 
 
 class _Server(uvicorn.Server):

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from mlpredict.errors import Cancelled
+from mlpredict.storage.history_reads import HistoryReads
 from mlpredict.storage.pool import ReadPool
 from mlpredict.storage.repository import Repository
 from mlpredict.web import reports as reports_module
@@ -53,7 +54,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.pool = FakePool()
-        self.reports = Reports(cast(ReadPool, self.pool))
+        self.reports = Reports(HistoryReads(cast(ReadPool, self.pool)))
         self.go = threading.Event()
 
     def make(self, repository: Repository) -> bytes:
