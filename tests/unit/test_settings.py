@@ -12,7 +12,13 @@ from mlpredict.errors import UsageError
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("MLPREDICT_HOME", "MLPREDICT_CACHE", "MLPREDICT_DSN", "MLPREDICT_MODEL"):
+    for name in (
+        "MLPREDICT_HOME",
+        "MLPREDICT_CACHE",
+        "MLPREDICT_DSN",
+        "MLPREDICT_READ_DSN",
+        "MLPREDICT_MODEL",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
@@ -48,6 +54,24 @@ def test_the_environment_names_a_database(
     if value is not None:
         monkeypatch.setenv("MLPREDICT_DSN", value)
     assert settings.dsn() == dsn
+
+
+@pytest.mark.parametrize(
+    ("given", "value", "replica"),
+    [(None, None, None), (None, "", None), (None, "host=b", "host=b"), ("host=c", "host=b", "host=c")]
+    + [("", "host=b", None)],
+)
+def test_a_replica_has_a_primary(
+    given: str | None, value: str | None, replica: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("MLPREDICT_READ_DSN", value)
+    assert settings.read_dsn(given, "host=a") == replica
+    if replica is None:
+        assert settings.read_dsn(given, None) is None
+    else:
+        with pytest.raises(UsageError, match="nothing names its primary"):
+            settings.read_dsn(given, None)
 
 
 def test_the_environment_names_a_model(monkeypatch: pytest.MonkeyPatch) -> None:

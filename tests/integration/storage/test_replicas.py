@@ -1,0 +1,344 @@
+"""Reading from a standby: what was stored is there, whatever the standby, the primary or both do."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from psycopg.pq import TransactionStatus
+
+from mlpredict.api.database import connect
+from mlpredict.domain import EngineName, Keep, PredictionFilter
+from mlpredict.errors import DatabaseError
+from mlpredict.storage import history_reads
+from mlpredict.storage.connection import translated
+from mlpredict.storage.history_reads import HistoryReads
+from mlpredict.storage.migrations import migrate
+from mlpredict.storage.pool import open_reads
+from mlpredict.storage.replicas import NotACopy, ask, open_reader
+from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.storage.transactions import reading
+from tests.conftest import Command
+from tests.proxy import Proxy, proxy_to
+from tests.rows import model, new
+from tests.serving import File, serving
+from tests.tcp_server import TcpServer
+
+SECONDS = 60
+EVERYTHING = PredictionFilter()
+positions = count(1)
+
+
+class Pair(NamedTuple):
+    """A database on a primary, and its copy on a standby, each behind a network that can be cut."""
+
+    primary: str
+    replica: str
+    to_primary: Proxy
+    to_replica: Proxy
+
+
+@pytest.fixture(scope="module")
+def pair(tcp_server: TcpServer, public_directory: Path) -> Iterator[Pair]:
+    with psycopg.connect(tcp_server.dsn, autocommit=True) as administrator:
+        administrator.execute("CREATE DATABASE followed")
+        with psycopg.connect(named(tcp_server.dsn, "followed"), autocommit=True) as connection:
+            migrate(connection)
+        try:
+            with (
+                tcp_server.standby(public_directory / f"follower-{os.getpid()}") as standby,
+                proxy_to(tcp_server.port) as to_primary,
+                proxy_to(standby.port) as to_replica,
+            ):
+                yield Pair(
+                    named(to_primary.dsn(tcp_server.dsn), "followed"),
+                    named(to_replica.dsn(standby.dsn), "followed"),
+                    to_primary,
+                    to_replica,
+                )
+        finally:
+            administrator.execute("DROP DATABASE followed WITH (FORCE)")
+
+
+def named(dsn: str, database: str) -> str:
+    return dsn.removesuffix("/postgres") + f"/{database}"
+
+
+def store_one(pair: Pair) -> int:
+    """Store a prediction, and count all that there are."""
+    with open_repository(pair.primary) as repository:
+        run = repository.start_run(model(), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
+        repository.add(run, [new(next(positions))], [])
+        return repository.count(EVERYTHING)
+
+
+@contextmanager
+def paused(pair: Pair) -> Iterator[None]:
+    """The standby replays nothing."""
+    with psycopg.connect(pair.replica, autocommit=True) as connection:
+        connection.execute("SELECT pg_wal_replay_pause()")
+        end = time.monotonic() + SECONDS
+        while connection.execute("SELECT pg_get_wal_replay_pause_state()").fetchone() != ("paused",):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        try:
+            yield
+        finally:
+            connection.execute("SELECT pg_wal_replay_resume()")
+
+
+@contextmanager
+def cut(network: Proxy) -> Iterator[None]:
+    network.cut()
+    try:
+        yield
+    finally:
+        network.restore()
+
+
+def is_standby(repository: Repository) -> bool:
+    return repository.connection.info.parameter_status("in_hot_standby") == "on"
+
+
+def counted(repository: Repository) -> tuple[int, bool]:
+    """How many predictions there are, and whether a standby says so."""
+    return repository.count(EVERYTHING), is_standby(repository)
+
+
+def test_what_was_just_stored_is_read_from_the_standby(pair: Pair, notices: list[str]) -> None:
+    for _ in range(5):
+        stored = store_one(pair)
+        with open_reader(pair.primary, pair.replica) as repository:
+            assert counted(repository) == (stored, True)
+    assert [text for text in notices if "primary" in text] == []
+
+
+def test_a_standby_that_is_behind_is_not_asked(pair: Pair, notices: list[str]) -> None:
+    with paused(pair):
+        stored = store_one(pair)
+        with open_reader(pair.primary, pair.replica) as repository:
+            assert counted(repository) == (stored, False)
+        assert ask(pair.primary, pair.replica, counted) == (stored, False)
+    said = [text for text in notices if "asking the primary: the read replica is behind" in text]
+    assert len(said) == 2
+    assert " s ago" in said[0]
+    with open_reader(pair.primary, pair.replica) as repository:
+        assert counted(repository)[0] == stored
+
+
+@pytest.mark.parametrize("away", ["replica", "primary"])
+def test_one_of_the_two_is_enough(pair: Pair, notices: list[str], away: str) -> None:
+    stored = store_one(pair)
+    ask(pair.primary, pair.replica, counted)  # it has caught up
+    with cut(pair.to_replica if away == "replica" else pair.to_primary):
+        assert ask(pair.primary, pair.replica, counted) == (stored, away == "primary")
+        if away == "primary":
+            with connect(pair.primary, read_dsn=pair.replica) as database:
+                assert database.report().predictions == stored
+    assert any(
+        (
+            "asking the primary: the read replica cannot"
+            if away == "replica"
+            else "the primary does not answer"
+        )
+        in text
+        for text in notices
+    )
+    assert not any("s3cret" in text or "pass'word" in text for text in notices)
+
+
+def test_where_neither_answers_the_primary_is_told_of(pair: Pair) -> None:
+    with cut(pair.to_replica), cut(pair.to_primary), pytest.raises(DatabaseError) as raised:
+        open_reader(pair.primary, pair.replica)
+    assert "s3cret" not in raised.value.in_full
+
+
+def test_the_primary_is_a_replica_of_itself(pair: Pair, notices: list[str]) -> None:
+    stored = store_one(pair)
+    assert ask(pair.primary, pair.primary, counted) == (stored, False)
+    assert [text for text in notices if "asking" in text] == []
+
+
+def test_what_is_no_copy_is_refused(pair: Pair, dsn: str, tcp_server: TcpServer) -> None:
+    with psycopg.connect(tcp_server.dsn, autocommit=True) as administrator:
+        administrator.execute("CREATE DATABASE beside TEMPLATE template1")
+        beside = named(tcp_server.dsn, "beside")
+        try:
+            with psycopg.connect(beside, autocommit=True) as connection:
+                migrate(connection)
+            for other in (dsn, beside):
+                with pytest.raises(NotACopy):
+                    open_reader(pair.primary, other)
+                with (
+                    open_reads(pair.primary) as reads,
+                    open_reads(other) as copies,
+                    pytest.raises(NotACopy),
+                ):
+                    HistoryReads(reads, copies).require_copy()
+        finally:
+            administrator.execute("DROP DATABASE beside WITH (FORCE)")
+
+
+def test_a_standby_with_an_older_schema_is_not_asked(pair: Pair, notices: list[str]) -> None:
+    with paused(pair), psycopg.connect(pair.primary, autocommit=True) as connection:
+        stored = store_one(pair)
+        connection.execute("ALTER TABLE failures RENAME COLUMN reason TO why")
+        try:
+
+            def query(repository: Repository) -> int:
+                with translated(), reading(repository.connection):
+                    repository.connection.execute("SELECT why FROM failures")
+                return repository.count(EVERYTHING)
+
+            with open_reads(pair.primary) as reads, open_reads(pair.replica) as copies:
+                history = HistoryReads(reads, copies)
+                # As where the primary does not say how far it is.
+                history._mark_of_primary = lambda: None  # type: ignore[method-assign]
+                assert history.read(query) == stored
+        finally:
+            connection.execute("ALTER TABLE failures RENAME COLUMN why TO reason")
+    assert any("history is read from the primary" in text for text in notices)
+
+
+@contextmanager
+def no_delay(pair: Pair) -> Iterator[None]:
+    """The standby ends what conflicts with its recovery at once."""
+    with psycopg.connect(pair.replica, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET max_standby_streaming_delay = 0")
+        connection.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            connection.execute("ALTER SYSTEM RESET max_standby_streaming_delay")
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def conflicting(pair: Pair) -> Callable[[Repository], bool]:
+    """A query that a standby cancels, as what it reads is deleted meanwhile; whether a standby answers."""
+
+    def query(repository: Repository) -> bool:
+        if not is_standby(repository):
+            return False
+        connection = repository.connection
+        with translated():
+            if connection.info.transaction_status == TransactionStatus.IDLE:
+                connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            connection.execute("SELECT count(*) FROM predictions")
+            with psycopg.connect(pair.primary, autocommit=True) as primary:
+                primary.execute("DELETE FROM predictions")
+                primary.execute("VACUUM predictions")
+            connection.execute("SELECT pg_sleep(60)")
+        return True
+
+    return query
+
+
+def test_a_query_that_recovery_cancels_is_asked_of_the_primary(pair: Pair, notices: list[str]) -> None:
+    with no_delay(pair):
+        store_one(pair)
+        assert ask(pair.primary, pair.replica, conflicting(pair)) is False
+        assert any("due to conflict with recovery" in one for one in notices)
+        store_one(pair)
+        with open_reads(pair.primary) as reads, open_reads(pair.replica) as copies:
+            history = HistoryReads(reads, copies)
+            assert history.read(conflicting(pair), isolation="repeatable read") is False
+        store_one(pair)
+        with open_reader(pair.primary, pair.replica) as repository:
+            with pytest.raises(DatabaseError) as raised:
+                conflicting(pair)(repository)
+            assert "max_standby_streaming_delay" in (raised.value.hint or "")
+
+
+@pytest.fixture
+def history(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> Iterator[HistoryReads]:
+    """Reads of a server, which tries what has failed with each request again."""
+    monkeypatch.setattr(history_reads, "REST_SECONDS", 0.0)
+    with open_reads(pair.primary) as reads, open_reads(pair.replica) as copies:
+        yield HistoryReads(reads, copies)
+
+
+def test_a_server_reads_what_was_stored_whoever_is_away(
+    pair: Pair, history: HistoryReads, notices: list[str]
+) -> None:
+    stored = store_one(pair)
+    history.require_copy()
+    assert history.read(counted) == (stored, True)
+    assert history.read(counted, isolation="repeatable read") == (stored, True)
+    with paused(pair):
+        stored = store_one(pair)
+        for _ in range(3):
+            assert history.read(counted) == (stored, False)
+    stored = store_one(pair)
+    end = time.monotonic() + SECONDS
+    while history.read(counted) != (stored, True):
+        assert time.monotonic() < end
+    with cut(pair.to_replica):
+        assert history.read(counted) == (stored, False)
+    with cut(pair.to_primary):
+        while history.read(counted) != (stored, True):
+            assert time.monotonic() < end
+    said = [text.partition(" (")[0] for text in notices if "history" in text]
+    assert said[:3] == [
+        "history is read from the primary, not from the replica",
+        "history is read from the replica again",
+        "history is read from the primary, not from the replica",
+    ]
+    assert "the primary does not answer, and history is read from the replica as it is" in said
+
+
+def test_a_replica_that_has_failed_is_left_alone_for_a_while(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_reads, "REST_SECONDS", 3600.0)
+    with open_reads(pair.primary) as reads, open_reads(pair.replica) as copies:
+        history = HistoryReads(reads, copies)
+        with paused(pair):
+            store_one(pair)
+            assert history.read(is_standby) is False
+        ask(pair.primary, pair.replica, counted)  # it has caught up
+        assert history.read(is_standby) is False
+
+
+def test_commands_read_from_a_standby(mlpredict: Command, pair: Pair, digits: list[Path]) -> None:
+    read = ("--dsn", pair.primary, "--read-dsn", pair.replica)
+    assert mlpredict("predict", *digits[:2], "--dsn", pair.primary).returncode == 0
+    done = mlpredict("list", "--run", "last", "--count", *read)
+    assert (done.stdout, done.stderr) == (b"2\n", b"")
+    with paused(pair):
+        made = mlpredict("predict", digits[3], "--json", "--dsn", pair.primary)
+        [one] = json.loads(made.stdout)
+        done = mlpredict("show", str(one["prediction_id"]), "--json", *read)
+        assert json.loads(done.stdout)[0]["prediction_id"] == one["prediction_id"]
+        assert done.stderr.count(b"\n") == 1
+        assert b"the read replica is behind" in done.stderr
+        environment = {"MLPREDICT_DSN": pair.primary, "MLPREDICT_READ_DSN": pair.replica}
+        assert b"the read replica is behind" in mlpredict("report", env=environment).stderr
+        assert mlpredict("models", "--read-dsn", "", env=environment).stderr == b""
+
+
+def test_a_server_lists_where_the_replica_or_the_primary_is_away(
+    environment: dict[str, str], compiled: None, pair: Pair, digits: list[Path]
+) -> None:
+    place = {**environment, "MLPREDICT_DSN": pair.primary, "MLPREDICT_READ_DSN": pair.replica}
+    with serving(place) as server:
+        made = server.post("/v1/predictions", File(digits[0].read_bytes())).json["predictions"][0]
+        newest = "/v1/predictions?limit=1"
+        assert server.ask(newest).json["predictions"][0]["prediction_id"] == made["prediction_id"]
+        with cut(pair.to_primary):
+            assert server.ask(newest).json["predictions"][0]["prediction_id"] == made["prediction_id"]
+            assert server.ask(f"/v1/inputs/{made['input_id']}/image").body == digits[0].read_bytes()
+            server.hears("the primary does not answer, and history is read from the replica")
+        with cut(pair.to_replica):
+            made = server.post("/v1/predictions", File(digits[1].read_bytes())).json["predictions"][0]
+            assert server.ask(newest).json["predictions"][0]["prediction_id"] == made["prediction_id"]
+            assert server.ask("/v1/report").json["predictions"]
+            server.hears("history is read from the primary, not from the replica")
+        assert not any("s3cret" in line for line in server.said)
