@@ -58,8 +58,13 @@ def test_the_environment_names_a_database(
 
 @pytest.mark.parametrize(
     ("given", "value", "replica"),
-    [(None, None, None), (None, "", None), (None, "host=b", "host=b"), ("host=c", "host=b", "host=c")]
-    + [("", "host=b", None)],
+    [
+        (None, None, None),
+        (None, "", None),
+        (None, "host=b", "host=b"),
+        ("host=c", "host=b", "host=c"),
+        ("", "host=b", None),
+    ],
 )
 def test_a_replica_has_a_primary(
     given: str | None, value: str | None, replica: str | None, monkeypatch: pytest.MonkeyPatch
