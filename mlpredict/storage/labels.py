@@ -10,10 +10,12 @@ from psycopg.sql import SQL
 
 from mlpredict.domain import Labelled, NewLabel, Task, Truth
 from mlpredict.domain.labels import Vocabulary
+from mlpredict.errors import NotPermitted
 from mlpredict.storage import truth
-from mlpredict.storage.connection import Connection
+from mlpredict.storage.connection import Connection, require_primary, translated
 from mlpredict.storage.labelled_images import find_images
-from mlpredict.storage.names import named
+from mlpredict.storage.names import catalog_only, named, schema_of
+from mlpredict.storage.refusals import GRANT_HINT
 from mlpredict.storage.values import storable
 
 SHOWN = 5
@@ -100,6 +102,16 @@ TRUTHS = SQL("""
     WHERE p.id = ANY(%s::bigint[]) AND {labelled}
 """)
 
+RIGHTS = SQL("""
+    SELECT current_user::text,
+           has_any_column_privilege(c.oid, 'INSERT'),
+           has_any_column_privilege(c.oid, 'UPDATE'),
+           has_database_privilege(current_database(), 'TEMPORARY')
+    FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = 'labels'
+""")
+LACKS = ("INSERT on the table labels", "UPDATE of the table labels", "TEMPORARY on the database")
+
 KEYS = (SQL("sha256"), SQL("input_id"))
 
 
@@ -109,6 +121,23 @@ class ModelLabels(NamedTuple):
     name: str
     task: str
     labels: list[str] | None
+
+
+def require_labelling(connection: Connection) -> None:
+    """Look whether labels can be stored, before somebody has thought of one.
+
+    Raises:
+        DatabaseError: the server is a standby, or this role lacks a right.
+    """
+    require_primary(connection)
+    with translated(), catalog_only(connection):
+        row = connection.execute(RIGHTS, (schema_of(connection),)).fetchone()
+    role, *rights = row or ("this role", *(True for _ in LACKS))
+    lacking = [name for name, has in zip(LACKS, rights, strict=True) if not has]
+    if lacking:
+        raise NotPermitted(
+            f"{role} may store no labels: it has no {' and no '.join(lacking)}", hint=GRANT_HINT
+        )
 
 
 def add_labels(

@@ -188,11 +188,17 @@ def start(
     graphics: Graphics | None,
     environment: Mapping[str, str],
 ) -> tuple[Counts, bool]:
-    """Review on this terminal; what was done, and whether there was anything to review."""
+    """Review on this terminal; what was done, and whether there was anything to review.
+
+    Raises:
+        DatabaseError: labels cannot be stored, which is looked at before the first picture.
+    """
+    from mlpredict.storage.labels import require_labelling
     from mlpredict.storage.retrying import open_store
 
-    screen = Screen(Terminal(environment, graphics))
     with open_store(dsn, retry=retry) as writes:
+        writes.read(lambda repository: require_labelling(repository.connection))
+        screen = Screen(Terminal(environment, graphics))
         loader = Loader(lambda: open_store(dsn, retry=retry), wanted, order, screen.notify, limit)
         review = Review(screen, loader, Saver(writes, source, by, screen.notify))
         try:

@@ -13,11 +13,13 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier, Literal
 
-from mlpredict.errors import UsageError
+from mlpredict.errors import DatabaseError, UsageError
 from mlpredict.storage import migrations
 from mlpredict.storage.grants import Grant
+from mlpredict.storage.labels import require_labelling
 from mlpredict.storage.repository import open_repository
 from tests.conftest import Command
+from tests.controlling_terminal import terminal
 from tests.integration.storage.test_planted_objects import store
 from tests.serving import File, serving
 from tests.tcp_server import TcpServer
@@ -97,9 +99,16 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
         assert mlpredict("show", "1", "--export-image", "-o", "-", "--dsn", dsn).stdout == (
             digits[0].read_bytes()
         )
+        verified = mlpredict("verify", "--json", "--dsn", dsn)
+        assert (verified.returncode, json.loads(verified.stdout)["identical"]) == (0, 4), verified.stderr
         assert mlpredict("db", "status", "--dsn", dsn).returncode == 0
         assert mlpredict("db", "dump", "-", "--dsn", dsn).returncode == 0
+    with terminal({**environment, "TERM": "xterm-256color"}, "review", "--dsn", reading) as screen:
+        assert screen.wait() == 3
+        assert b"may store no labels: it has no INSERT on the table labels" in screen.screen
+        assert b"\x1b[?1049h" not in screen.screen  # no picture was shown
     with open_repository(writing) as repository:
+        require_labelling(repository.connection)
         store(repository)
     with serving(environment, "--dsn", writing) as served:
         assert served.post("/v1/predictions", File(digits[0].read_bytes())).status == 201
@@ -271,8 +280,11 @@ def test_a_standby_lists_and_says_that_it_does_not_store(
                 dsn = make_conninfo(standby.dsn, dbname="copied")
                 assert len(json.loads(mlpredict("list", "--json", "--dsn", dsn).stdout)) == 1
                 assert mlpredict("show", "1", "--dsn", dsn).returncode == 0
+                assert mlpredict("verify", "--dsn", dsn).returncode == 0
                 assert mlpredict("db", "dump", "-", "--dsn", dsn).returncode == 0
                 assert mlpredict("init-db", "--dsn", dsn).returncode == 0
+                with open_repository(dsn) as repository, pytest.raises(DatabaseError, match="is a standby"):
+                    require_labelling(repository.connection)
                 for command in (["predict", digits[1]], ["serve", "--port", "0"]):
                     done = mlpredict(*command, "--dsn", dsn)
                     assert done.returncode == 3, done.stderr
