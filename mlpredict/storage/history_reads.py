@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 from mlpredict.errors import DatabaseError, TransientDatabaseError
@@ -19,6 +20,9 @@ from mlpredict.support.logs import get_logger
 logger = get_logger(__name__)
 
 Result = TypeVar("Result")
+
+First = Callable[[Connection], None]
+"""What is done with a connection before it is asked."""
 
 PATIENCE_SECONDS = 0.25
 """So long a request waits for a replica to catch up."""
@@ -39,6 +43,8 @@ class HistoryReads:
     def __init__(self, primary: ReadPool, replica: ReadPool | None = None) -> None:
         self._primary = primary
         self._replica = replica
+        self._is_known = False
+        """Whether the replica has been seen to be one of the primary."""
         self._rest_of_replica = _Rest(
             "history is read from the primary, not from the replica", "history is read from the replica again"
         )
@@ -62,7 +68,7 @@ class HistoryReads:
         with (
             suppress(*passing),
             self._rest_of_replica.told(*passing),
-            self._replica.repository(first=_catching_up(wanted)) as repository,
+            self._replica.repository(first=self._catching_up(wanted)) as repository,
         ):
             repository.ping()
 
@@ -78,30 +84,56 @@ class HistoryReads:
         Raises:
             DatabaseError: the primary fails, too.
         """
-        if self._replica is not None and self._rest_of_replica.is_over():
+        how = partial(_read, query, isolation, seconds)
+        if self._replica is None:
+            return how(self._primary)
+        if self._rest_of_replica.is_over():
             with suppress(*FAILING), self._rest_of_replica.told(*FAILING):
-                first = _catching_up(self._mark_of_primary())
-                with self._replica.repository(
-                    isolation=isolation, seconds=seconds, first=first
-                ) as repository:
-                    return query(repository)
-        with self._primary.repository(isolation=isolation, seconds=seconds) as repository:
-            return query(repository)
+                return how(self._replica, self._before_asking())
+            return how(self._primary)
+        # The replica may merely have been behind.
+        with suppress(TransientDatabaseError), self._rest_of_primary.told(TransientDatabaseError):
+            return how(self._primary)
+        return how(self._replica, self._require_known)
 
-    def _mark_of_primary(self) -> Mark | None:
-        """How far the primary is; None where it is away, or does not say."""
+    def _before_asking(self) -> First:
+        """What makes sure of the replica, by what the primary says."""
         if self._rest_of_primary.is_over():
             with (
                 suppress(TransientDatabaseError),
                 self._rest_of_primary.told(TransientDatabaseError),
                 self._primary.repository() as repository,
             ):
-                return mark_of(repository.connection)
-        return None
+                return self._catching_up(mark_of(repository.connection))
+        return self._require_known
+
+    def _catching_up(self, wanted: Mark | None) -> First:
+        def wait(replica: Connection) -> None:
+            try:
+                if wanted is not None:
+                    catch_up(replica, wanted, PATIENCE_SECONDS)
+            except Behind:
+                self._is_known = True
+                raise
+            self._is_known = True
+
+        return wait
+
+    def _require_known(self, _replica: Connection) -> None:
+        """Raises NotACopy where nobody could look yet whether it is one."""
+        if not self._is_known:
+            raise NotACopy("the primary is away, and whether the read replica is one of it is not known")
 
 
-def _catching_up(wanted: Mark | None) -> Callable[[Connection], None] | None:
-    return None if wanted is None else lambda replica: catch_up(replica, wanted, PATIENCE_SECONDS)
+def _read(
+    query: Callable[[Repository], Result],
+    isolation: Isolation,
+    seconds: int,
+    pool: ReadPool,
+    first: First | None = None,
+) -> Result:
+    with pool.repository(isolation=isolation, seconds=seconds, first=first) as repository:
+        return query(repository)
 
 
 class _Rest:
