@@ -10,7 +10,7 @@ import pytest
 
 from mlpredict.errors import UsageError
 from mlpredict.support import units
-from mlpredict.support.units import local_time, point_in_time
+from mlpredict.support.units import in_time, local_time, point_in_time
 
 CENTRAL_EUROPE = "CET-1CEST,M3.5.0,M10.5.0/3"
 NOON_OF_THE_CHANGE = datetime(2026, 3, 29, 10, 0, tzinfo=UTC)
@@ -99,3 +99,18 @@ def test_the_ends_of_the_calendar_stay_as_they_are(monkeypatch: pytest.MonkeyPat
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (89, "89 s"),
+        (90, "1.5 minutes"),
+        (3600, "60 minutes"),
+        (7200, "2 hours"),
+        (200_000, "2.3 days"),
+    ],
+)
+def test_a_length_of_time_has_its_unit(seconds: float, words: str) -> None:
+    assert in_time(seconds) == words
