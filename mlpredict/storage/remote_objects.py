@@ -21,7 +21,7 @@ INSERT = SQL("""
 
 INPUTS = SQL("""
     SELECT wanted.sha256, found.id
-    FROM unnest(%b::bytea[]) AS wanted (sha256)
+    FROM pg_catalog.unnest(%b::bytea[]) AS wanted (sha256)
     CROSS JOIN LATERAL (
         SELECT i.id FROM {s}.inputs AS i WHERE i.sha256 OPERATOR(pg_catalog.=) wanted.sha256 OFFSET 0
     ) AS found
@@ -51,7 +51,7 @@ FORGET = SQL("""
         FROM {s}.remote_objects AS o
         WHERE o.input_id OPERATOR(pg_catalog.=) ANY (ARRAY(
             SELECT same.id
-            FROM unnest(%s::bigint[]) AS wanted (id)
+            FROM pg_catalog.unnest(%s::bigint[]) AS wanted (id)
             CROSS JOIN LATERAL (
                 SELECT i.sha256 FROM {s}.inputs AS i
                 WHERE i.id OPERATOR(pg_catalog.=) wanted.id OFFSET 0

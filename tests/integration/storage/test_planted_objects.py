@@ -117,6 +117,9 @@ def store(repository: Repository) -> tuple[int, int]:
     assert repository.stored(run, batch, []) is not None
     assert repository.stored(run, [], lost) == []
     assert repository.predicted(model().fingerprint, [batch[0].input.sha256])
+    version = os.urandom(16)
+    repository.remember_objects({version: batch[0].input.sha256})
+    assert repository.predicted_objects(model().fingerprint, [version])
     repository.finish_run(run)
     assert first.prediction_id is not None
     assert first.input_id is not None
