@@ -129,12 +129,15 @@ def named(connection: Connection, statement: SQL, **parts: Composable) -> Compos
 
 
 @contextmanager
-def catalog_only(connection: Connection) -> Iterator[None]:
-    """A transaction, or the rest of the one there is, whose names are looked up in pg_catalog alone."""
+def catalog_only(connection: Connection, **settings: str) -> Iterator[None]:
+    """A transaction, or the rest of the one there is, whose names are looked up in pg_catalog alone.
+
+    A transaction that begins here has settings of its own.
+    """
     schema_of(connection)  # while the search path leads to it
     if connection.info.transaction_status != TransactionStatus.IDLE:
         connection.execute(ONLY_CATALOG)
         yield
         return
-    with reading(connection, search_path=CATALOG):
+    with reading(connection, isolation="read committed", search_path=CATALOG, **settings):
         yield

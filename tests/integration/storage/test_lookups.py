@@ -111,3 +111,28 @@ def test_objects_are_remembered_and_forgotten_by_their_own_rows_alone(
     assert rows_read(connection) - before < 10 * ASKED
     left = connection.execute("SELECT count(*) FROM remote_objects").fetchone()
     assert left == (ROWS - ASKED,)
+
+
+def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(
+    repository: Repository, run: Run
+) -> None:
+    connection = repository._connection
+    for table in ("inputs", "predictions", "remote_objects"):
+        connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+    connection.execute(INPUTS, (ASKED,))
+    connection.execute(PREDICTIONS, (run.run_id, run.model_id, ASKED))
+    connection.execute(OBJECTS)
+    connection.execute("UPDATE predictions SET inputid = (SELECT min(id) FROM inputs)")
+    connection.execute("UPDATE remote_objects SET input_id = (SELECT min(id) FROM inputs)")
+    connection.execute("ANALYZE inputs, predictions, remote_objects")
+    connection.execute("DELETE FROM predictions")
+    connection.execute("DELETE FROM inputs")
+    connection.execute(INPUTS, (ROWS,))
+    connection.execute(PREDICTIONS, (run.run_id, run.model_id, ROWS))
+    connection.execute(OBJECTS)
+    rows = connection.execute("SELECT sha256 FROM inputs ORDER BY id LIMIT %s", (ASKED,)).fetchall()
+    digests = [bytes(sha256) for (sha256,) in rows]
+    for name in ("predicted", "predicted_names", "predicted_objects"):
+        before = rows_read(connection)
+        assert (name, len(LOOKUPS[name](repository, [], digests))) == (name, ASKED)
+        assert rows_read(connection) - before < 10 * ASKED, name
