@@ -64,13 +64,6 @@ JUDGED = SQL("""
 """)
 """The labelled ones; the truth only of those that have one label."""
 
-SEVERAL = SQL("""
-    SELECT said.label, count(*)
-    FROM {s}.predictions AS p {maybe} CROSS JOIN LATERAL unnest(p.labels) AS said (label)
-    WHERE {where}
-    GROUP BY 1
-""")
-
 SOURCES = SQL("""
     SELECT coalesce(t.source, u.source), count(*), count(*) FILTER (WHERE {right}),
            count(*) FILTER (WHERE ({right}) IS NOT NULL)
