@@ -20,6 +20,8 @@ from psycopg.conninfo import make_conninfo
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.server import lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
+from tests import forked
+from tests.forked import ForkServer
 from tests.notices import heard
 from tests.processes import default_signals
 from tests.tcp_server import TcpServer
@@ -182,21 +184,29 @@ def environment_of_command(cache_home: Path, public_directory: Path) -> dict[str
     return {**kept, **places, "COLUMNS": "120", "TERM": "dumb"}
 
 
+@pytest.fixture(scope="session")
+def fork_server(compiled: None, cache_home: Path, public_directory: Path) -> Iterator[ForkServer | None]:
+    """What runs the command in a process of its own, without importing everything anew for each."""
+    if not forked.AVAILABLE:
+        yield None
+        return
+    with forked.fork_server(environment_of_command(cache_home, public_directory)) as server:
+        yield server
+
+
 @pytest.fixture
-def mlpredict(environment: dict[str, str], compiled: None) -> Command:
+def mlpredict(environment: dict[str, str], fork_server: ForkServer | None) -> Command:
     """The command, in a process of its own, with its output kept."""
 
     def run(
         *arguments: str | Path, stdin: bytes = b"", env: dict[str, str] | None = None, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        command = [*COMMAND, *map(str, arguments)]
+        words = [*map(str, arguments)]
+        env = {**environment, **(env or {})}
+        if fork_server is not None and fork_server.takes(env):
+            return fork_server.run(words, stdin=stdin, environment=env, folder=cwd or Path.cwd(), seconds=120)
         return subprocess.run(
-            command,
-            input=stdin,
-            capture_output=True,
-            env={**environment, **(env or {})},
-            cwd=cwd,
-            timeout=120,
+            [*COMMAND, *words], input=stdin, capture_output=True, env=env, cwd=cwd, timeout=120
         )
 
     return run
