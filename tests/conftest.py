@@ -44,6 +44,14 @@ class Command(Protocol):
     ) -> subprocess.CompletedProcess[bytes]: ...
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Have long tests come first; without xdist nobody asks."""
+    from tests.scheduling import scheduler
+
+    return scheduler(config, log)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _default_signals() -> Iterator[None]:
     """However the tests are started, a Ctrl-C interrupts what they start."""

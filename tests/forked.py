@@ -75,7 +75,7 @@ class ForkServer:
 def fork_server(environment: Mapping[str, str]) -> Iterator[ForkServer]:
     """A process that forks for commands until the block ends."""
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-P", PROGRAM, str(theirs.fileno())]
+    command = [sys.executable, "-P", str(PROGRAM), str(theirs.fileno())]
     # Pipes, as the streams of commands are: that is looked at when an interpreter starts.
     pipe = subprocess.PIPE
     with (
