@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers = {"Content-Type": "application/xml", **fault.headers}
             self._send(fault.status, headers, fault.body, fault.cut_after)
             return
-        connection = http.client.HTTPConnection(*self.network.target, timeout=30)
+        connection = http.client.HTTPConnection(*self.network.target, timeout=60)
         connection.request(self.command, self.path, sent, dict(self.headers))
         answer = connection.getresponse()
         body = answer.read()
@@ -191,7 +191,7 @@ class Bucket:
         assert status < 300, body
 
     def _raw(self, method: str, path: str, content: bytes = b"") -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(*self.network.target, timeout=30)
+        connection = http.client.HTTPConnection(*self.network.target, timeout=60)
         # Nobody checks the signature here; its region and service tell where the request belongs.
         scope = f"Credential={KEY_ID}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
         headers = {"Authorization": f"AWS4-HMAC-SHA256 {scope}"}

@@ -17,7 +17,7 @@ from tests.processes import started
 # A new session has no terminal before it takes one.
 TAKE_TERMINAL = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
 COMMAND = [sys.executable, "-c", f"{TAKE_TERMINAL}; from mlpredict.cli import main; main()"]
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 @dataclass

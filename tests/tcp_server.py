@@ -18,7 +18,7 @@ from mlpredict.storage.server import service_account
 from mlpredict.storage.server.pg_binaries import find_binaries
 
 PASSWORD = "s3cret pass'word"
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ def test_many_begin_one_run_at_the_same_moment(digit_model: mlpredict.Model, con
 
     def take_part() -> None:
         with mlpredict.connect() as db:
-            together.wait(30)
+            together.wait(60)
             run = db.predict(digit_model, DIGITS, run_key="k", part="auto")
             made.append(sum(not isinstance(one, (Rejected, Skipped)) for one in run))
             numbers.append(run.run_id)

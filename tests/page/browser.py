@@ -26,7 +26,7 @@ SWITCHES = (
 WIDE = (1200, 900)
 PHONE = (360, 740)
 # A machine that does other things meanwhile takes its time.
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 
 
 @dataclass

@@ -22,7 +22,7 @@ def ignored(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
 def test_a_signal_that_is_ignored_here_ends_what_is_started(ignored: signal.Signals) -> None:
     with default_signals(), started(["sleep", "60"]) as process:
         process.send_signal(ignored)
-        assert process.wait(10) == -ignored
+        assert process.wait(60) == -ignored
     assert signal.getsignal(ignored) is signal.SIG_IGN
 
 

@@ -159,7 +159,7 @@ def test_an_image_that_is_stored_again_while_it_is_swept_stays(
     swept: list[str] = []
 
     def sweep() -> None:
-        uploading.wait(10)
+        uploading.wait(60)
         with psycopg.connect(dsn) as other:
             one = bucket_inputs.BucketObject(sha256, prefix, f"{prefix}{sha256.hex()}")
             bucket_inputs.sweep(other, [one], swept.extend)
@@ -168,7 +168,7 @@ def test_an_image_that_is_stored_again_while_it_is_swept_stays(
     sweeper.start()
     bucket.network.fault = lambda request: uploading.set() if request.method == "PUT" else None
     (outcome,) = predict(dsn, model, digits[0], keep=prefix)
-    sweeper.join(20)
+    sweeper.join(60)
     assert not isinstance(outcome, Rejected)
     assert swept == []
     assert bucket.get(key_of(digits[0])) == digits[0].read_bytes()

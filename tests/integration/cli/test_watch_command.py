@@ -40,11 +40,14 @@ class Watching:
     process: subprocess.Popen[str]
     printed: list[dict[str, Any]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
+    _readers: list[threading.Thread] = field(default_factory=list)
 
     def read(self) -> None:
         """Go on reading, until it ends."""
         for stream, take in ((self.process.stdout, self._print), (self.process.stderr, self.said.append)):
-            threading.Thread(target=_each, args=(stream, take), daemon=True).start()
+            reader = threading.Thread(target=_each, args=(stream, take), daemon=True)
+            reader.start()
+            self._readers.append(reader)
 
     def until(self, happened: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -60,9 +63,12 @@ class Watching:
         return [Path(one["filename"]).name for one in self.printed]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """End it; its exit status."""
+        """End it; its exit status. What it printed and said is complete then."""
         self.process.send_signal(number)
-        return self.process.wait(SECONDS)
+        status = self.process.wait(SECONDS)
+        for reader in self._readers:
+            reader.join(SECONDS)
+        return status
 
     def _print(self, line: str) -> None:
         self.printed.append(json.loads(line))

@@ -187,7 +187,7 @@ def test_a_model_that_never_ends_can_be_interrupted(
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(2)
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20) == (b"", b"mlpredict: interrupted\n")
+        assert process.communicate(timeout=60) == (b"", b"mlpredict: interrupted\n")
     assert process.returncode == 130
 
 

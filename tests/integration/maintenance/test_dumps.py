@@ -253,7 +253,7 @@ def test_an_interrupted_dump_leaves_what_was_there(
     with dump_held_up(environment, filled, target) as process:
         assert len(list(tmp_path.iterdir())) == 2
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
         assert (process.returncode, said) == (130, b"mlpredict: interrupted\n")
         assert target.read_text() == "the last one"
         assert list(tmp_path.iterdir()) == [target]
@@ -324,5 +324,5 @@ def test_a_reader_that_has_gone_is_no_error(environment: dict[str, str], filled:
     with started(command, env=environment, stdout=there, stderr=subprocess.PIPE) as process:
         os.close(there)
         os.close(here)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, b"")

@@ -250,7 +250,7 @@ def test_an_interrupted_restore_leaves_nothing(
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(number)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (130, b"mlpredict: interrupted\n")
     assert query(administration, OURS) == [("mlpredict",)]
     assert query(local, LABELS) == OLD

@@ -262,7 +262,7 @@ def old_server(server: LocalServer) -> Iterator[subprocess.Popen[bytes]]:
         group=nobody.gid,
         extra_groups=[],
     ) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not server.socket.exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -275,7 +275,7 @@ def test_an_older_layout_is_taken_over_with_its_rows(
 ) -> None:
     found = local_server.locate(home)
     assert rows(found) == [(7,)]
-    assert old_server.wait(30) == 0
+    assert old_server.wait(60) == 0
     assert any("private to its server" in notice for notice in notices)
     status = server.root.stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (0, found.account.gid, 0o710)
@@ -289,7 +289,7 @@ def test_a_take_over_that_was_killed_is_finished(
     server.root.chmod(0o700)
     pipe(server.root / "use.lock", server.root)
     assert rows(local_server.locate(home)) == [(7,)]
-    assert old_server.wait(30) is not None  # shut out, it could not end in order: its log of changes helps
+    assert old_server.wait(60) is not None  # shut out, it could not end in order: its log of changes helps
 
 
 def test_an_older_layout_in_use_is_not_taken_from_its_user(
@@ -310,7 +310,7 @@ def test_stop_status_and_destroy_know_an_older_layout(
     status = mlpredict("db", "status", env=env)
     assert b"running" in status.stdout, status.stderr
     assert mlpredict("db", "stop", env=env).returncode == 0
-    assert old_server.wait(30) == 0
+    assert old_server.wait(60) == 0
     make_old(server.root)
     done = mlpredict("db", "destroy", "--yes", env=env)
     assert done.returncode == 0, done.stderr

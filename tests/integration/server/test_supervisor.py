@@ -20,7 +20,7 @@ from mlpredict.storage.server.local_server import LocalServer
 from tests.local_servers import pid_of
 from tests.processes import started
 
-SOON = 15.0
+SOON = 60.0
 USE = """
 import sys, time
 from pathlib import Path

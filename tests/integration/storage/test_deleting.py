@@ -192,7 +192,7 @@ def test_an_image_that_is_being_deleted_is_stored_anew(
         time.sleep(0.3)
         assert not adding.done()
         other.commit()
-        [record] = adding.result(10)
+        [record] = adding.result(60)
     assert record.input_id == 2
     assert counts(connection)[:2] == (1, 1)
 

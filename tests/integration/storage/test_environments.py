@@ -58,4 +58,4 @@ def test_a_run_waits_for_one_that_stores_the_same_facts(repository: Repository, 
         other.execute(insertion, (HERE.digest, HERE.text))
         started = thread.submit(start, repository, HERE)
         other.commit()
-        assert recorded(repository, started.result(timeout=20)) == 1
+        assert recorded(repository, started.result(timeout=60)) == 1

@@ -56,7 +56,7 @@ def pooled(server: TcpServer, directory: Path, mode: str) -> Iterator[str]:
         command = [PGBOUNCER, "-u", "nobody", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
@@ -68,7 +68,7 @@ def pooled(server: TcpServer, directory: Path, mode: str) -> Iterator[str]:
         yield f"postgresql://tester@127.0.0.1:{port}/pooled"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 @pytest.fixture

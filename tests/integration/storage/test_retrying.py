@@ -168,7 +168,7 @@ def test_what_no_new_connection_would_change_is_raised_at_once(
         store.add(run, [new(0)], [])
     assert not isinstance(caught.value, TransientDatabaseError)
     with pytest.raises(DatabaseError):
-        open_store(f"{dsn} dbname=no_such_database", retry=10)
+        open_store(f"{dsn} dbname=no_such_database", retry=0.3)
 
 
 def test_a_disk_that_is_full_is_not_waited_for(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,7 +106,7 @@ def test_a_commit_that_arrives_late_is_this_process_s_own(
             late = pool.submit(SharedRuns(other).add, run, batch(0, 1), [], entry(run, 0, 0, 1), again=True)
             while not connection.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
                 assert not late.done()
-        assert late.result(10) == first
+        assert late.result(60) == first
 
 
 def test_killed_before_its_commit_it_leaves_nothing(

@@ -176,7 +176,7 @@ def test_no_row_is_lost_and_no_process_is_left(
     printed = len(witness.printed)
 
     run([*predict, digits[0]], environment, "0", witness, None)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while left := processes_of(home):
         assert time.monotonic() < deadline, left
         time.sleep(0.05)

@@ -121,7 +121,7 @@ def test_two_keys_are_ambiguous(served: Served) -> None:
         "",
         "",
     ]
-    with socket.create_connection(("127.0.0.1", served.port), timeout=10) as client:
+    with socket.create_connection(("127.0.0.1", served.port), timeout=60) as client:
         client.sendall("\r\n".join(head).encode() + body)
         assert client.recv(1000).startswith(b"HTTP/1.1 400 ")
 

@@ -98,7 +98,7 @@ class Crowd:
 
 def answers_again(served: Served, path: str) -> None:
     """Ask until there is an answer."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while served.ask(path).status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -113,7 +113,7 @@ def test_a_signal_ends_it_when_all_that_was_accepted_is_answered(
             crowd.wait_for(50)
             served.process.send_signal(number)
             crowd.give_up()
-        assert served.process.wait(30) == 0
+        assert served.process.wait(60) == 0
         assert served.process.stdout is not None
         assert served.process.stdout.read() == ""
     assert served.said == []
@@ -183,7 +183,7 @@ def test_a_database_that_is_away_is_said_and_comes_back(
             assert str(proxy.port) not in answer.body.decode()
         proxy.restore()
         answers_again(served, "/v1/predictions")
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while served.post("/prediction/", File(images[2])).status != 200:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -202,7 +202,7 @@ def test_the_local_database_is_kept_as_long_as_the_server_runs(
         assert usage.in_use
         assert lifecycle.is_running(server)
         assert served.stop() == 0
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while lifecycle.is_running(server):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -235,7 +235,7 @@ def test_workers_share_the_port_and_are_started_again(
         assert total in numbers
         killed = workers.pop()
         os.kill(killed, signal.SIGKILL)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(children_of(served.process.pid) - {killed}) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -253,7 +253,7 @@ def test_no_worker_and_no_file_outlives_the_process_above(
         workers = children_of(served.process.pid)
         assert list(tmp_path.iterdir())  # their numbers, which they share
         served.process.kill()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while any(map(is_alive, workers)):
             assert time.monotonic() < deadline
             time.sleep(0.05)

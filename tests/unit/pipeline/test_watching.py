@@ -20,7 +20,7 @@ from tests.unit.images import picture, png, spec
 pytestmark = pytest.mark.usefixtures("working_directory")
 
 POLL = 0.1
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Silence(FolderEvents):

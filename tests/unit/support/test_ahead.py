@@ -10,7 +10,7 @@ import pytest
 
 from mlpredict.support.ahead import Prefetched, mapped_ahead
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 class Counted:
@@ -140,7 +140,7 @@ def test_mapped_items_keep_their_order(helpers: int) -> None:
 
 
 def test_items_are_worked_on_beside_one_another() -> None:
-    together = threading.Barrier(2, timeout=10)
+    together = threading.Barrier(2, timeout=60)
     results = mapped_ahead(lambda _item: together.wait(), iter(range(2)), 2)
     assert {index for _, index in results} == {0, 1}
 

@@ -37,13 +37,13 @@ def test_threads_that_overlap_leave_the_terminal_as_it_was(capfd: pytest.Capture
     def other() -> None:
         with quiet_stderr():
             entered.set()
-            leave.wait(10)
+            leave.wait(60)
             os.write(2, b"noise of the second")
 
     thread = threading.Thread(target=other)
     with quiet_stderr():
         thread.start()
-        assert entered.wait(10)
+        assert entered.wait(60)
     os.write(2, b"still quiet")
     leave.set()
     thread.join()

@@ -47,7 +47,7 @@ def test_few_are_made_at_a_time_and_nobody_waits_for_ever(monkeypatch: pytest.Mo
     made = []
 
     def change(_database: Connections) -> None:
-        go.wait(10)
+        go.wait(60)
         made.append(1)
 
     async def test(changes: Changes) -> None:

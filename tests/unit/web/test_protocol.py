@@ -35,7 +35,7 @@ def client_of_a_server() -> Iterator[socket.socket]:
         thread = threading.Thread(target=server.run, args=([listener],))
         thread.start()
         try:
-            with socket.create_connection(listener.getsockname(), timeout=10) as client:
+            with socket.create_connection(listener.getsockname(), timeout=60) as client:
                 yield client
         finally:
             server.should_exit = server.force_exit = True
@@ -104,9 +104,9 @@ def test_idle_connections_are_no_work_and_make_room(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(protocol, "MOST_CONNECTIONS", 5)
     with client_of_a_server() as first:
         address = first.getpeername()
-        idle = [socket.create_connection(address, timeout=10) for _ in range(20)]
+        idle = [socket.create_connection(address, timeout=60) for _ in range(20)]
         try:
-            with socket.create_connection(address, timeout=10) as client:
+            with socket.create_connection(address, timeout=60) as client:
                 client.sendall(REQUEST)
                 assert everything(client).endswith(BODY)
             assert everything(first) == b""  # the oldest was closed

@@ -18,7 +18,7 @@ from mlpredict.web import reports as reports_module
 from mlpredict.web.errors import ClientGone, ReportsWait
 from mlpredict.web.reports import Reports
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class FakeRepository:

@@ -54,7 +54,7 @@ class Model:
     gate: threading.Event = field(default_factory=threading.Event)
 
     def predict(self, samples: Sequence[Sample]) -> list[Prediction | str]:
-        self.gate.wait(10)
+        self.gate.wait(60)
         pixels = np.stack([sample.pixels for sample in samples])
         self.batches.append(len(pixels))
         if (pixels == 13).any():
@@ -351,7 +351,7 @@ def test_a_small_image_passes_large_ones_which_take_turns_by_request() -> None:
         decode = service._decoder.decode_apart
 
         def slowly(position: int, source: Source) -> Sample | Rejected:
-            gate.wait(10)
+            gate.wait(60)
             return decode(position, source)
 
         service._decoder.decode_apart = slowly  # type: ignore[method-assign]
