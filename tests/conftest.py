@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -175,13 +176,15 @@ def environment(cache_home: Path, public_directory: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def compiled(cache_home: Path, public_directory: Path) -> None:
-    """The bundled model is compiled: no command says that it prepares it."""
+def compiled(cache_home: Path, public_directory: Path, shared_by_workers: Path) -> None:
+    """The bundled model is compiled, by one worker for all: no command says that it prepares it."""
     environment = environment_of_command(cache_home, public_directory)
     digit = next(DIGITS.glob("*.png"))
-    subprocess.run(
-        [*COMMAND, "predict", "--no-store", digit], env=environment, check=True, capture_output=True
-    )
+    with open(shared_by_workers / "compiling", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(
+            [*COMMAND, "predict", "--no-store", digit], env=environment, check=True, capture_output=True
+        )
 
 
 def environment_of_command(cache_home: Path, public_directory: Path) -> dict[str, str]:

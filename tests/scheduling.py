@@ -8,13 +8,15 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 from xdist.workermanage import WorkerController
 
-TENSORFLOW = "the unit tests that import TensorFlow"
+TENSORFLOW = "tests that import TensorFlow"
 IMPORT_TENSORFLOW = {
+    "tests/integration/cli/test_predict_command.py::test_what_is_stored_is_what_tensorflow_says",
+    "tests/integration/inference/test_models.py",
     "tests/unit/inference/test_tensors.py",
     "tests/unit/inputs/test_placement.py",
     "tests/unit/inputs/test_resizing.py",
 }
-"""They go to one worker, as importing it costs seven seconds of a processor."""
+"""Files, or tests of files that do not otherwise. They go to one worker: importing it takes ten seconds."""
 
 
 class Scheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -25,7 +27,7 @@ class Scheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return TENSORFLOW if file in IMPORT_TENSORFLOW else file
+        return TENSORFLOW if {file, nodeid} & IMPORT_TENSORFLOW else file
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if not self._in_order:
