@@ -30,6 +30,8 @@ from tests.tcp_server import TcpServer
 DIGITS = Path(__file__).parent / "digits"
 COMMAND = [sys.executable, "-c", "from mlpredict.cli import main; main()"]
 TEMPLATE = "template_of_tests"
+OF_CRASHES = ("fsync", "full_page_writes", "synchronous_commit")
+"""What makes rows outlive a crash of the machine, and each database of a test take three times as long."""
 database_numbers = count(1)
 
 
@@ -102,7 +104,11 @@ def public_directory() -> Iterator[Path]:
 def running_server(public_directory: Path) -> Iterator[LocalServer]:
     """The local PostgreSQL of all tests that do not look into its own life."""
     server = local_server.locate(public_directory / "home")
-    lifecycle.ensure_running(server)
+    conninfo = make_conninfo(lifecycle.ensure_running(server), dbname="postgres")
+    with psycopg.connect(conninfo, autocommit=True) as connection:
+        for name in OF_CRASHES:
+            connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+        connection.execute("SELECT pg_reload_conf()")
     yield server
     lifecycle.stop(server)
 

@@ -75,6 +75,7 @@ class TcpServer:
     def _running(cls, bindir: Path, directory: Path, options: dict[str, Any]) -> Iterator[TcpServer]:
         server = cls(_free_port())
         settings = [f"-cport={server.port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="]
+        settings += ["-cfsync=off", "-cfull_page_writes=off"]  # no machine crashes here
         with open(directory / "log", "wb") as log:
             process = subprocess.Popen(
                 [bindir / "postgres", "-D", directory / "data", *settings], stdout=log, stderr=log, **options
