@@ -57,9 +57,13 @@ class SharedRuns:
         environment: Environment | None = None,
     ) -> None:
         """Record a run with its plan, unless another process has recorded one of this key first."""
+        # Beforehand, as the partition that it goes into may have to be made, in a transaction of its own.
+        run_id = self._repository.reserve_run()
         try:
             with translated(), writing(self._connection):
-                run = self._repository.start_run(model, engine=engine, keep=keep, environment=environment)
+                run = self._repository.start_run(
+                    model, engine=engine, keep=keep, run_id=run_id, environment=environment
+                )
                 with catalog_only(self._connection):
                     if not parts.add_plan(self._connection, run.run_id, plan, blocks):
                         raise _Taken

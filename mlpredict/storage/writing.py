@@ -49,7 +49,14 @@ Where it runs is stored with it, in the same round trip. It is looked for first:
 MODEL = SQL("SELECT id, name FROM {s}.models WHERE fingerprint OPERATOR(pg_catalog.=) %s")
 """A statement of its own: it sees a model that another run has committed meanwhile."""
 
-RUN_ID = SQL("SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass)")
+RUN_ID = SQL("""
+    SELECT pg_catalog.nextval(pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass),
+           (SELECT relkind OPERATOR(pg_catalog.=) 'p' FROM pg_catalog.pg_class
+            WHERE oid OPERATOR(pg_catalog.=) {predictions}::regclass)
+""")
+"""With whether `predictions` is in partitions by run."""
+
+TABLES_OF_RUNS = {"table": "runs", "predictions": "predictions"}
 
 INSERT_RUN = SQL("""
     INSERT INTO {s}.runs (
@@ -125,13 +132,23 @@ _converted = [
 
 def _of_sequence(connection: Connection, statement: SQL, table: str) -> Composed:
     """A statement with a table, as `pg_get_serial_sequence` takes it, in the place of `{table}`."""
-    return statement.format(table=Literal(Identifier(schema_of(connection), table).as_string(connection)))
+    return statement.format(table=place_of(connection, table))
+
+
+def place_of(connection: Connection, table: str) -> Literal:
+    """A table of ours as functions take it that are given the name of one."""
+    return Literal(Identifier(schema_of(connection), table).as_string(connection))
 
 
 def reserve_run(connection: Connection) -> int:
     """A number for a run that is yet to start, and for no other."""
-    ((number,),) = write_alone(connection, _of_sequence(connection, RUN_ID, "runs"))
-    return int(number)
+    places = {name: place_of(connection, table) for name, table in TABLES_OF_RUNS.items()}
+    ((number, partitioned),) = write_alone(connection, RUN_ID.format(**places))
+    if not partitioned:
+        return int(number)
+    from mlpredict.storage import partitions
+
+    return partitions.number_of_run(connection, int(number))
 
 
 def finish_run(connection: Connection, run_id: int, ended: Ended) -> None:
