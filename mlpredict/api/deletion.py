@@ -60,7 +60,12 @@ class Deletion:
         doomed = self._doomed
         busy: set[int] = set(doomed.inputs)
         with self._database.store() as store:
-            for ids in _in_time(doomed.predictions, enough):
+            yield from _swept(store, busy, enough)
+            whole = store.deleting(partial(Statements.empty_partitions, ids=doomed.predictions))
+            if whole.rows:
+                yield Deleted(predictions=whole.rows)
+                yield from _swept(store, busy, enough)
+            for ids in _in_time(whole.others, enough):
                 block = store.deleting(partial(Statements.delete_predictions, ids=ids))
                 busy.update(block.busy)
                 _sweep(store, block.objects)
@@ -132,6 +137,18 @@ def _inputs(store: PersistentStore, inputs: Iterable[int]) -> Deleted:
         _sweep(store, block.objects)
         left = sorted(block.busy)
     return deleted
+
+
+def _swept(store: PersistentStore, busy: set[int], enough: Callable[[], bool]) -> Iterator[Deleted]:
+    """Delete the inputs that partitions needed whose rows have been deleted at once, now or earlier."""
+    from mlpredict.storage.deletion import Deletion as Statements
+
+    for name in store.deleting(Statements.inputs_left):
+        sweeping = partial(Statements.sweep_inputs, name=name)
+        while not enough() and (block := store.deleting(sweeping)) is not None:
+            busy.update(block.busy)
+            _sweep(store, block.objects)
+            yield block.deleted
 
 
 def _sweep(store: PersistentStore, objects: Sequence[BucketObject]) -> None:

@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from mlpredict.domain.deletion import Deleted
 from mlpredict.domain.predictions import PredictionFilter
-from mlpredict.storage import bucket_inputs, deleting, doomed
+from mlpredict.storage import bucket_inputs, deleting, doomed, emptying
 from mlpredict.storage.bucket_inputs import BucketObject
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.deleting import Block
 from mlpredict.storage.doomed import Doomed, Picture
+from mlpredict.storage.emptying import Emptied
 from mlpredict.storage.names import catalog_only
 from mlpredict.storage.transactions import writing
 
@@ -42,6 +43,21 @@ class Deletion:
     def delete_predictions(self, ids: Sequence[int]) -> Block:
         """Delete predictions, with the inputs and labels that only they needed."""
         return self._write(lambda connection: deleting.delete_predictions(connection, ids))
+
+    def empty_partitions(self, ids: Sequence[int]) -> Emptied:
+        """Delete what is all of a partition, at once; the inputs are left to `sweep_inputs`."""
+        with translated():
+            return emptying.empty_whole(self._connection, ids)
+
+    def inputs_left(self) -> list[str]:
+        """What `sweep_inputs` is yet to be asked for."""
+        with translated():
+            return emptying.left(self._connection)
+
+    def sweep_inputs(self, name: str) -> Block | None:
+        """Delete some inputs of a partition's rows that no prediction needs; None when there are no more."""
+        with translated():
+            return emptying.sweep_some(self._connection, name)
 
     def delete_inputs(self, ids: Sequence[int]) -> Block:
         """Delete those inputs that no prediction needs, with their labels."""

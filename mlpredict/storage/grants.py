@@ -126,6 +126,8 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
     """
     if not grants:
         return
+    from mlpredict.storage.partitions import partitions_of
+
     with catalog_only(connection):
         relations = relations_of(connection, schema)
         for one in grants:
@@ -133,6 +135,8 @@ def grant(connection: Connection, schema: str, grants: Sequence[Grant]) -> None:
             giving.give_entrance(stores=one.stores)
             for name, relation in relations.items():
                 giving.give_rights_on(name, relation, stores=one.stores)
+            for partition in partitions_of(connection):
+                giving.give_reading(partition.name)
             logger.info(f"{one.role} may {'store and read' if one.stores else 'read'} in the schema {schema}")
 
 
@@ -157,8 +161,7 @@ class _Giving(NamedTuple):
     def give_rights_on(self, table: str, relation: Relation, *, stores: bool) -> None:
         """To read a table, and to store in it."""
         place = Identifier(self.schema, table)
-        name = place.as_string(self.connection)
-        self._give(GRANT_ON_TABLE["SELECT"], MAY_ON_TABLE, name, "SELECT", table=place)
+        name = self.give_reading(table)
         sequences = self._sequences_of(name)
         for sequence, its_name in sequences:
             self._give(GRANT_SEEING_COUNT, MAY_ON_SEQUENCE, its_name, "SELECT", sequence=sequence)
@@ -171,6 +174,13 @@ class _Giving(NamedTuple):
                 self._give(GRANT_CHANGING, MAY_CHANGE, name, column, table=place, column=Identifier(column))
         for sequence, its_name in sequences:
             self._give(GRANT_COUNTING, MAY_ON_SEQUENCE, its_name, "USAGE", sequence=sequence)
+
+    def give_reading(self, table: str) -> str:
+        """To read a table; its name in SQL."""
+        place = Identifier(self.schema, table)
+        name = place.as_string(self.connection)
+        self._give(GRANT_ON_TABLE["SELECT"], MAY_ON_TABLE, name, "SELECT", table=place)
+        return name
 
     def _sequences_of(self, table: str) -> list[tuple[Identifier, str]]:
         found = [Identifier(*place) for place in self.connection.execute(SEQUENCES, (table,)).fetchall()]

@@ -24,6 +24,7 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from mlpredict.settings import bundled
 from mlpredict.storage.connection import Connection
+from mlpredict.storage.grants import GRANT_ON_TABLE
 from mlpredict.storage.names import catalog_only, named, schema_of
 from mlpredict.storage.transactions import reading, writing
 from mlpredict.support.logs import get_logger
@@ -84,6 +85,16 @@ SKIP = SQL("""
     FROM pg_catalog.generate_series({number}, {wanted})
 """)
 """As many numbers as are left out, and one more. Only the owner could set the sequence."""
+
+READERS = SQL("""
+    SELECT CASE WHEN acl.grantee OPERATOR(pg_catalog.=) 0 THEN 'public'
+                ELSE pg_catalog.pg_get_userbyid(acl.grantee) END
+    FROM pg_catalog.pg_class AS c, pg_catalog.aclexplode(c.relacl) AS acl
+    WHERE c.oid OPERATOR(pg_catalog.=) {table}::regclass
+      AND acl.privilege_type OPERATOR(pg_catalog.=) 'SELECT'
+      AND acl.grantee OPERATOR(pg_catalog.<>) c.relowner
+""")
+"""Who may read the whole table. Its partitions are read by themselves only when they are dumped."""
 
 LOCK = SQL("SELECT pg_catalog.pg_advisory_xact_lock({lock}::bigint)")
 WAIT_SHORTLY = SQL("SET LOCAL lock_timeout = {timeout}")
@@ -224,6 +235,9 @@ def add_last(connection: Connection, first: int) -> Partition:
     name = f"predictions_from_{first}"
     last = _table(connection, name)
     apply(connection, "last", last=last, first=first, owner=Identifier(owner))
+    readers = connection.execute(READERS.format(table=_place(connection, "predictions"))).fetchall()
+    for (reader,) in readers:
+        connection.execute(GRANT_ON_TABLE["SELECT"].format(table=last, role=Identifier(reader)))
     return Partition(name, first, None, 0)
 
 

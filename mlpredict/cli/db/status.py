@@ -62,6 +62,7 @@ def _fields(found: DatabaseStatus) -> dict[str, Any]:
         "idle_seconds_left": None if found.idle_left is None else round(found.idle_left, 1),
         "size_bytes": found.size,
         "free_bytes": found.free,
+        "partitions": (contents.partitions or None) if contents else None,
         "rows": contents.rows if contents else None,
     }
 
@@ -89,6 +90,8 @@ def _for_people(fields: dict[str, Any]) -> dict[str, str]:
         shown["size"] = in_bytes(fields["size_bytes"]) + free
     for table, count in (fields["rows"] or {}).items():
         shown[table] = f"{count:,}"
+    if fields["partitions"]:
+        shown["predictions"] += f" in {fields['partitions']:,} partitions by run"
     return shown
 
 

@@ -15,6 +15,7 @@ from mlpredict.storage import connection, migrations
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.migrations import COUNTED
 from mlpredict.storage.names import found_home, named
+from mlpredict.storage.partitions import partitions_of
 from mlpredict.storage.server import data_directory, disk, lease, lifecycle, local_server
 from mlpredict.storage.server.local_server import LocalServer
 from mlpredict.storage.shape import relations_of
@@ -36,11 +37,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveFacts:
-    """What only a server that runs can tell: `version` as `18.4`, rows by table, if there are tables."""
+    """What only a server that runs can tell: `version` as `18.4`, rows by table, if there are tables.
+
+    `partitions` is how many `predictions` is in; 0 where it is a plain table.
+    """
 
     version: str
     schema_version: int
     rows: dict[str, int] | None
+    partitions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ def _live_facts(client: Connection) -> LiveFacts:
     if not schema_version:
         return LiveFacts(version, 0, None)
     rows = {table: _count(client, table) for table in COUNTED}
-    return LiveFacts(version, schema_version, rows)
+    return LiveFacts(version, schema_version, rows, len(partitions_of(client)))
 
 
 def _one(client: Connection, query: str | sql.Composed) -> Any:

@@ -147,6 +147,30 @@ def test_a_writer_and_a_reader_can_do_what_they_are_for(
         assert owned.administrator.execute(EXTRA_RIGHTS, (name,)).fetchall() == more
 
 
+def test_a_writer_stores_in_the_last_partition_until_its_owner_makes_another(
+    mlpredict: Command, owned: Owned, digits: list[Path]
+) -> None:
+    writing, reading = owned.role("writer"), owned.role("reader")
+    grants = ("--grant-to", "writer", "--grant-to", "reader:reader")
+    done = mlpredict("init-db", "--dsn", owned.dsn, "--partition-by", "run", *grants)
+    assert b"predictions is in 2 partitions by run; made predictions_from_1" in done.stderr, done.stderr
+    for digit in digits[:2]:
+        done = mlpredict("predict", digit, "--dsn", writing, "--json")
+        assert (done.returncode, done.stderr) == (0, b"")
+    refused = mlpredict("init-db", "--dsn", writing, "--partition-by", "run")
+    assert (refused.returncode, b"as the owner" in refused.stderr) == (3, True), refused.stderr
+    assert mlpredict("init-db", "--dsn", writing).returncode == 0
+    done = mlpredict("init-db", "--dsn", owned.dsn)
+    assert b"predictions is in 3 partitions by run; made predictions_from_1000" in done.stderr
+    again = mlpredict("init-db", "--dsn", owned.dsn)
+    assert b"predictions is in 3 partitions by run: nothing to do" in again.stderr
+    mlpredict("predict", digits[2], "--dsn", writing)
+    assert len(json.loads(mlpredict("list", "--json", "--dsn", reading).stdout)) == 3
+    assert mlpredict("db", "dump", "-", "--dsn", reading).returncode == 0
+    status = mlpredict("db", "status", "--json", "--dsn", reading)
+    assert json.loads(status.stdout)["partitions"] == 3
+
+
 def test_grants_are_given_again_and_again(mlpredict: Command, owned: Owned) -> None:
     dsn = owned.role("reading")
     for _ in range(2):
