@@ -20,6 +20,9 @@ Values = Mapping[str, Any]
 IN_ORDER = frozenset({"before", "label", "one_of_several", "model", "run"})
 """Conditions with an index that has the rows in the order of their ids."""
 
+OF_TIME = frozenset({"since", "until"})
+"""Conditions of which it is worth to know in which partitions they hold."""
+
 OF_TRUTH = frozenset({"true_labels", "labelled", "unlabelled", "right", "wrong"})
 """Conditions that need the truth joined."""
 
@@ -61,6 +64,8 @@ CONDITIONS = {
     "max_score": SQL("p.score <= %(max_score)s::real"),
     "since": SQL("p.created_at >= %(since)s"),
     "until": SQL("p.created_at < %(until)s"),
+    "from_run": SQL("(p.run_id >= %(from_run)s OR p.run_id IS NULL)"),
+    "to_run": SQL("(p.run_id < %(to_run)s OR p.run_id IS NULL)"),
     "filename": SQL("p.filename ~ %(filename)s"),
     "input": SQL("p.inputid = %(input)s"),
     "true_labels": SQL(

@@ -52,7 +52,8 @@ ADVISORY_LOCK = 0x6D6C7073
 """Any constant will do: two that make partitions do so one after the other."""
 
 PARTITIONS = SQL("""
-    SELECT c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_table_size(c.oid)
+    SELECT c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_table_size(c.oid),
+           pg_catalog.has_table_privilege(c.oid, 'SELECT')
     FROM pg_catalog.pg_inherits AS i
     JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) i.inhrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
@@ -111,6 +112,7 @@ class Partition(NamedTuple):
     first: int | None
     end: int | None
     bytes: int
+    is_readable: bool = True
 
     @property
     def is_last(self) -> bool:
@@ -130,11 +132,12 @@ def partitions_of(connection: Connection) -> list[Partition]:
     return sorted(found, key=lambda one: -1 if one.first is None else one.first)
 
 
-def _partition(name: str, bounds: str, size: int) -> Partition:
+def _partition(name: str, bounds: str, size: int, is_readable: bool) -> Partition:
     numbers = BOUNDS.fullmatch(bounds)
     if numbers is None:
-        return Partition(name, None, None, size)
-    return Partition(name, int(numbers[1]), None if numbers[2] == "MAXVALUE" else int(numbers[2]), size)
+        return Partition(name, None, None, size, is_readable)
+    end = None if numbers[2] == "MAXVALUE" else int(numbers[2])
+    return Partition(name, int(numbers[1]), end, size, is_readable)
 
 
 def number_of_run(connection: Connection, number: int) -> int:

@@ -17,6 +17,7 @@ from mlpredict.storage.names import catalog_only, named
 
 if TYPE_CHECKING:
     from mlpredict.storage import gallery
+    from mlpredict.storage.filters import Values
     from mlpredict.storage.known_models import KnownModel
     from mlpredict.storage.reading import Row
     from mlpredict.storage.replaying import Replayed
@@ -130,15 +131,25 @@ class StoredRows(LabelledRows):
     def _rows(
         self, wanted: PredictionFilter, limit: int | None, before: int | None, order: Order
     ) -> Generator[Row, None, None]:
-        from mlpredict.storage.filters import values_of
         from mlpredict.storage.listing import prediction_rows
         from mlpredict.storage.sorting import sorting
 
         if order is Order.NEWEST:
-            return prediction_rows(self._connection, values_of(self._connection, wanted, before), limit)
+            return prediction_rows(self._connection, self._narrowed(wanted, before), limit)
         with translated():
             by = sorting(self._connection, order, before)
-        return prediction_rows(self._connection, values_of(self._connection, wanted, None), limit, by)
+        return prediction_rows(self._connection, self._narrowed(wanted), limit, by)
+
+    def _narrowed(self, wanted: PredictionFilter, before: int | None = None) -> Values:
+        """What a filter compares with, and of a time in which runs that is, where there are partitions."""
+        from mlpredict.storage.filters import OF_TIME, values_of
+
+        values = values_of(self._connection, wanted, before)
+        if not values.keys() & OF_TIME:
+            return values
+        from mlpredict.storage.narrowing import narrowed
+
+        return narrowed(self._connection, values)
 
     def detail(self, prediction_id: int) -> PredictionDetail:
         """Everything about one prediction.

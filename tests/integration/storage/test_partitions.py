@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -211,6 +212,38 @@ def test_what_would_not_come_along_is_said(
     with pytest.raises(DatabaseError, match=said):
         partition(repository.connection)
     assert partitions_of(repository.connection) == []
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "found"),
+    [(1, 3, [1, 2]), (0, 2, [0, 1]), (3, 9, [3]), (8, 9, []), (None, 1, [0]), (2, None, [2, 3])],
+)
+def test_a_time_is_looked_for_where_it_is(
+    repository: Repository,
+    connection: AdministratorConnection,
+    monkeypatch: pytest.MonkeyPatch,
+    since: int | None,
+    until: int | None,
+    found: list[int],
+) -> None:
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    for hour in range(4):
+        run = store(repository, rows=1)
+        at = begin + timedelta(hours=hour)
+        connection.execute("UPDATE predictions SET created_at = %s WHERE run_id = %s", (at, run.run_id))
+        if hour == 0:
+            partition(repository.connection)
+            monkeypatch.setattr(partitions, "FULL_BYTES", 8192)
+    assert len(partitions_of(repository.connection)) == 5
+
+    def hours(number: int | None) -> datetime | None:
+        return None if number is None else begin + timedelta(hours=number)
+
+    wanted = PredictionFilter(since=hours(since), until=hours(until))
+    listed = [
+        (one.created_at - begin) // timedelta(hours=1) for one in repository.predictions(wanted, limit=9)
+    ]
+    assert listed == found[::-1]
 
 
 def test_a_dump_of_partitions_is_restored(
