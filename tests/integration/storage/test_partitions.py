@@ -240,9 +240,8 @@ def test_a_time_is_looked_for_where_it_is(
         return None if number is None else begin + timedelta(hours=number)
 
     wanted = PredictionFilter(since=hours(since), until=hours(until))
-    listed = [
-        (one.created_at - begin) // timedelta(hours=1) for one in repository.predictions(wanted, limit=9)
-    ]
+    rows = repository.predictions(wanted, limit=9)
+    listed = [one.created_at.hour for one in rows if one.created_at is not None]
     assert listed == found[::-1]
 
 
