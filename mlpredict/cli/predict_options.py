@@ -132,6 +132,16 @@ PartChoice = Annotated[
         rich_help_panel=PARTS,
     ),
 ]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="HOST:PORT",
+        help="Have the nodes of a Ray cluster do it, which store into --dsn.",
+        show_default=False,
+        rich_help_panel=PARTS,
+    ),
+]
 LabelFrom = Annotated[
     FromFolders | None,
     typer.Option(

@@ -104,6 +104,10 @@ class LiteRtEngine:
         self._trial = threading.Lock()
         self._idle.put(first)
 
+    def __reduce__(self) -> tuple[type[LiteRtEngine], tuple[bytes, str, dict[str, Any]]]:
+        """Another process makes interpreters of its own of the same flatbuffer; nothing is compiled."""
+        return LiteRtEngine, (self._flatbuffer, self._where, dict(self._made))
+
     @property
     def workers(self) -> int:
         return available_cores()
