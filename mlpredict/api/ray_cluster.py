@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -77,12 +77,18 @@ def connected(address: tuple[str, int]) -> Iterator[Cluster]:
             f"--ray {where}: nothing answers ({why})",
             hint="mlpredict starts no cluster: mlpredict help cluster says how",
         ) from error
-    # Under `uv run` Ray would have this directory packed and sent to every node.
+    # Under `uv run`, Ray would have this directory packed and sent to every node.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     import ray
 
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+        # Ray prints what died on stdout, which is for data; it is said by us, in a line.
+        yield from _initialised(ray, where)
+
+
+def _initialised(ray: Any, where: str) -> Iterator[Cluster]:
     try:
-        ray.init(address=where, log_to_driver=False, configure_logging=False, include_dashboard=None)
+        ray.init(address=where, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"--ray {where}: the cluster does not take this process: {_first_line(error)}",

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.options import (
     AsJson,
@@ -115,12 +114,11 @@ def predict(
     if label_from is not None and no_store:
         raise UsageError("--label-from labels what is stored: not with --no-store")
     sharing = _sharing(run_key, part, named, no_store=no_store, pages=pages, labelled=label_from is not None)
+    nodes = None
     if ray is not None:
-        from mlpredict.api.reachable import cluster_address, require_shared
-        from mlpredict.cli.ray_run import checked_sharing
+        from mlpredict.cli.ray_run import nodes_of
 
-        address = cluster_address(ray)
-        printing = {
+        without_effect = {
             "--no-store": no_store,
             "--format": format_ is not None,
             "--json": as_json,
@@ -130,8 +128,7 @@ def predict(
             "--pages all": pages is Pages.ALL,
             "-": STDIN in named,
         }
-        sharing = checked_sharing(sharing, [name for name, given in printing.items() if given])
-        shared_dsn = require_shared(dsn or settings.dsn(), dsn)
+        nodes = nodes_of(ray, dsn, sharing, [name for name, given in without_effect.items() if given])
     if math.isnan(retry):
         raise UsageError("--retry nan: not a number of seconds")
     chosen = chosen_format(format_, as_json)
@@ -142,34 +139,15 @@ def predict(
         from mlpredict.storage.server.place import require_place
 
         require_place(dsn)
-    if ray is not None and sharing is not None:
-        from mlpredict.api.database import connect
+    if nodes is not None:
         from mlpredict.cli.ray_run import RayJob, run_on_cluster
         from mlpredict.cli.waiting import waiting
-        from mlpredict.inputs.name_list import NameList
-        from mlpredict.inputs.passed_over import PassedOver
-        from mlpredict.inputs.sources import listed
 
         with waiting():
             used = _load(model, dsn, labels, engine, named, limits, trusted=unsafe_model)
-            used = used.storing_best(store_top)
-        passed_over = PassedOver()
-        listing = NameList(listed(_names(named, files_from, null=null), limits, passed_over))
-        ray_job = RayJob(
-            address,
-            sharing.key,
-            batch_size,
-            limits,
-            kept,
-            skip_existing,
-            retry,
-            shared_dsn,
-            context.obj,
-        )
-        with connect(dsn, retry=retry) as stored:
-            failed = run_on_cluster(ray_job, used, listing, stored)
-        passed_over.tell()
-        if failed:
+        names = _names(named, files_from, null=null)
+        work = RayJob(nodes, names, batch_size, limits, kept, skip_existing, retry, context.obj)
+        if run_on_cluster(work, used.storing_best(store_top)):
             raise typer.Exit(SOME_FAILED)
         return
     from mlpredict.inputs.decoding import start_decoders

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from mlpredict import settings
 from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.progress import progress
 from mlpredict.cli.talk import talk
@@ -18,49 +19,59 @@ from mlpredict.errors import DatabaseError, ModelError, UsageError
 from mlpredict.inputs.limits import Limits
 
 if TYPE_CHECKING:
-    from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.api.ray_cluster import Cluster
     from mlpredict.inputs.name_list import NameList
     from mlpredict.storage.retrying import PersistentStore
 
-PROGRESS_SHOWN = "predicting"
 
-
-class RayJob(NamedTuple):
-    """What a cluster is to do; `dsn` may hold a password."""
+class Nodes(NamedTuple):
+    """Where a cluster answers, the key of the run that it does, and the DSN, which may hold a password."""
 
     address: tuple[str, int]
     key: str
+    dsn: str
+
+
+class RayJob(NamedTuple):
+    """What a cluster is to do."""
+
+    nodes: Nodes
+    names: Iterator[str]
     batch_size: int | None
     limits: Limits
     keep: Keep | KeepIn
     skip_existing: bool
     retry: float
-    dsn: str
     arguments: Sequence[str]
+    """The command line."""
 
 
-def checked_sharing(sharing: Sharing | None, excluded: Sequence[str]) -> Sharing:
-    """The run that a cluster does, whose key is made where none is given.
+def nodes_of(address: str, dsn: str | None, sharing: Sharing | None, without_effect: Sequence[str]) -> Nodes:
+    """What `--ray` asks for; the run gets a key where none is given.
 
     Raises:
-        UsageError: with it is something that would be without effect.
+        UsageError: Ray is not installed, there is no such address or no database that others reach, or
+            an option is given that would be without effect.
     """
     from mlpredict.api.ray_cluster import require_ray
+    from mlpredict.api.reachable import cluster_address, require_shared
 
-    require_ray()
-    if excluded:
+    found = cluster_address(address)
+    if without_effect:
         raise UsageError(
-            f"--ray and {excluded[0]} exclude each other: the nodes store what they predict, and nothing of"
-            " it comes back",
+            f"--ray and {without_effect[0]} exclude each other: the nodes store what they predict, and"
+            " nothing of it comes back",
             hint="mlpredict list --run N prints it",
         )
     if sharing is not None and sharing.wanted.number is not None:
         raise UsageError("--ray and --part I/N exclude each other: each node takes the parts that are free")
-    return sharing or Sharing(f"ray-{secrets.token_hex(6)}")
+    shared = require_shared(dsn or settings.dsn(), dsn)
+    require_ray()
+    return Nodes(found, sharing.key if sharing else f"ray-{secrets.token_hex(6)}", shared)
 
 
-def run_on_cluster(job: RayJob, model: Model, names: NameList, database: Database) -> int:
+def run_on_cluster(job: RayJob, model: Model) -> int:
     """Predict and store everything on a cluster; how many inputs failed.
 
     Raises:
@@ -68,37 +79,49 @@ def run_on_cluster(job: RayJob, model: Model, names: NameList, database: Databas
         DatabaseError: all nodes are lost.
         ModelError: it runs on TensorFlow.
     """
-    from mlpredict.api.ray_cluster import Work, connected
+    from mlpredict.api.database import connect
+    from mlpredict.api.ray_cluster import connected
     from mlpredict.api.reachable import require_reachable
+    from mlpredict.inputs.name_list import NameList
+    from mlpredict.inputs.passed_over import PassedOver
+    from mlpredict.inputs.sources import listed
 
     if model.loaded.engine.name is not EngineName.LITERT:
-        raise ModelError("--ray needs a model that LiteRT runs: it is compiled here and sent, as it is small")
-    with connected(job.address) as cluster, database.store() as store:
-        require_reachable(job.dsn, cluster.other_machines)
+        raise ModelError("--ray needs a model that LiteRT runs: what is compiled here is sent to the nodes")
+    passed_over = PassedOver()
+    names = NameList(listed(job.names, job.limits, passed_over))
+    passed_over.tell()
+    with (
+        connect(job.nodes.dsn, retry=job.retry) as database,
+        database.store() as store,
+        connected(job.nodes.address) as cluster,
+    ):
+        require_reachable(job.nodes.dsn, cluster.other_machines)
         run_id = _begun(store, job, model, names)
-        nodes = f"{cluster.nodes} node{'' if cluster.nodes == 1 else 's'}"
-        talk.notice(f"run {run_id} of {names.images:,} images on {nodes}; its --run-key is {job.key}")
-        task = Work(
-            job.key,
-            os.getcwd(),
-            job.batch_size,
-            job.limits,
-            job.keep,
-            job.skip_existing,
-            job.retry,
-        )
-        with interruption() as interrupted:
-            with progress(PROGRESS_SHOWN, names.images) as advance:
-                shown = 0
-                for _ in cluster.work(task, model, names, job.dsn, interrupted.is_requested):
-                    done = _record(store, run_id)
-                    count = done.predictions + done.failures
-                    advance(count - shown)
-                    shown = count
-            done = _record(store, run_id)
-            if interrupted.is_requested():
-                raise interrupted.as_error(f"{done.predictions:,} stored as run {run_id}", _resuming(job))
+        count = f"{cluster.nodes} node{'' if cluster.nodes == 1 else 's'}"
+        talk.notice(f"run {run_id} of {names.images:,} images on {count}; its --run-key is {job.nodes.key}")
+        done = _worked(cluster, store, job, model, names, run_id)
     return _ended(done, cluster.lost, job)
+
+
+def _worked(
+    cluster: Cluster, store: PersistentStore, job: RayJob, model: Model, names: NameList, run_id: int
+) -> RunRecord:
+    from mlpredict.api.ray_cluster import Work
+
+    here = os.getcwd()
+    task = Work(job.nodes.key, here, job.batch_size, job.limits, job.keep, job.skip_existing, job.retry)
+    with interruption() as interrupted:
+        with progress("predicting", names.images) as advance:
+            shown = 0
+            for _ in cluster.work(task, model, names, job.nodes.dsn, interrupted.is_requested):
+                done = _record(store, run_id)
+                advance(done.predictions + done.failures - shown)
+                shown = done.predictions + done.failures
+        done = _record(store, run_id)
+        if interrupted.is_requested() and done.parts_done != done.parts:
+            raise interrupted.as_error(f"{done.predictions:,} stored as run {run_id}", _resuming(job))
+    return done
 
 
 def _ended(done: RunRecord, lost: Sequence[str], job: RayJob) -> int:
@@ -123,7 +146,7 @@ def _begun(store: PersistentStore, job: RayJob, model: Model, names: NameList) -
         store,
         model.loaded,
         names,
-        Sharing(job.key),
+        Sharing(job.nodes.key),
         as_keep(job.keep),
         job.limits,
         skip_existing=job.skip_existing,
@@ -137,9 +160,6 @@ def _record(store: PersistentStore, run_id: int) -> RunRecord:
 
 
 def _resuming(job: RayJob) -> str:
-    return how_to_resume([*job.arguments, *_missing_key(job)])
-
-
-def _missing_key(job: RayJob) -> list[str]:
-    given = any(one.split("=")[0] == "--run-key" for one in job.arguments)
-    return [] if given else ["--run-key", job.key]
+    if any(one.split("=")[0] == "--run-key" for one in job.arguments):
+        return how_to_resume(job.arguments)
+    return f"go on with the same command and --run-key {job.nodes.key}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -32,8 +33,8 @@ import json, sys
 from ray.cluster_utils import Cluster
 
 cluster = Cluster()
-nodes = [cluster.add_node(num_cpus=one, object_store_memory=100 << 20, include_dashboard=False)
-         for one in (0, 1, 1)]
+options = {"node_ip_address": "127.0.0.1", "object_store_memory": 100 << 20, "include_dashboard": False}
+nodes = [cluster.add_node(num_cpus=one, **options) for one in (0, 1, 1)]
 cluster.wait_for_nodes()
 print(json.dumps({"address": cluster.address, "folder": nodes[0].get_session_dir_path()}), flush=True)
 for line in sys.stdin:
@@ -51,7 +52,8 @@ class Nodes:
     folder: Path
 
     def kill_one(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         print(file=self.process.stdin, flush=True)
         assert json.loads(self.process.stdout.readline()) == {}
 
@@ -71,10 +73,18 @@ class Nodes:
 
 
 @pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """With a token: else whoever connects to a cluster has it run code."""
+    token = secrets.token_hex(32)
+    return {**environment, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@pytest.fixture
 def nodes(environment: dict[str, str]) -> Iterator[Nodes]:
     pipe = subprocess.PIPE
     with started([sys.executable, "-c", CLUSTER], env=environment, stdin=pipe, stdout=pipe, text=True) as one:
-        assert one.stdout is not None and one.stdin is not None
+        assert one.stdout is not None
+        assert one.stdin is not None
         told = json.loads(one.stdout.readline())
         yield Nodes(one, told["address"], Path(os.path.realpath(told["folder"])))
         one.stdin.close()
@@ -117,9 +127,9 @@ def stored(connection: psycopg.Connection[Any]) -> int:
 def assert_whole(connection: psycopg.Connection[Any]) -> None:
     """Nothing is lost, and nothing is there twice."""
     row = connection.execute(
-        "SELECT count(*), count(DISTINCT position), (SELECT count(*) FROM failures), (SELECT count(*) FROM runs),"
-        " (SELECT sum(last - first + 1)::bigint FROM run_parts), (SELECT count(*) FROM run_claims WHERE NOT done)"
-        " FROM predictions"
+        "SELECT count(*), count(DISTINCT position), (SELECT count(*) FROM failures),"
+        " (SELECT count(*) FROM runs), (SELECT sum(last - first + 1)::bigint FROM run_parts),"
+        " (SELECT count(*) FROM run_claims WHERE NOT done) FROM predictions"
     ).fetchone()
     assert row == (IMAGES, IMAGES, 1, 1, IMAGES + 1, 0)
 
