@@ -33,7 +33,7 @@ import json, sys
 from ray.cluster_utils import Cluster
 
 cluster = Cluster()
-options = {"node_ip_address": "127.0.0.1", "object_store_memory": 100 << 20, "include_dashboard": False}
+options = {"node_ip_address": "127.0.0.2", "object_store_memory": 100 << 20, "include_dashboard": False}
 nodes = [cluster.add_node(num_cpus=one, **options) for one in (0, 1, 1)]
 cluster.wait_for_nodes()
 print(json.dumps({"address": cluster.address, "folder": nodes[0].get_session_dir_path()}), flush=True)
