@@ -30,7 +30,7 @@ from tests.tcp_server import TcpServer
 DIGITS = Path(__file__).parent / "digits"
 COMMAND = [sys.executable, "-c", "from mlpredict.cli import main; main()"]
 TEMPLATE = "template_of_tests"
-OF_CRASHES = ("fsync", "full_page_writes", "synchronous_commit")
+OF_CRASHES = ("fsync", "full_page_writes")
 """What makes rows outlive a crash of the machine, and each database of a test take three times as long."""
 database_numbers = count(1)
 
