@@ -137,6 +137,8 @@ def test_numbers_and_several_labels_are_told_as_such(page: Page, store: Store) -
     dialog.get_by_label("Wrong? It is").fill("8, 1,")
     dialog.get_by_role("button", name="Save").click()
     expect(dialog.locator("#truth-title")).to_contain_text("It is 8,1")
+    # A key in a field that is still disabled goes nowhere, and is not waited for.
+    expect(dialog.get_by_label("No, it is")).to_be_enabled()
     dialog.get_by_label("No, it is").press("Enter")
     expect(dialog.locator("#truth-title")).to_contain_text("It is none of the labels")
     said: tuple[dict[str, object], ...] = ({"value": 3.25}, {"labels": ["8", "1"]}, {"labels": []})
