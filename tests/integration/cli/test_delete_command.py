@@ -16,6 +16,7 @@ import pytest
 
 from tests.conftest import COMMAND, Command
 from tests.processes import SECONDS, started
+from tests.slowed import slow_down
 
 ROWS = """
     INSERT INTO models (fingerprint, name, format, path, task, description) VALUES
@@ -170,6 +171,7 @@ def test_killed_at_any_moment_it_leaves_nothing_half(
     environment: dict[str, str], dsn: str, connection: psycopg.Connection[Any]
 ) -> None:
     fill(connection, IMAGES)
+    slow_down(connection, "predictions", 0.1)
     chance = random.Random(SEED)
     command = [*COMMAND, "delete", "--run", "1", "--yes", "--dsn", dsn]
     before, kills = IMAGES, 0
@@ -194,6 +196,7 @@ def test_a_signal_ends_it_after_a_block(
     environment: dict[str, str], dsn: str, connection: psycopg.Connection[Any], number: signal.Signals
 ) -> None:
     fill(connection, IMAGES)
+    slow_down(connection, "predictions", 0.1)
     command = [*COMMAND, "delete", "--run", "1", "--yes", "--json", "--dsn", dsn]
     pipe = subprocess.PIPE
     with started(command, env=environment, stdout=pipe, stderr=pipe) as process:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import COMMAND
 from tests.processes import SECONDS, started
+from tests.slowed import slow_down
 
 ROWS = """
     WITH images AS (
@@ -42,6 +43,7 @@ def test_killed_at_any_moment_all_labels_are_there_or_none(
     from_folders: bool,
 ) -> None:
     connection.execute(ROWS, (images,))
+    slow_down(connection, "labels", 0.1)
     write = write_folders if from_folders else write_list
     commands = {
         label: [*COMMAND, "label", *write(tmp_path / label, label, images), "--dsn", dsn]
@@ -64,7 +66,7 @@ def test_killed_at_any_moment_all_labels_are_there_or_none(
         assert subprocess.run(command, env=environment, capture_output=True, timeout=SECONDS).returncode == 0
         assert current(connection) == {label: images}
     (revised,) = connection.execute(HISTORY).fetchone() or (None,)
-    assert revised in range(images, 4 * images, images)
+    assert revised in range(images, (KILLS + 2) * images, images)
 
 
 def current(connection: psycopg.Connection[Any]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from tests.benchmarks.inputs import write_digits
 from tests.conftest import Command
 from tests.proxy import Proxy
 from tests.runs import Running, running
+from tests.slowed import slow_down
 from tests.tcp_server import TcpServer
 
 IMAGES = 3000
@@ -111,6 +112,7 @@ def test_killed_at_any_moment_each_position_is_there_once(
     environment: dict[str, str], dsn: str, folder: Path, connection: Asking
 ) -> None:
     chance = random.Random(SEED)
+    slow_down(connection, "predictions", 0.05)
     printed: list[int] = []
     for kill in range(KILLS):
         part = "auto" if kill % 3 == 2 else f"{kill % 2}/2"

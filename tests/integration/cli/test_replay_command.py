@@ -18,6 +18,7 @@ from tests.benchmarks.inputs import write_digits
 from tests.conftest import COMMAND, Command
 from tests.processes import started
 from tests.replays import counts_of, write_second_model
+from tests.slowed import slow_down
 
 SEED = 20261125
 FIRST = "0123456789"
@@ -179,6 +180,7 @@ def test_where_there_is_nothing_to_replay_it_is_said(replay: Replayed, mlpredict
 def test_killed_and_started_again_every_image_is_predicted_once(
     environment: dict[str, str],
     dsn: str,
+    connection: psycopg.Connection[Any],
     mlpredict: Command,
     second: Path,
     tmp_path: Path,
@@ -187,6 +189,7 @@ def test_killed_and_started_again_every_image_is_predicted_once(
     images = 150 * kills + 50
     write_digits(tmp_path, images, None)
     assert mlpredict("predict", tmp_path, "--dsn", dsn, "--quiet").returncode == 0
+    slow_down(connection, "predictions", 0.03)
     command = [*COMMAND, "replay", "--model", str(second), "--dsn", dsn, "--batch-size", "16"]
     chance = random.Random(SEED)
     pipe = subprocess.PIPE
