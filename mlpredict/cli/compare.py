@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli import completion
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, ReadDsn, Verbose, chosen_format
+from mlpredict.cli.reading import primary_and_replica
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.errors import UsageError
@@ -75,8 +75,7 @@ def compare(
         raise UsageError("--force goes with --html")
     chosen = chosen_format(format_, as_json)
 
-    primary = dsn or settings.dsn()
-    replica = settings.read_dsn(read_dsn, primary)
+    primary, replica = primary_and_replica(dsn, read_dsn)
 
     from mlpredict.api.database import connect
 

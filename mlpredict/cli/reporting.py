@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlpredict import settings
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.options import AsJson, Dsn, FormatChoice, Quiet, ReadDsn, Verbose, chosen_format
+from mlpredict.cli.reading import primary_and_replica
 from mlpredict.cli.talk import talk
 from mlpredict.domain import Format, PredictionFilter
 from mlpredict.domain.reports import GroupBy
@@ -85,8 +85,7 @@ def report(
         raise UsageError("--force goes with --html")
     chosen = chosen_format(format_, as_json)
 
-    primary = dsn or settings.dsn()
-    replica = settings.read_dsn(read_dsn, primary)
+    primary, replica = primary_and_replica(dsn, read_dsn)
 
     from mlpredict.api.database import connect
 

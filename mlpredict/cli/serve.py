@@ -12,6 +12,7 @@ from mlpredict import settings
 from mlpredict.cli import garbage
 from mlpredict.cli.options import Dsn, Labels, ModelPath, Quiet, ReadDsn, UnsafeModel, Verbose
 from mlpredict.cli.quiet_libraries import quiet_libraries
+from mlpredict.cli.reading import primary_and_replica
 from mlpredict.errors import UsageError
 from mlpredict.support.units import parse_size
 
@@ -118,8 +119,7 @@ def serve(
     _require_packages()
     from mlpredict.storage.server.place import require_place
 
-    primary = dsn or settings.dsn()
-    replica = settings.read_dsn(read_dsn, primary)
+    primary, replica = primary_and_replica(dsn, read_dsn)
     require_place(dsn)
     from mlpredict.web.server.options import Options
     from mlpredict.web.server.serve import serve as run

@@ -93,9 +93,7 @@ def catch_up(replica: Connection, wanted: Mark, seconds: float) -> None:
     pause = FIRST_PAUSE_SECONDS
     while (mark := mark_of(replica)) is not None:
         if (mark.cluster, mark.database) != (wanted.cluster, wanted.database):
-            raise NotACopy(
-                hint="the read DSN names a standby of the primary's, and the same database",
-            )
+            raise NotACopy(hint="name a standby of the primary, and the same database")
         if mark.position >= wanted.position:
             return
         if time.monotonic() >= end:
