@@ -31,25 +31,34 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, metavar="DIR", help="MNIST's IDX files; else digits are drawn")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"{ROUNDS}; with --quick {QUICK_ROUNDS}")
+    parser.add_argument(
+        "--pixeltable",
+        type=Path,
+        metavar="DIR",
+        help="a virtual environment for it, made where there is none",
+    )
     parser.add_argument("--json", action="store_true", help="results as JSON")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     return parser.parse_args()
 
 
-def measure(names: list[str], options: Options) -> tuple[list[Row], bool]:
-    """The rows of these cases, and whether all of them ran."""
+def measure(names: list[str], options: Options) -> tuple[list[Row], int]:
+    """The rows of these cases, and the exit status: whether all of them ran."""
     rows: list[Row] = []
-    complete = True
+    status = 0
     with open_workshop(options) as workshop:
         for name in names:
             workshop.tell(name)
             try:
                 rows += CASES[name](workshop)
+            # What has been measured by then took long, and is shown.
+            except KeyboardInterrupt:
+                workshop.tell(f"interrupted in {name}")
+                return rows, INTERRUPTED
             except FAILURES as failure:
-                # What has been measured by then took long, and is shown.
                 workshop.tell(f"{name} FAILED: {type(failure).__name__}: {failure}")
-                complete = False
-    return rows, complete
+                status = 1
+    return rows, status
 
 
 def main() -> int:
@@ -60,16 +69,13 @@ def main() -> int:
             sys.stdout.write(f"{name:12}  {(case.__doc__ or '').partition(chr(10))[0]}\n")
         return 0
     rounds = chosen.rounds or (QUICK_ROUNDS if chosen.quick else ROUNDS)
-    options = Options(chosen.quick, rounds, chosen.data)
-    try:
-        rows, complete = measure(chosen.only or list(CASES), options)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    options = Options(chosen.quick, rounds, chosen.data, chosen.pixeltable and chosen.pixeltable.absolute())
+    rows, status = measure(chosen.only or list(CASES), options)
     if chosen.json:
         sys.stdout.buffer.write(as_json(rows, quick=options.quick, rounds=rounds))
     else:
         print_table(rows)
-    return 0 if complete else 1
+    return status
 
 
 if __name__ == "__main__":

@@ -37,6 +37,8 @@ class Options:
     quick: bool
     rounds: int
     data: Path | None
+    pixeltable: Path | None = None
+    """A virtual environment that has it, or is to have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,11 @@ def open_workshop(options: Options) -> Iterator[Workshop]:
     env = environment(folder)
     server = local_server.locate(folder / "home")
     try:
-        lifecycle.ensure_running(server)
-        workshop = Workshop(options, folder, env, Databases(server))
-        # As the user's first command would, this makes the tables.
-        subprocess.run([PROGRAM, "list"], env=env, check=True, stdout=subprocess.DEVNULL)
-        yield workshop
+        # In use all the time: a case that stores nothing for minutes must not find it stopped.
+        with lifecycle.attached(server):
+            # As the user's first command would, this makes the tables.
+            subprocess.run([PROGRAM, "list"], env=env, check=True, stdout=subprocess.DEVNULL)
+            yield Workshop(options, folder, env, Databases(server))
     finally:
         lifecycle.stop(server)
         shutil.rmtree(folder, ignore_errors=True)

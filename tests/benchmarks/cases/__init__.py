@@ -7,6 +7,7 @@ from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
 from tests.benchmarks.cases.parts import parts
+from tests.benchmarks.cases.pixeltable import pixeltable
 from tests.benchmarks.cases.reading import list_, show
 from tests.benchmarks.cases.scaling import scaling
 from tests.benchmarks.cases.serve import serve
@@ -34,4 +35,5 @@ CASES: dict[str, Case] = {
     "labels": labels,
     "parts": parts,
     "bucket": bucket,
+    "pixeltable": pixeltable,
 }

@@ -40,7 +40,7 @@ def digits(workshop: Workshop) -> Iterator[Row]:
     # The 2020 program is timed on fewer images, so images a second are compared.
     speedup = theirs.times(ours) * count / POSTS
     what = f"2020 program ÷ mlpredict, per image (timed on {POSTS})"
-    yield Row("digits", what, theirs.wall, theirs.peak, speedup, at_least(500))
+    yield Row("digits", what, theirs.wall, theirs.peak, speedup, at_least(700))
     yield faster("digits", "TensorFlow batch script", ours, samples["tensorflow"], at_least(3))
     yield from _floor("digits", ours, samples["floor"], 75)
 

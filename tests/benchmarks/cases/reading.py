@@ -10,7 +10,7 @@ from tests.benchmarks.report import Row, at_most
 from tests.benchmarks.workshop import Workshop
 
 ROWS = 1000
-BAR = at_most(1.4)
+BAR = at_most(1.1)
 
 
 def list_(workshop: Workshop) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from itertools import cycle, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.benchmarks.contestants import BOUNDARY, form, free_port, serving, wai
 from tests.benchmarks.launch import memory
 from tests.benchmarks.load import load
 from tests.benchmarks.measure import Measured, Samples, alternate
-from tests.benchmarks.report import Bar, Row, at_least
+from tests.benchmarks.report import Bar, Row, at_least, at_most
 from tests.benchmarks.workshop import PROGRAM, Workshop
 
 CASE = "serve"
@@ -34,10 +34,12 @@ class Crowd:
 
 
 CROWDS = (
-    Crowd(1, 500, 40, at_least(20)),
-    Crowd(8, 2000, 64),
-    Crowd(64, 4000, 128, at_least(50)),
+    Crowd(1, 500, 40, at_least(30)),
+    Crowd(8, 2000, 64, at_least(80)),
+    Crowd(64, 4000, 128, at_least(150)),
 )
+SPREAD_BAR = at_most(1.4)
+WORKERS_BAR = at_most(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,18 @@ def serve(workshop: Workshop) -> Iterator[Row]:
             # The 2020 program is timed on fewer images, so requests a second are compared.
             ratio = others.times(ours) * mine / theirs
             yield Row(CASE, f"2020 program ÷ mlpredict, {who}, per request", value=ratio, bar=crowd.bar)
+        spread = ours.parts[LATE] / ours.parts[MEDIAN]
+        yield Row(CASE, f"99 % ÷ median, {who}", value=spread, bar=SPREAD_BAR)
+        yield _of_workers(workshop, Posts(port, pid, posts(folder, "/prediction/", mine), crowd.clients))
+
+
+def _of_workers(workshop: Workshop, one: Posts) -> Row:
+    """How long the same requests take two processes."""
+    with running(workshop, "--workers", "2") as (port, pid):
+        samples = alternate({"one": one, "two": replace(one, port=port, pid=pid)}, workshop.rounds)
+    two, alone = samples["two"], samples["one"]
+    what = f"--workers 2 ÷ one process, {one.clients} clients"
+    return Row(CASE, what, two.wall, value=two.times(alone), bar=WORKERS_BAR)
 
 
 def posts(folder: Path, path: str, count: int) -> tuple[bytes, ...]:
@@ -97,10 +111,11 @@ def posts(folder: Path, path: str, count: int) -> tuple[bytes, ...]:
 
 
 @contextmanager
-def running(workshop: Workshop) -> Iterator[tuple[int, int]]:
+def running(workshop: Workshop, *options: str) -> Iterator[tuple[int, int]]:
     """The port and the process of a server of ours that answers."""
     port = free_port()
-    with subprocess.Popen([PROGRAM, "serve", "--quiet", "--port", str(port)], env=workshop.env) as process:
+    command = [str(PROGRAM), "serve", "--quiet", "--port", str(port), *options]
+    with subprocess.Popen(command, env=workshop.env) as process:
         try:
             wait_for(HTTPConnection("127.0.0.1", port, timeout=1), process)
             yield port, process.pid

@@ -26,5 +26,5 @@ def one(workshop: Workshop) -> Iterator[Row]:
     near = alternate({"mlpredict": mlpredict, "bare": bare}, workshop.short_rounds)
     far = alternate({"mlpredict": mlpredict, "tensorflow": tensorflow}, workshop.rounds)
     yield subject("one", "mlpredict predict one.png", near["mlpredict"])
-    yield slower("one", "bare script", near["mlpredict"], near["bare"], at_most(1.5))
-    yield faster("one", "TensorFlow script", far["mlpredict"], far["tensorflow"], at_least(10))
+    yield slower("one", "bare script", near["mlpredict"], near["bare"], at_most(1.1))
+    yield faster("one", "TensorFlow script", far["mlpredict"], far["tensorflow"], at_least(12))
