@@ -3,8 +3,8 @@
 It begins with a pickled True. A request is a pickled triple: files (each a name, or the bytes of what has
 none, a page or None, and whether it is prepared), an `ImageSpec` and the `Limits`. Its results are lists
 that together hold a `Decoded` or a reason for each; bytes that came with the request are not sent back.
-The end of the requests is the end of the process, also when whoever sent them was killed. `decoder_pool`
-starts these processes and says why they are some.
+The end of the requests is the end of the process, also when whoever sent them was killed. `started_decoder`
+starts these processes, and `decoder_pool` says why they are some.
 
 Here the system keeps the limits: of memory, and of processor time, which ends the process.
 """

@@ -15,9 +15,10 @@ import pytest
 
 from mlpredict.domain import Rejected, Sample, Source
 from mlpredict.inputs import decoding
-from mlpredict.inputs.decoder_pool import COMMAND, Chunk, Decoders
+from mlpredict.inputs.decoder_pool import Chunk, Decoders
 from mlpredict.inputs.decoding import Asked, Item, decode_all, start_decoders
 from mlpredict.inputs.sources import discover
+from mlpredict.inputs.started_decoder import COMMAND
 from tests.processes import started
 from tests.unit.images import decode, file_of, picture, png, spec
 
