@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from mlpredict.errors import StoredElsewhere
-from mlpredict.storage import parts
+from mlpredict.storage import parts, run_plans
 from mlpredict.storage.connection import translated
 from mlpredict.storage.names import catalog_only
 from mlpredict.storage.parts import LedgerEntry
@@ -44,7 +44,7 @@ class SharedRuns:
     def planned(self, key: str) -> PlannedRun | None:
         """The run of a key; None where there is none yet."""
         with translated(), catalog_only(self._connection):
-            return parts.planned(self._connection, key)
+            return run_plans.planned(self._connection, key)
 
     def begin(
         self,
@@ -65,7 +65,7 @@ class SharedRuns:
                     model, engine=engine, keep=keep, run_id=run_id, environment=environment
                 )
                 with catalog_only(self._connection):
-                    if not parts.add_plan(self._connection, run.run_id, plan, blocks):
+                    if not run_plans.add_plan(self._connection, run.run_id, plan, blocks):
                         raise _Taken
         except _Taken:
             return
@@ -73,17 +73,17 @@ class SharedRuns:
     def environment_id(self, environment: Environment) -> int:
         """The id of what predictions are made with here, new or not."""
         with translated(), writing(self._connection), catalog_only(self._connection):
-            return parts.add_environment(self._connection, environment)
+            return run_plans.add_environment(self._connection, environment)
 
     def block_hashes(self, run_id: int) -> dict[int, bytes]:
         """The SHA-256 of each block of names, by its first position."""
         with translated(), catalog_only(self._connection):
-            return parts.block_hashes(self._connection, run_id)
+            return run_plans.block_hashes(self._connection, run_id)
 
     def block(self, run_id: int, first: int) -> NameBlock | None:
         """A block of names; None where the run has none so far out."""
         with translated(), catalog_only(self._connection):
-            return parts.block(self._connection, run_id, first)
+            return run_plans.block(self._connection, run_id, first)
 
     def take(self, run_id: int, part: int, worker: Worker, seconds: float) -> Claim | None:
         """Take a part, whoever has it; None where all of it is stored."""
