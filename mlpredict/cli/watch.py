@@ -26,7 +26,6 @@ from mlpredict.cli.options import (
     chosen_columns,
     chosen_format,
 )
-from mlpredict.cli.predict import COLUMNS, check_store_top, usual_columns
 from mlpredict.cli.predict_options import (
     IMAGES,
     BatchSize,
@@ -37,6 +36,8 @@ from mlpredict.cli.predict_options import (
     StoreTop,
     TopK,
 )
+from mlpredict.cli.predict_usage import check_store_top
+from mlpredict.cli.predict_work import COLUMNS, usual_columns
 from mlpredict.cli.quiet_libraries import quiet_libraries
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, Keep, Pages, PredictionRecord
