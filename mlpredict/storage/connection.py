@@ -30,6 +30,7 @@ from mlpredict.storage.refusals import (
     READ_ONLY_TRANSACTION,
     hint_for,
     is_lasting,
+    is_shut_out,
 )
 from mlpredict.storage.server.local_server import LocalConnection
 
@@ -87,6 +88,7 @@ def open_connection(dsn: str | None) -> Connection:
     The connection commits by itself outside `transaction()` blocks.
 
     Raises:
+        DatabaseRefuses: there is no such database or role, or the role may not connect.
         DatabaseError: nothing answers there, or the DSN is not one.
     """
     if dsn is None:
@@ -240,7 +242,8 @@ def _connect(dsn: str) -> Connection:
         said = without_secrets(error, parameters)
         # Nor is a secret in the traceback.
         cause = error if said == str(error) else None
-        raise DatabaseError(_first_line(said), hint=hint_for(error)) from cause
+        kind = DatabaseRefuses if is_shut_out(error) else DatabaseError
+        raise kind(_first_line(said), hint=hint_for(error)) from cause
     except UnicodeError as error:
         raise DatabaseError("the host is no name that can be looked up") from error
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 
 INSUFFICIENT_PRIVILEGE = "42501"
@@ -14,6 +16,26 @@ LASTING_CLASSES = ("0A", "0L", "0P", "22", "28", "3D", "3F", "42", "44", "P0")
 
 LASTING = ("23502", "23514")
 """not_null_violation and check_violation: a constraint that somebody has added."""
+
+SHUT_OUT = re.compile(
+    r"""FATAL:\s+ (?:
+        database\ .*\ does\ not\ exist | no\ such\ database
+      | role\ .*\ (?:does\ not\ exist | is\ not\ permitted\ to\ log\ in)
+      | (?:\w+\ )*authentication\ failed
+      | no\ pg_hba\.conf\ entry | pg_hba\.conf\ rejects
+      | permission\ denied\ for\ database
+      | connection\ requires\ a\ valid\ client\ certificate
+    ) | no\ password\ supplied""",
+    re.DOTALL | re.VERBOSE,
+)
+"""How servers and poolers refuse a connection for good: 3D000, 28000, 28P01 and 42501, in English.
+
+While connecting, libpq gives no SQLSTATE. In another language nothing tells these from a server that is on
+its way, and they are tried again.
+"""
+
+EACH_HOST = "\n- host: "
+"""Before what the driver says of each of several hosts."""
 
 GRANT_HINT = (
     "have the owner of mlpredict's tables run mlpredict init-db --grant-to ROLE, or --grant-to ROLE:reader "
@@ -74,3 +96,16 @@ def is_lasting(error: psycopg.Error) -> bool:
     """Whether the same would be refused again."""
     state = error.sqlstate or ""
     return state.startswith(LASTING_CLASSES) or state in LASTING
+
+
+def is_shut_out(error: psycopg.Error) -> bool:
+    """Whether a connection would be refused again: by each of the hosts, where there are several.
+
+    Example:
+        >>> is_shut_out(psycopg.OperationalError('FATAL:  database "missing" does not exist'))
+        True
+        >>> is_shut_out(psycopg.OperationalError("FATAL:  the database system is starting up"))
+        False
+    """
+    last, *each = str(error).split(EACH_HOST)
+    return all(SHUT_OUT.search(one) for one in each or [last])

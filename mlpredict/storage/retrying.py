@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from mlpredict.domain.samples import Ended
-from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
+from mlpredict.errors import DatabaseError, DatabaseRefuses, NoSpace, TransientDatabaseError
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.support.logs import get_logger
 
@@ -215,7 +215,7 @@ class PersistentStore:
     def _give_up_unless_passing(self, error: DatabaseError) -> None:
         """Disconnect, for a new connection; raise what no new one would make better."""
         if self._repository is None:  # not even connected: the server may be on its way
-            if isinstance(error, NoSpace):
+            if isinstance(error, (NoSpace, DatabaseRefuses)):
                 raise error
             return
         if not isinstance(error, TransientDatabaseError):

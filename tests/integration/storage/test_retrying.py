@@ -10,15 +10,18 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from mlpredict.domain import EngineName, Keep, Rejected, Run, Source
-from mlpredict.errors import DatabaseError, NoSpace, TransientDatabaseError
+from mlpredict.errors import DatabaseError, DatabaseRefuses, NoSpace, TransientDatabaseError
 from mlpredict.storage import retrying
 from mlpredict.storage.connection import translated
+from mlpredict.storage.refusals import EACH_HOST, is_shut_out
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.retrying import PersistentStore, open_store
 from mlpredict.storage.server import disk
 from tests.rows import model, new
+from tests.tcp_server import TcpServer
 
 RUNS_AT_ONCE = 4
 
@@ -169,6 +172,61 @@ def test_what_no_new_connection_would_change_is_raised_at_once(
     assert not isinstance(caught.value, TransientDatabaseError)
     with pytest.raises(DatabaseError):
         open_store(f"{dsn} dbname=no_such_database", retry=0.3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dbname": "no_such_database"}, 'database "no_such_database" does not exist'),
+        ({"user": "nobody_here"}, "authentication failed"),
+        ({"password": "another"}, "authentication failed"),
+    ],
+    ids=["database", "role", "password"],
+)
+def test_a_server_that_would_refuse_again_is_not_asked_again(
+    dsn: str, tcp_server: TcpServer, changed: dict[str, str], said: str
+) -> None:
+    attempts = 0
+
+    def connect() -> Repository:
+        nonlocal attempts
+        attempts += 1
+        return open_repository(dsn if attempts == 1 else make_conninfo(tcp_server.dsn, **changed))
+
+    with PersistentStore(connect, 60) as store:
+        run = started(store)
+        terminate(dsn)
+        with pytest.raises(DatabaseRefuses, match=said) as caught:
+            store.add(run, [new(0)], [])
+    assert attempts == 2
+    assert "tried again" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("said", "lasts"),
+    [
+        ('role "nobody" does not exist', True),
+        ('role "nobody" is not permitted to log in', True),
+        ('no pg_hba.conf entry for host "10.0.0.7", user "me", database "predictions", no encryption', True),
+        ('pg_hba.conf rejects connection for host "10.0.0.7", user "me"', True),
+        ('Peer authentication failed for user "me"', True),
+        ('permission denied for database "predictions"', True),
+        ('database "predictions" does not exist', True),
+        ("the database system is starting up", False),
+        ("the database system is shutting down", False),
+        ("sorry, too many clients already", False),
+        ('too many connections for role "me"', False),
+        ('database "predictions" is not currently accepting connections', False),
+    ],
+)
+def test_which_connections_would_be_refused_again(said: str, lasts: bool) -> None:
+    message = f'connection failed: connection to server at "10.0.0.7", port 5432 failed: FATAL:  {said}'
+    refused = psycopg.OperationalError("connection failed: connection to server failed: Connection refused")
+    assert is_shut_out(psycopg.OperationalError(message)) is lasts
+    assert not is_shut_out(refused)
+    for other, all_last in ((message, lasts), (str(refused), False)):
+        each = "".join(f"{EACH_HOST}'h', port: '5432', hostaddr: None: {one}" for one in (other, message))
+        assert is_shut_out(psycopg.OperationalError(f"{message}\nMultiple{each}")) is all_last
 
 
 def test_a_disk_that_is_full_is_not_waited_for(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
