@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.server import lifecycle, local_server, service_account
 from mlpredict.storage.server.local_server import LocalServer
 from tests.buckets import Bucket, network_before, s3_server
+from tests.cloud_servers.google import ServiceAccount
+from tests.clouds import OWN, Cloud, azure_container, azurite, azurite_container, google_bucket
 from tests.conftest import Command, environment_of_command
 from tests.local_servers import LONG, make_home
 from tests.proxy import Proxy, proxy_to
@@ -102,6 +105,40 @@ def bucket(s3: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Buc
         for name, value in bucket.environment.items():
             monkeypatch.setenv(name, value)
         yield bucket
+
+
+@pytest.fixture(scope="session")
+def google_account() -> ServiceAccount:
+    """Whom the server of `gs://` knows."""
+    return ServiceAccount()
+
+
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Where Azurite listens."""
+    if shutil.which("azurite-blob") is None:
+        pytest.skip("Azurite is not installed: `npm install azurite`, and its folder on the PATH")
+    with azurite(tmp_path_factory.mktemp("azurite")) as address:
+        yield address
+
+
+@pytest.fixture(params=["gs", "az", "azurite"])
+def cloud(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """An empty bucket of Google's or container of Azure's, reached by a network that can fail."""
+    name = f"bucket-{next(bucket_numbers)}"
+    match request.param:
+        case "gs":
+            opened = google_bucket(name, request.getfixturevalue("google_account"), tmp_path)
+        case "az":
+            opened = azure_container(name)
+        case _:
+            opened = azurite_container(name, request.getfixturevalue("azurite_server"))
+    for variable in [one for one in os.environ if one.startswith(OWN)]:
+        monkeypatch.delenv(variable)
+    with opened as cloud:
+        for variable, value in cloud.environment.items():
+            monkeypatch.setenv(variable, value)
+        yield cloud
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ logger = get_logger(__name__)
 
 NAMES_AT_ONCE = 1000
 """A page of a listing."""
+REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
+"""The library's names for 403 and 401."""
 ODD_KEY = "a key in it has an empty part (//), a part . or .., or a control character"
 REST = "the rest of the prefix is not listed: name prefixes beside it one by one, or rename the object"
 
@@ -95,8 +97,8 @@ def _object(place: Place) -> ObjectMeta | None:
     except FileNotFoundError:
         return None
     except Exception as error:
-        # Listing may be allowed where reading is not; a wrong key is told apart from a prefix by it.
-        if isinstance(error, PermissionError) or "PermissionDenied" in type(error).__name__:
+        # Listing may be allowed where reading is not; and it tells why, which the answer to a HEAD cannot.
+        if isinstance(error, PermissionError) or type(error).__name__ in REFUSED:
             return None
         raise NotFetched(reason_of(error)) from error
 

@@ -117,7 +117,7 @@ def web_address(name: str) -> SplitResult:
         raise NotFetched("not an address: it has no host")
     if "@" in parts.netloc:
         raise NotFetched("an address with a password in it would be stored with it: not fetched")
-    if parts.scheme == "http" and not _is_this_machine(host):
+    if parts.scheme == "http" and not is_this_machine(host):
         raise NotFetched("http:// is not encrypted: https:// is fetched, and http:// of this machine alone")
     if parts.scheme not in ("https", "http"):
         raise NotFetched(f"{parts.scheme}:// is not fetched")
@@ -156,7 +156,8 @@ def safe_name(name: str) -> str:
     return web_name(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _is_this_machine(host: str) -> bool:
+def is_this_machine(host: str) -> bool:
+    """Whether a host is this machine, whatever the name servers say."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

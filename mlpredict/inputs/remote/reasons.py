@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 
 LONGEST = 200
-# S3 and Azure answer in XML, Google in JSON, and the library quotes them.
+# All three answer in XML, Google at times in JSON, and the library quotes them.
 CODE = re.compile(r"<Code>([^<]*)</Code>")
-MESSAGE = re.compile(r"<Message>([^<]*)</Message>")
+# What Azure adds on lines of their own helps nobody here.
+MESSAGE = re.compile(r"<Message>\s*([^<\n]*)[^<]*</Message>")
 JSON_MESSAGE = re.compile(r'"message"\s*:\s*"([^"]*)"')
 STATUS = re.compile(r"status code: (\d+ [A-Z][A-Za-z ]*[a-z])")
 LAST_PART = re.compile(r"(?:^| - )((?:(?! - ).)*)$")
 NO_CREDENTIALS = re.compile(r"169\.254\.|metadata|credential|InstanceProfile", re.IGNORECASE)
 NO_REGION = "Received redirect without LOCATION"
 NO_ACCOUNT = "Account must be specified"
+IN_THE_CLEAR = "builder error"
 NO_ANSWER = re.compile(r"error sending request|connection refused|dns error|timed out", re.IGNORECASE)
 
 CREDENTIALS = {
@@ -23,18 +25,32 @@ CREDENTIALS = {
 }
 """What to do without any, by what the library calls a kind of bucket."""
 
+NO_RIGHT = "the credentials lack the right to it"
+WRONG = "wrong credentials"
 HINTS = {
-    "AccessDenied": "the credentials lack the right to it",
-    "InvalidAccessKeyId": "wrong credentials",
-    "SignatureDoesNotMatch": "wrong credentials",
+    "AccessDenied": NO_RIGHT,
+    "AuthorizationFailure": "a wrong key, no right to it, or a network that is kept out",
+    "AuthorizationPermissionMismatch": NO_RIGHT,
+    "AuthorizationResourceTypeMismatch": NO_RIGHT,
+    "AuthorizationServiceMismatch": NO_RIGHT,
+    "InsufficientAccountPermissions": NO_RIGHT,
+    "InvalidAccessKeyId": WRONG,
+    "SignatureDoesNotMatch": WRONG,
+    "AuthenticationFailed": WRONG,
+    "AuthenticationRequired": WRONG,
+    "InvalidAuthenticationInfo": WRONG,
+    "NoAuthenticationInformation": "it is not public, and no credentials were sent",
+    "PublicAccessNotPermitted": "it is not public, and no credentials were sent",
     "ExpiredToken": "the credentials have expired",
     "RequestTimeTooSkewed": "the clock of this machine is wrong",
     "NoSuchBucket": "there is no such bucket",
     "NoSuchKey": "there is no such object",
+    "ContainerNotFound": "there is no such container",
+    "BlobNotFound": "there is no such object",
     "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
 }
-"""What the codes of S3 mean to whoever uses it."""
+"""What the codes of S3, Google and Azure mean to whoever uses them."""
 
 
 def reason_of(error: BaseException) -> str:
@@ -57,6 +73,8 @@ def reason_of(error: BaseException) -> str:
     if NO_CREDENTIALS.search(text):
         how = next((told for kind, told in CREDENTIALS.items() if kind in text), CREDENTIALS["S3"])
         return f"no credentials were found: {how}"
+    if IN_THE_CLEAR in text:
+        return "its address is no https:// address: http:// is for this machine alone"
     if NO_ACCOUNT in text:
         return "no account is named: set AZURE_STORAGE_ACCOUNT_NAME"
     if (status := STATUS.search(text)) is not None:

@@ -8,11 +8,19 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mlpredict.inputs.remote.aws_files import Profile, read_profile
+from mlpredict.inputs.remote.endpoints import azure_endpoint, google_endpoint
 from mlpredict.inputs.remote.names import NotFetched
 
 if TYPE_CHECKING:
     from obstore.auth.boto3 import Boto3CredentialProvider
-    from obstore.store import AzureStore, ClientConfig, GCSStore, RetryConfig, S3Store
+    from obstore.store import (
+        AzureStore,
+        ClientConfig,
+        GCSCredential,
+        GCSStore,
+        RetryConfig,
+        S3Store,
+    )
 
     Store = S3Store | GCSStore | AzureStore
 
@@ -35,6 +43,9 @@ KEYS_ELSEWHERE = (
 )
 """Where one of these is set it comes before the files, and the library reads it itself."""
 
+NOBODY = "nobody"
+"""What an emulator of Google's is told in the place of a token."""
+
 
 @cache
 def store_of(scheme: str, bucket: str) -> Store:
@@ -44,16 +55,15 @@ def store_of(scheme: str, bucket: str) -> Store:
         NotFetched: what is set for it makes no sense, or the library refuses it.
     """
     from obstore.exceptions import BaseError
-    from obstore.store import AzureStore, GCSStore
 
     try:
         match scheme:
             case "s3":
                 return _s3(bucket)
             case "gs":
-                return GCSStore(bucket, client_options=_client(), retry_config=_retrying())
+                return _google(bucket)
             case _:
-                return AzureStore(bucket, client_options=_client(), retry_config=_retrying())
+                return _azure(bucket)
     except (BaseError, ValueError) as error:
         from mlpredict.inputs.remote.reasons import reason_of
 
@@ -79,6 +89,39 @@ def _s3(bucket: str) -> S3Store:
         client_options=_client(allow_http=(endpoint or "").startswith("http://")),
         retry_config=_retrying(),
         credential_provider=provider,
+        **settings,
+    )
+
+
+def _google(bucket: str) -> GCSStore:
+    from obstore.store import GCSStore
+
+    endpoint = google_endpoint()
+    settings: dict[str, Any] = {} if endpoint.address is None else {"base_url": endpoint.address}
+    if endpoint.is_emulator:
+        # Not `skip_signature`: uploads and deletions leave it unread, and look for credentials.
+        settings["credential_provider"] = _nobody
+    return GCSStore(
+        bucket,
+        client_options=_client(allow_http=endpoint.in_the_clear),
+        retry_config=_retrying(),
+        **settings,
+    )
+
+
+def _nobody() -> GCSCredential:
+    return {"token": NOBODY, "expires_at": None}
+
+
+def _azure(bucket: str) -> AzureStore:
+    from obstore.store import AzureStore
+
+    endpoint = azure_endpoint()
+    settings: dict[str, Any] = {} if endpoint.address is None else {"endpoint": endpoint.address}
+    return AzureStore(
+        bucket,
+        client_options=_client(allow_http=endpoint.in_the_clear),
+        retry_config=_retrying(),
         **settings,
     )
 

@@ -36,6 +36,20 @@ SKEWED = "The difference between the request time and the current time is too la
         ("Generic S3 error: Received redirect without LOCATION, this normally …", "another region"),
         ("Generic MicrosoftAzure error: Account must be specified", "AZURE_STORAGE_ACCOUNT_NAME"),
         ("Generic GCS error: Error performing token request to metadata 169.254.169.254", "GOOGLE_"),
+        (
+            S3.format(
+                status="404 Not Found", body=XML.format("ContainerNotFound", "No such.\nRequestId:5ec3e7")
+            ),
+            "there is no such container (ContainerNotFound: No such.)",
+        ),
+        (
+            S3.format(status="403 Forbidden", body=XML.format("AuthenticationFailed", "\n  Failed.\n")),
+            "wrong credentials (AuthenticationFailed: Failed.)",
+        ),
+        (
+            "Generic GCS error: Error performing GET http://h/5ec3e7 in 2µs - HTTP error: builder error",
+            "https://",
+        ),
         ("Generic S3 error: something odd at https://me:5ec3e7@host/x", "something odd at …"),
         ("", "no answer"),
     ],
