@@ -111,8 +111,9 @@ def web_address(name: str) -> SplitResult:
         parts = urlsplit(name)
         host = parts.hostname
         _ = parts.port
-    except ValueError as error:
-        raise NotFetched(f"not an address: {error}") from error
+    except ValueError:
+        # Not its own words: they quote what may be a password.
+        raise NotFetched("not an address: its host or port makes no sense") from None
     if not host:
         raise NotFetched("not an address: it has no host")
     if "@" in parts.netloc:
@@ -151,6 +152,7 @@ def safe_name(name: str) -> str:
         return name
     try:
         parts = urlsplit(name)
+        _ = parts.port
     except ValueError:
         return f"{name.partition('://')[0]}://…"
     return web_name(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -69,6 +69,8 @@ def test_a_prefix_may_be_many(name: str, many: bool) -> None:
         ("https:///a.png", "no host"),
         ("https://host:port/a.png", "not an address"),
         ("https://[::1/a.png", "not an address"),
+        ("https://me:secret@ho\u2100st/a.png", "not an address"),
+        ("https://me:secret/x@host/a.png", "not an address"),
         ("file:///etc/passwd", "no host"),
         ("ftp://host/a.png", "not fetched"),
     ],
@@ -77,6 +79,7 @@ def test_an_address_that_is_not_fetched(name: str, reason: str) -> None:
     with pytest.raises(NotFetched, match=reason) as raised:
         web_address(name)
     assert "secret" not in str(raised.value)
+    assert raised.value.__suppress_context__ or raised.value.__context__ is None
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,7 @@ def test_a_name_has_nothing_of_an_address_that_may_be_a_key() -> None:
     assert web_name(web_address("https://host/a.png?X-Amz-Signature=1f#x")) == "https://host/a.png?…"
     assert safe_name("https://me:secret@host/a.png?sig=1") == "https://host/a.png?…"
     assert safe_name("https://[bad?sig=1") == "https://…"
+    assert safe_name("https://me:secret/x@host/a.png") == "https://…"
     assert safe_name("s3://scans/a?b.png") == "s3://scans/a?b.png"
     assert is_remote("s3://scans/a?b.png")
     assert not is_remote("scans/s3:/a.png")
