@@ -22,7 +22,7 @@ from tests.buckets import Answer, Network, Request, network_before
 from tests.cloud_servers import azure, google
 from tests.cloud_servers.azure import Account, Azure
 from tests.cloud_servers.google import Google, ServiceAccount
-from tests.cloud_servers.objects import Reply, Shelf, serving
+from tests.cloud_servers.objects import Question, Reply, Shelf, serving
 
 ACCOUNT = Account("accountoftests", "c2VjcmV0IG9mIHRlc3RzLCBzZWNyZXQgb2YgdGVzdHM=")
 OWN = ("GOOGLE_", "AZURE_", "AZURITE_", "STORAGE_EMULATOR")
@@ -72,6 +72,10 @@ class Cloud:
         except FileNotFoundError:
             return None
 
+    def remove(self, key: str) -> None:
+        """Take an object away, as somebody else would."""
+        obstore.delete(self.direct, key)
+
     def refused(self) -> Answer:
         """What who lacks the right is told, with a secret in it."""
         reply = self.refusal(
@@ -102,6 +106,33 @@ def google_bucket(name: str, account: ServiceAccount, folder: Path) -> Iterator[
         )
         secrets = (account.file().splitlines()[0].partition("PRIVATE KEY-----\\n")[2][:60], "PRIVATE KEY")
         yield Cloud("gs", name, network, environment, secrets, google.refusal, "AccessDenied", direct, shelf)
+
+
+@contextmanager
+def google_emulator(name: str, folder: Path) -> Iterator[tuple[Cloud, set[str]]]:
+    """A bucket on an emulator, and what it was sent as credentials; real ones lie ready."""
+    shelf, sent = Shelf(buckets={name: {}}), set[str]()
+    emulator = Google(shelf)
+
+    def answer(question: Question) -> Reply:
+        sent.add(question.headers.get("authorization", ""))
+        return emulator(question)
+
+    with serving(answer) as target, serving(emulator) as beside:
+        (folder / "account.json").write_text(ServiceAccount().file())
+        environment = {
+            "GOOGLE_APPLICATION_CREDENTIALS": str(folder / "account.json"),
+            "STORAGE_EMULATOR_HOST": f"{target[0]}:{target[1]}",
+        }
+        direct = GCSStore(
+            name,
+            base_url=address_of(beside),
+            service_account_key=ServiceAccount().file(),
+            client_options={"allow_http": True},
+        )
+        network = Network(target)
+        cloud = Cloud("gs", name, network, environment, (), google.refusal, "AccessDenied", direct, shelf)
+        yield cloud, sent
 
 
 @contextmanager

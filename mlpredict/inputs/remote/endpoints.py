@@ -61,8 +61,8 @@ def _endpoint(variable: str, address: str) -> Endpoint:
     try:
         parts = urlsplit(address)
         host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise NotFetched(f"{variable} is not an address") from error
+    except ValueError:
+        raise NotFetched(f"{variable} is not an address") from None
     if not host or parts.scheme not in ("http", "https"):
         raise NotFetched(f"{variable} is not an address: expected https://HOST, or http:// of this machine")
     if parts.scheme == "http" and not is_this_machine(host):

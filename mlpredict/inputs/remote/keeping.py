@@ -69,9 +69,8 @@ def remove(uris: Iterable[str]) -> None:
 
 def _put(image: NewInput) -> None:
     import obstore
-    from obstore.exceptions import AlreadyExistsError
 
-    from mlpredict.inputs.remote.reasons import reason_of
+    from mlpredict.inputs.remote.reasons import reason_of, says_it_is_there
     from mlpredict.inputs.remote.stores import store_of
 
     assert image.content is not None
@@ -83,12 +82,12 @@ def _put(image: NewInput) -> None:
         obstore.put(
             store, place.key, image.content, mode="create", use_multipart=False, attributes=attributes
         )
-    except AlreadyExistsError:
-        return
     except NotFetched as reason:
         raise NotKept(f"{place.url}: cannot be written: {reason}") from reason
-    except Exception as error:
-        raise NotKept(f"{place.url}: cannot be written: {reason_of(error)}") from error
+    except Exception as error:  # noqa: BLE001 - told without its own words
+        if says_it_is_there(error):
+            return
+        raise NotKept(f"{place.url}: cannot be written: {reason_of(error)}") from None
 
 
 def _delete(place: Place, keys: list[str]) -> None:
@@ -105,5 +104,5 @@ def _delete(place: Place, keys: list[str]) -> None:
             _delete(place, [key])
     except NotFetched as reason:
         raise OutputError(f"{place.url}: {reason}") from reason
-    except Exception as error:
-        raise OutputError(f"{place.url}: {reason_of(error)}") from error
+    except Exception as error:  # noqa: BLE001 - told without its own words
+        raise OutputError(f"{place.url}: {reason_of(error)}") from None

@@ -96,11 +96,11 @@ def _object(place: Place) -> ObjectMeta | None:
         return obstore.head(store, place.key)
     except FileNotFoundError:
         return None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told without its own words
         # Listing may be allowed where reading is not; and it tells why, which the answer to a HEAD cannot.
         if isinstance(error, PermissionError) or type(error).__name__ in REFUSED:
             return None
-        raise NotFetched(reason_of(error)) from error
+        raise NotFetched(reason_of(error)) from None
 
 
 def _has_any(place: Place) -> bool:
@@ -168,10 +168,10 @@ def _listed(place: Place) -> Iterator[list[ObjectMeta]]:
             yield list(page)
     except GeneratorExit:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - told without its own words
         if type(error).__name__ == "InvalidPathError":
-            raise NotFetched(f"{ODD_KEY}; {REST}") from error
-        raise NotFetched(reason_of(error)) from error
+            raise NotFetched(f"{ODD_KEY}; {REST}") from None
+        raise NotFetched(reason_of(error)) from None
 
 
 def _is_mark(one: ObjectMeta, place: Place) -> bool:

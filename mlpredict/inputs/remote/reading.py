@@ -98,8 +98,8 @@ def _object_once(place: Place, remote: Remote, max_bytes: int, take_room: TakeRo
         take_room(remote.size)
     try:
         answer = obstore.get(store, place.key)
-    except Exception as error:
-        raise Unusable(reason_of(error)) from error
+    except Exception as error:  # noqa: BLE001 - told without its own words
+        raise Unusable(reason_of(error)) from None
     size = answer.meta["size"]
     if size > max_bytes:
         raise TooManyBytes(too_many_bytes(size, max_bytes))
@@ -110,8 +110,8 @@ def _object_once(place: Place, remote: Remote, max_bytes: int, take_room: TakeRo
         content = _read(answer, remote.unless_image)
     except NoImage:
         raise
-    except Exception as error:
-        raise _Cut(reason_of(error)) from error
+    except Exception as error:  # noqa: BLE001 - told without its own words
+        raise _Cut(reason_of(error)) from None
     if len(content) != size:
         raise _Cut("the connection was cut")
     # It may have been replaced since it was listed: these bytes are those of this answer's ETag.

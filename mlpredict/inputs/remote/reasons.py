@@ -18,6 +18,10 @@ NO_ACCOUNT = "Account must be specified"
 IN_THE_CLEAR = "builder error"
 NO_ANSWER = re.compile(r"error sending request|connection refused|dns error|timed out", re.IGNORECASE)
 
+IS_THERE = ("PreconditionFailed", "BlobAlreadyExists")
+"""How buckets say that nothing was put as there is an object of this key: S3 and Google, and Azure."""
+NOT_NEW = "412 Precondition Failed"
+
 CREDENTIALS = {
     "GCS": "set GOOGLE_APPLICATION_CREDENTIALS; a public bucket needs GOOGLE_SKIP_SIGNATURE=true",
     "MicrosoftAzure": "set AZURE_STORAGE_ACCOUNT_KEY; a public container needs AZURE_SKIP_SIGNATURE=true",
@@ -56,7 +60,8 @@ HINTS = {
 def reason_of(error: BaseException) -> str:
     """Why a request was refused, or never answered.
 
-    Only what is known to be words is repeated: answers quote access keys and signed requests.
+    Only what is known to be words is repeated: answers quote access keys and signed requests. It is raised
+    `from None`, as `--verbose` prints causes.
     """
     text = str(error).partition("\nDebug source:")[0]
     code, message = CODE.search(text), MESSAGE.search(text) or JSON_MESSAGE.search(text)
@@ -82,6 +87,18 @@ def reason_of(error: BaseException) -> str:
     if NO_ANSWER.search(text):
         return "no answer from the server"
     return _last_words(text)
+
+
+def says_it_is_there(error: BaseException) -> bool:
+    """Whether an object is there already, where only a new one was to be put.
+
+    The library says so of every conflict: that a container is being deleted, too.
+    """
+    text = str(error)
+    if (code := CODE.search(text)) is not None:
+        return code[1] in IS_THERE
+    status = STATUS.search(text)
+    return status is not None and status[1] == NOT_NEW
 
 
 def _last_words(text: str) -> str:

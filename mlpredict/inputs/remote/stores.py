@@ -67,7 +67,7 @@ def store_of(scheme: str, bucket: str) -> Store:
     except (BaseError, ValueError) as error:
         from mlpredict.inputs.remote.reasons import reason_of
 
-        raise NotFetched(reason_of(error)) from error
+        raise NotFetched(reason_of(error)) from None
 
 
 def _s3(bucket: str) -> S3Store:

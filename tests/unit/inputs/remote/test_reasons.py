@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlpredict.inputs.remote.reasons import reason_of
+from mlpredict.inputs.remote.reasons import reason_of, says_it_is_there
 
 S3 = """Generic S3 error: Error performing GET http://127.0.0.1:9000/b/k?X-Amz-Signature=5ec3e7 in 2.3ms - \
 Server returned non-2xx status code: {status}: {body}
@@ -58,3 +58,19 @@ def test_a_reason_is_in_words_and_repeats_no_secret(text: str, told: str) -> Non
     reason = reason_of(Exception(text))
     assert told in reason
     assert "5ec3e7" not in reason
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "there"),
+    [
+        ("412 Precondition Failed", XML.format("PreconditionFailed", "Once."), True),
+        ("412 Precondition Failed", "", True),
+        ("409 Conflict", XML.format("BlobAlreadyExists", "It is there."), True),
+        ("409 Conflict", XML.format("ContainerBeingDeleted", "It will be gone."), False),
+        ("409 Conflict", XML.format("OperationAborted", "Another one."), False),
+        ("409 Conflict", "", False),
+        ("403 Forbidden", XML.format("AccessDenied", "412 Precondition Failed"), False),
+    ],
+)
+def test_not_every_conflict_says_that_an_object_is_there(status: str, body: str, there: bool) -> None:
+    assert says_it_is_there(Exception(S3.format(status=status, body=body))) is there
