@@ -34,8 +34,30 @@ KNOWN = SQL("""
 """)
 
 
+REFERENCES = SQL("""
+    SELECT inputs.sha256, inputs.kept, inputs.image
+    FROM pg_catalog.unnest(%b::bytea[]) AS wanted (sha256)
+    CROSS JOIN LATERAL (
+        SELECT i.sha256, i.kept, i.image FROM {s}.inputs AS i
+        WHERE i.sha256 OPERATOR(pg_catalog.=) wanted.sha256
+          AND (i.kept OPERATOR(pg_catalog.=) 'reference'
+               OR pg_catalog.strpos(i.kept, '://') OPERATOR(pg_catalog.>) 0)
+        OFFSET 0
+    ) AS inputs
+""")
+"""Whatever else was kept of an image is in the row itself, and may be long."""
+
+
 class BucketObject(NamedTuple):
     """An image that lies in a bucket, as its row had it."""
+
+    sha256: bytes
+    kept: str
+    uri: str
+
+
+class Reference(NamedTuple):
+    """A row that says where an image lies, in a bucket or in a file."""
 
     sha256: bytes
     kept: str
@@ -59,10 +81,17 @@ def sweep(
 ) -> None:
     """Have those taken away that no row refers to, within the transaction there is."""
     connection.execute(ALONE, (LOCK,))
-    known = _known(connection, [(one.sha256, one.kept) for one in objects])
-    left = [one.uri for one in objects if (one.sha256, one.kept) not in known]
+    rows = references(connection, [one.sha256 for one in objects])
+    keys, uris = {(one.sha256, one.kept) for one in rows}, {one.uri for one in rows}
+    left = [one.uri for one in objects if (one.sha256, one.kept) not in keys and one.uri not in uris]
     if left:
         remove(left)
+
+
+def references(connection: Connection, digests: Sequence[bytes]) -> list[Reference]:
+    """The rows that refer to images in buckets or to files, by the SHA-256 of these."""
+    rows = connection.execute(named(connection, REFERENCES), (list(set(digests)),))
+    return [Reference(bytes(sha256), kept, uri) for sha256, kept, uri in rows]
 
 
 def _known(connection: Connection, keys: Sequence[tuple[bytes, str]]) -> set[tuple[bytes, str]]:

@@ -131,6 +131,18 @@ def test_delete_takes_away_what_nobody_refers_to(
     assert bucket.get(key_of(digits[0])) is None
 
 
+def test_delete_leaves_what_a_row_names_as_its_reference(
+    bucket: Bucket, dsn: str, connection: Connection, model: api.Model, digits: list[Path]
+) -> None:
+    predict(dsn, model, digits[0], keep=f"{bucket.url}images/")
+    with api.connect(dsn) as database:
+        (outcome,) = database.predict(model, f"{bucket.url}{key_of(digits[0])}", keep="reference")
+        assert not isinstance(outcome, Rejected)
+        assert deletion(database, [1]).carry_out().inputs == 1
+    assert connection.execute("SELECT kept FROM inputs").fetchall() == [("reference",)]
+    assert bucket.get(key_of(digits[0])) == digits[0].read_bytes()
+
+
 def test_a_bucket_that_refuses_keeps_its_images_and_the_rows_are_gone(
     bucket: Bucket, dsn: str, connection: Connection, model: api.Model, digits: list[Path], notices: list[str]
 ) -> None:

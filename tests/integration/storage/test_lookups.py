@@ -10,6 +10,8 @@ import pytest
 
 from mlpredict.domain import Keep, Run
 from mlpredict.storage import remote_objects, transactions
+from mlpredict.storage.bucket_inputs import BucketObject
+from mlpredict.storage.deletion import Deletion
 from mlpredict.storage.repository import Repository
 from tests.rows import model, new
 
@@ -111,6 +113,18 @@ def test_objects_are_remembered_and_forgotten_by_their_own_rows_alone(
     assert rows_read(connection) - before < 10 * ASKED
     left = connection.execute("SELECT count(*) FROM remote_objects").fetchone()
     assert left == (ROWS - ASKED,)
+
+
+def test_what_refers_to_images_in_buckets_is_found_by_their_own_rows_alone(
+    repository: Repository, grown: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    connection, digests = repository._connection, grown[1]
+    connection.execute("UPDATE inputs SET kept = 's3://b/i/', image = 's3://b/i/' || encode(sha256, 'hex')")
+    deletion = Deletion(connection)
+    objects = [BucketObject(one, "s3://b/i/", f"s3://b/i/{one.hex()}") for one in digests]
+    before = rows_read(connection)
+    deletion.sweep(objects, lambda uris: pytest.fail(str(uris)))
+    assert rows_read(connection) - before < 10 * ASKED
 
 
 def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(
