@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from urllib.parse import quote, unquote
 
 KEY_ID = "AKIAEXAMPLEOFTESTS00"
 SECRET = "wJalrXUtnFEMI-a-secret-of-tests"
+ACCOUNT = "123456789012"
+"""Whose buckets those of the server are."""
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 ERROR = """<?xml version="1.0" encoding="UTF-8"?>
@@ -36,6 +39,7 @@ class Request:
     number: int
     method: str
     path: str
+    sent: bytes = b""
     lost: str = ""
     """Why it got no answer though none was meant to fail: it is asked once more, which no test counts."""
 
@@ -97,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: what fails is seen by who asked."""
 
     def _answer(self, request: Request) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        sent = request.sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.network.fault(request)
         if fault is not None and fault.status is not None:
             headers = {"Content-Type": "application/xml", **fault.headers}
@@ -191,6 +195,21 @@ class Bucket:
         """The bytes of an object; None where there is none."""
         status, body = self._raw("GET", f"/{self.name}/{quote(key, safe='/')}")
         return body if status == 200 else None
+
+    def put_old(self, key: str, content: bytes, age: timedelta = timedelta(days=2)) -> None:
+        """Store an object as if that had been some time ago, past the server."""
+        from moto.core.utils import utcnow
+        from moto.s3.models import s3_backends
+
+        stored = s3_backends[ACCOUNT]["aws"].put_object(self.name, key, content)
+        stored.last_modified = utcnow() - age
+
+    @property
+    def stored(self) -> set[str]:
+        """The keys of all objects."""
+        from moto.s3.models import s3_backends
+
+        return set(s3_backends[ACCOUNT]["aws"].buckets[self.name].keys)
 
     def make(self) -> None:
         """Make the bucket itself."""

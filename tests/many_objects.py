@@ -1,7 +1,7 @@
 """A bucket of very many objects, which only answers what is asked to list and to get: the rest costs time.
 
 `python -m tests.many_objects NAME=FOLDER… ` serves the files of folders as buckets; `NAME=100000` a bucket
-of so many names. It prints its port.
+of so many names, `NAME=kept:100000` of so many as `--keep` writes them. It prints its port.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
@@ -52,6 +53,11 @@ def etag_of(key: str) -> str:
 
 def bucket_of(described: str) -> Objects:
     """A bucket by what the command line says of it: a folder, or how many names."""
+    kind, _, number = described.rpartition(":")
+    if kind == "kept":
+        return Objects(
+            sorted(f"images/{sha256(bytes(str(one), 'ascii')).hexdigest()}" for one in range(int(number)))
+        )
     if described.isdecimal():
         return Objects([f"in/{number // 1000:04}/{number:07}.png" for number in range(int(described))])
     folder = Path(described)

@@ -1,4 +1,4 @@
-"""What becomes of stored predictions later: they are deleted, or taken out of the database."""
+"""What becomes of stored predictions and their images later: they are deleted, verified, or taken out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Unpack
 
 from mlpredict.api.connections import Connections
 from mlpredict.api.filters import Filters, filter_of
+from mlpredict.domain.sweeping import USUAL_AGE
 from mlpredict.domain.verification import TOLERANCE
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from mlpredict.domain import PredictionFilter
     from mlpredict.domain.deletion import Deleted
     from mlpredict.domain.export import Exported, FolderBy
+    from mlpredict.domain.sweeping import Swept
     from mlpredict.domain.verification import Verification
 
 
@@ -48,6 +52,37 @@ class Upkeep(Connections):
 
         files = None if images is None else [os.fspath(one) for one in images]
         return deletion(self, filter_of(filters) if filters else what, files).carry_out()
+
+    def sweep(
+        self,
+        prefix: str,
+        *,
+        older_than: str | datetime = USUAL_AGE,
+        abandoned: bool = False,
+        dry_run: bool = False,
+    ) -> Swept:
+        """Take images away that lie below a prefix of a bucket, and to which no row of this database refers.
+
+        Only what `keep="s3://bucket/prefix/"` writes there goes, when it is older than an age or a time, and
+        everything of it only where the prefix is `abandoned`. With `dry_run` it is only counted.
+
+        Raises:
+            UsageError: it is no prefix of a bucket, or the age is less than an hour, or no row refers to any
+                image there.
+            DatabaseError: the database is a standby, or hides rows from this role.
+            OutputError: not all of the prefix could be listed; what was listed is taken away.
+
+        Example:
+            >>> with mlpredict.connect() as db:
+            ...     db.sweep("s3://archive/images/", dry_run=True).removed
+            12
+        """
+        from mlpredict.api.sweeping import sweep
+
+        found = sweep(self, prefix, older_than=older_than, abandoned=abandoned)
+        swept = found.counted if dry_run else found.carry_out()
+        found.require_whole()
+        return swept
 
     def verify(
         self,

@@ -3,6 +3,9 @@
 Whoever stores such rows holds a lock that others may hold, too, from before images are uploaded until the
 rows are committed. Whoever takes images away holds it alone, and looks first which of them have a row: no
 image goes that a row is just about to need.
+
+The lock ends with the connection, and the bucket may do after that what it was asked for before. Who stores
+the same image in that moment finds it there, and loses it: nothing here prevents that.
 """
 
 from __future__ import annotations
@@ -13,7 +16,8 @@ from typing import NamedTuple
 from psycopg.sql import SQL
 
 from mlpredict.domain import NewInput
-from mlpredict.storage.connection import Connection
+from mlpredict.errors import DatabaseError
+from mlpredict.storage.connection import Connection, describe
 from mlpredict.storage.names import named
 
 LOCK = 0x6D6C6275636B6574
@@ -46,6 +50,8 @@ REFERENCES = SQL("""
     ) AS inputs
 """)
 """Whatever else was kept of an image is in the row itself, and may be long."""
+
+IN_RECOVERY = SQL("SELECT pg_catalog.pg_is_in_recovery()")
 
 
 class BucketObject(NamedTuple):
@@ -88,10 +94,37 @@ def sweep(
         remove(left)
 
 
+def sweep_unreferred(
+    connection: Connection, digests: Sequence[bytes], remove: Callable[[Sequence[Reference]], None]
+) -> None:
+    """Have images taken away, by the SHA-256 of their files, within the transaction there is.
+
+    `remove` is told which rows refer to images of these, wherever they lie, and takes the others away. While
+    it does so no row comes to refer to an image in a bucket.
+
+    Raises:
+        DatabaseError: the server is a standby, which may not know all rows.
+    """
+    require_all_rows(connection)
+    connection.execute(ALONE, (LOCK,))
+    remove(references(connection, digests))
+
+
 def references(connection: Connection, digests: Sequence[bytes]) -> list[Reference]:
     """The rows that refer to images in buckets or to files, by the SHA-256 of these."""
     rows = connection.execute(named(connection, REFERENCES), (list(set(digests)),))
     return [Reference(bytes(sha256), kept, uri) for sha256, kept, uri in rows]
+
+
+def require_all_rows(connection: Connection) -> None:
+    """Look whether a server has every row that is committed; a pooler may have another one each time.
+
+    Raises:
+        DatabaseError: it is a standby.
+    """
+    if connection.execute(IN_RECOVERY).fetchone() != (False,):
+        message = f"{describe(connection)} is a standby, which may not know the newest rows"
+        raise DatabaseError(message, hint="name the primary with --dsn")
 
 
 def _known(connection: Connection, keys: Sequence[tuple[bytes, str]]) -> set[tuple[bytes, str]]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from mlpredict.domain.deletion import Deleted
 from mlpredict.domain.predictions import PredictionFilter
 from mlpredict.storage import bucket_inputs, deleting, doomed, emptying
-from mlpredict.storage.bucket_inputs import BucketObject
+from mlpredict.storage.bucket_inputs import BucketObject, Reference
 from mlpredict.storage.connection import Connection, translated
 from mlpredict.storage.deleting import Block
 from mlpredict.storage.doomed import Doomed, Picture
@@ -17,6 +17,9 @@ from mlpredict.storage.names import catalog_only
 from mlpredict.storage.transactions import writing
 
 Result = TypeVar("Result")
+
+ALL_ROWS = {"row_security": "off", "enable_seqscan": "off"}
+"""Of transactions in which an image without a row goes: a policy that hides rows is an error in them."""
 
 
 class Deletion:
@@ -66,6 +69,19 @@ class Deletion:
     def sweep(self, objects: Sequence[BucketObject], remove: Callable[[Sequence[str]], None]) -> None:
         """Take the images away whose rows have been deleted, unless they have new ones."""
         self._write(lambda connection: bucket_inputs.sweep(connection, objects, remove))
+
+    def references(self, digests: Sequence[bytes]) -> list[Reference]:
+        """The rows that refer to images by the SHA-256 of their files; of a primary alone."""
+        with translated(), catalog_only(self._connection, **ALL_ROWS):
+            bucket_inputs.require_all_rows(self._connection)
+            return bucket_inputs.references(self._connection, digests)
+
+    def sweep_unreferred(
+        self, digests: Sequence[bytes], remove: Callable[[Sequence[Reference]], None]
+    ) -> None:
+        """Take images away, by the SHA-256 of their files, to which no row refers."""
+        with translated(), catalog_only(self._connection, **ALL_ROWS):
+            bucket_inputs.sweep_unreferred(self._connection, digests, remove)
 
     def delete_labels(self, digests: Sequence[bytes]) -> Deleted:
         """Delete what was said of images that are not stored any more."""

@@ -6,6 +6,7 @@ from mlpredict.cli.db.clients import psql, url
 from mlpredict.cli.db.dumps import dump, restore
 from mlpredict.cli.db.lifecycle import destroy, start, stop, upgrade
 from mlpredict.cli.db.status import status
+from mlpredict.cli.db.sweep import sweep
 from mlpredict.cli.layout import App
 
 # Help and errors as the main app gives them.
@@ -18,4 +19,5 @@ app.command("psql", epilog="mlpredict db psql -- -c 'SELECT count(*) FROM predic
 app.command("dump", epilog="mlpredict db dump predictions.dump")(dump)
 app.command("restore", epilog="mlpredict db restore predictions.dump")(restore)
 app.command("upgrade", epilog="mlpredict db upgrade")(upgrade)
+app.command("sweep", epilog="mlpredict db sweep s3://archive/images/ --dry-run")(sweep)
 app.command("destroy", epilog="mlpredict db destroy")(destroy)

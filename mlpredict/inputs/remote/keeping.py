@@ -18,6 +18,10 @@ REMOVED_AT_ONCE = 1000
 """So many S3 takes in one request."""
 
 
+class NotDeleted(OutputError):
+    """A bucket keeps what was to be taken away."""
+
+
 def bucket_prefix(text: str) -> KeepIn:
     """The prefix that `--keep` names, with `/` at its end.
 
@@ -25,11 +29,20 @@ def bucket_prefix(text: str) -> KeepIn:
         WrongValue: it is none.
     """
     try:
-        if not is_bucket(text):
-            raise NotFetched("images are kept in buckets, as s3://BUCKET/PREFIX/")
-        place = place_of(text)
+        return kept_below(text)
     except NotFetched as reason:
         raise WrongValue("keep", text, str(reason)) from reason
+
+
+def kept_below(text: str) -> KeepIn:
+    """The same where it is no option that names the prefix.
+
+    Raises:
+        NotFetched: it is none.
+    """
+    if not is_bucket(text):
+        raise NotFetched("images are kept in buckets, as s3://BUCKET/PREFIX/")
+    place = place_of(text)
     return KeepIn(place._replace(key=place.folder).url)
 
 
@@ -64,7 +77,32 @@ def remove(uris: Iterable[str]) -> None:
     for (scheme, bucket), below in groupby(places, key=lambda place: place[:2]):
         keys = [place.key for place in below]
         for start in range(0, len(keys), REMOVED_AT_ONCE):
-            _delete(Place(scheme, bucket, ""), keys[start : start + REMOVED_AT_ONCE])
+            delete_objects(Place(scheme, bucket, ""), keys[start : start + REMOVED_AT_ONCE])
+
+
+def delete_objects(place: Place, keys: Sequence[str]) -> None:
+    """Take the objects of some keys out of a place's bucket; those that are not there are no trouble.
+
+    Raises:
+        NotDeleted: the bucket refuses it for some of them.
+        OutputError: there is no answer.
+    """
+    import obstore
+
+    from mlpredict.inputs.remote.reasons import reason_of, refuses_to_delete
+    from mlpredict.inputs.remote.stores import store_of
+
+    try:
+        obstore.delete(store_of(place.scheme, place.bucket), list(keys))
+    except FileNotFoundError:
+        # Google and Azure say so of the first that is gone, and the others may be there still.
+        for key in keys if len(keys) > 1 else ():
+            delete_objects(place, [key])
+    except NotFetched as reason:
+        raise OutputError(f"{place.url}: {reason}") from reason
+    except Exception as error:  # noqa: BLE001 - told without its own words
+        kind = NotDeleted if refuses_to_delete(error) else OutputError
+        raise kind(f"{place.url}: {reason_of(error)}") from None
 
 
 def _put(image: NewInput) -> None:
@@ -88,21 +126,3 @@ def _put(image: NewInput) -> None:
         if says_it_is_there(error):
             return
         raise NotKept(f"{place.url}: cannot be written: {reason_of(error)}") from None
-
-
-def _delete(place: Place, keys: list[str]) -> None:
-    import obstore
-
-    from mlpredict.inputs.remote.reasons import reason_of
-    from mlpredict.inputs.remote.stores import store_of
-
-    try:
-        obstore.delete(store_of(place.scheme, place.bucket), keys)
-    except FileNotFoundError:
-        # Google and Azure say so of the first that is gone, and the others may be there still.
-        for key in keys if len(keys) > 1 else ():
-            _delete(place, [key])
-    except NotFetched as reason:
-        raise OutputError(f"{place.url}: {reason}") from reason
-    except Exception as error:  # noqa: BLE001 - told without its own words
-        raise OutputError(f"{place.url}: {reason_of(error)}") from None

@@ -55,7 +55,7 @@ def has_folders(name: str) -> bool:
     """
     try:
         place = place_of(name)
-        deeper = (one["path"].removeprefix(place.folder) for page in _listed(place) for one in page)
+        deeper = (one["path"].removeprefix(place.folder) for page in pages_of(place) for one in page)
         return any("/" in inside and not inside.startswith(".") for inside in deeper)
     except NotFetched as reason:
         raise UsageError(f"{name}: cannot be listed: {reason}") from reason
@@ -106,7 +106,7 @@ def _object(place: Place) -> ObjectMeta | None:
 def _has_any(place: Place) -> bool:
     """Whether anything lies below a key, as far as it may be listed."""
     try:
-        return any(one["path"] != place.key for objects in _listed(place) for one in objects)
+        return any(one["path"] != place.key for objects in pages_of(place) for one in objects)
     except NotFetched:
         # Who may read an object need not have the right to list what is around it.
         return False
@@ -119,7 +119,7 @@ def _below(
     hidden = ""
     count = 0
     try:
-        for objects in _listed(place):
+        for objects in pages_of(place):
             sources: list[Source] = []
             for one in objects:
                 count += 1
@@ -151,7 +151,7 @@ def _remote(place: Place, one: ObjectMeta) -> Remote:
     return Remote(place.url, one["size"], one["e_tag"])
 
 
-def _listed(place: Place) -> Iterator[list[ObjectMeta]]:
+def pages_of(place: Place) -> Iterator[list[ObjectMeta]]:
     """The objects below a prefix, a page at a time, as long as they are asked for.
 
     Raises:

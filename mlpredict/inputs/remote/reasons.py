@@ -10,6 +10,12 @@ CODE = re.compile(r"<Code>([^<]*)</Code>")
 # What Azure adds on lines of their own helps nobody here.
 MESSAGE = re.compile(r"<Message>\s*([^<\n]*)[^<]*</Message>")
 JSON_MESSAGE = re.compile(r'"message"\s*:\s*"([^"]*)"')
+# What the library makes of the first of many objects that was not deleted.
+ONE_OF_MANY = re.compile(
+    r"(?:DeleteObjects|Bulk delete) request failed for key .*: (?P<message>[^:]*) \(code: (?P<code>\w+)\)$"
+)
+OF_ONE = "request failed for key"
+"""What the library says where S3 or Azure deleted some of many, and not this one."""
 STATUS = re.compile(r"status code: (\d+ [A-Z][A-Za-z ]*[a-z])")
 LAST_PART = re.compile(r"(?:^| - )((?:(?! - ).)*)$")
 NO_CREDENTIALS = re.compile(r"169\.254\.|metadata|credential|InstanceProfile", re.IGNORECASE)
@@ -21,6 +27,9 @@ NO_ANSWER = re.compile(r"error sending request|connection refused|dns error|time
 IS_THERE = ("PreconditionFailed", "BlobAlreadyExists")
 """How buckets say that nothing was put as there is an object of this key: S3 and Google, and Azure."""
 NOT_NEW = "412 Precondition Failed"
+
+REFUSALS = ("PermissionDeniedError", "UnauthenticatedError", "AlreadyExistsError", "PreconditionError")
+"""What the library raises where a bucket has answered, and will not: 401, 403, 409 (a legal hold), 412."""
 
 CREDENTIALS = {
     "GCS": "set GOOGLE_APPLICATION_CREDENTIALS; a public bucket needs GOOGLE_SKIP_SIGNATURE=true",
@@ -66,9 +75,9 @@ def reason_of(error: BaseException) -> str:
     text = str(error).partition("\nDebug source:")[0]
     code, message = CODE.search(text), MESSAGE.search(text) or JSON_MESSAGE.search(text)
     if code is not None:
-        told = f"{code[1]}: {message[1]}" if message and message[1] else code[1]
-        hint = HINTS.get(code[1])
-        return f"{hint} ({told[:LONGEST]})" if hint else told[:LONGEST]
+        return _in_words(code[1], message[1] if message else "")
+    if (one := ONE_OF_MANY.search(text.strip())) is not None:
+        return _in_words(one["code"], one["message"])
     if message is not None:
         return message[1][:LONGEST]
     if isinstance(error, FileNotFoundError):
@@ -99,6 +108,17 @@ def says_it_is_there(error: BaseException) -> bool:
         return code[1] in IS_THERE
     status = STATUS.search(text)
     return status is not None and status[1] == NOT_NEW
+
+
+def refuses_to_delete(error: BaseException) -> bool:
+    """Whether a bucket has answered that it does not delete something."""
+    return type(error).__name__ in REFUSALS or OF_ONE in str(error)
+
+
+def _in_words(code: str, message: str) -> str:
+    told = (f"{code}: {message}" if message else code)[:LONGEST]
+    hint = HINTS.get(code)
+    return f"{hint} ({told})" if hint else told
 
 
 def _last_words(text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from mlpredict.domain import Keep, Run
 from mlpredict.storage import remote_objects, transactions
-from mlpredict.storage.bucket_inputs import BucketObject
+from mlpredict.storage.bucket_inputs import BucketObject, Reference
 from mlpredict.storage.deletion import Deletion
 from mlpredict.storage.repository import Repository
 from tests.rows import model, new
@@ -121,10 +121,18 @@ def test_what_refers_to_images_in_buckets_is_found_by_their_own_rows_alone(
     connection, digests = repository._connection, grown[1]
     connection.execute("UPDATE inputs SET kept = 's3://b/i/', image = 's3://b/i/' || encode(sha256, 'hex')")
     deletion = Deletion(connection)
+    known: list[Reference] = []
     objects = [BucketObject(one, "s3://b/i/", f"s3://b/i/{one.hex()}") for one in digests]
-    before = rows_read(connection)
-    deletion.sweep(objects, lambda uris: pytest.fail(str(uris)))
-    assert rows_read(connection) - before < 10 * ASKED
+    asked: list[Callable[[], object]] = [
+        lambda: known.extend(deletion.references(digests)),
+        lambda: deletion.sweep_unreferred(digests, known.extend),
+        lambda: deletion.sweep(objects, lambda uris: pytest.fail(str(uris))),
+    ]
+    for ask in asked:
+        before = rows_read(connection)
+        ask()
+        assert rows_read(connection) - before < 10 * ASKED
+    assert sorted(known) == sorted(2 * [Reference(*one) for one in objects])
 
 
 def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -26,6 +27,7 @@ from mlpredict.storage.pool import open_reads
 from mlpredict.storage.replicas import NotACopy, ask, open_reader
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.transactions import reading
+from tests.buckets import Bucket
 from tests.conftest import Command
 from tests.proxy import Proxy, proxy_to
 from tests.rows import model, new
@@ -347,6 +349,17 @@ def test_commands_read_from_a_standby(mlpredict: Command, pair: Pair, digits: li
         environment = {"MLPREDICT_DSN": pair.primary, "MLPREDICT_READ_DSN": pair.replica}
         assert b"the read replica is behind" in mlpredict("report", env=environment).stderr
         assert mlpredict("models", "--read-dsn", "", env=environment).stderr == b""
+
+
+def test_no_image_is_swept_by_what_a_standby_knows(pair: Pair, bucket: Bucket, mlpredict: Command) -> None:
+    key = f"images/{hashlib.sha256(b'image').hexdigest()}"
+    bucket.put_old(key, b"image")
+    catch_up(pair)
+    command = ("db", "sweep", f"{bucket.url}images/", "--abandoned", "--yes", "--dsn", pair.replica)
+    done = mlpredict(*command, env=bucket.environment)
+    assert (done.returncode, len(done.stderr.splitlines())) == (3, 1), done.stderr
+    assert b"is a standby, which may not know the newest rows; name the primary with --dsn" in done.stderr
+    assert (bucket.stored, bucket.network.requests) == ({key}, [])
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ def test_an_object_that_may_be_read_needs_no_right_to_list(monkeypatch: pytest.M
         raise NotFetched("the credentials lack the right to it")
 
     monkeypatch.setattr(listing, "_object", lambda _place: known)
-    monkeypatch.setattr(listing, "_listed", refuse)
+    monkeypatch.setattr(listing, "pages_of", refuse)
     [found] = listing.remote_sources("s3://bucket/scans/7", PassedOver())
     assert isinstance(found, Source)
     assert found.filename == "s3://bucket/scans/7"

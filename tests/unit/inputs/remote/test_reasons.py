@@ -51,6 +51,14 @@ SKEWED = "The difference between the request time and the current time is too la
             "https://",
         ),
         ("Generic S3 error: something odd at https://me:5ec3e7@host/x", "something odd at …"),
+        (
+            "Generic S3 error: DeleteObjects request failed for key 5ec3e7: No (code: AccessDenied)",
+            "the credentials lack the right to it (AccessDenied: No)",
+        ),
+        (
+            "Generic MicrosoftAzure error: Bulk delete request failed for key 5ec3e7: Conflict (code: 409)",
+            "409: Conflict",
+        ),
         ("", "no answer"),
     ],
 )
