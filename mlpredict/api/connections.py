@@ -24,6 +24,8 @@ class Connections:
     retry: float
     read_dsn: str | None = field(default=None, repr=False)
     """A replica of it, which is asked first where much is read."""
+    patience: float | None = None
+    """For so many seconds each answer is waited for of a connection to write to."""
     _idle: list[PersistentStore] = field(default_factory=list)
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,7 +74,7 @@ class Connections:
 
         with self._turn:
             store = self._idle.pop() if self._idle else None
-        store = store or open_store(self.dsn, retry=self.retry)
+        store = store or open_store(self.dsn, retry=self.retry, patience=self.patience)
         try:
             yield store
         except BaseException:

@@ -23,6 +23,7 @@ from mlpredict.errors import (
     TransientDatabaseError,
     UsageError,
 )
+from mlpredict.storage.patience import PatientConnection
 from mlpredict.storage.refusals import (
     INSUFFICIENT_PRIVILEGE,
     QUERY_CANCELED,
@@ -82,7 +83,7 @@ BYTES = r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*"
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
 
 
-def open_connection(dsn: str | None) -> Connection:
+def open_connection(dsn: str | None) -> PatientConnection:
     """Connect to `dsn`, or to the local PostgreSQL, which is started where it does not run.
 
     The connection commits by itself outside `transaction()` blocks.
@@ -95,7 +96,7 @@ def open_connection(dsn: str | None) -> Connection:
         require_local_platform()
         from mlpredict.storage.server import lifecycle, local_server
 
-        connection: Connection = lifecycle.open_connection(local_server.locate())
+        connection: PatientConnection = lifecycle.open_connection(local_server.locate())
     else:
         connection = _connect(dsn)
     connection.autocommit = True
@@ -232,10 +233,10 @@ def _require_user(parameters: dict[str, Any]) -> None:
         ) from None
 
 
-def _connect(dsn: str) -> Connection:
+def _connect(dsn: str) -> PatientConnection:
     parameters = connection_parameters(dsn)
     try:
-        return psycopg.connect(**parameters)
+        return PatientConnection.connect(**parameters)
     except psycopg.Error as error:
         from mlpredict.storage.dsn import without_secrets
 

@@ -18,6 +18,7 @@ from mlpredict.storage.connection import (
     require_local_platform,
     translated,
 )
+from mlpredict.storage.patience import PatientConnection, answered_within
 from mlpredict.storage.repository import Repository
 from mlpredict.storage.transactions import Isolation, reading
 
@@ -34,11 +35,17 @@ RECONNECT_SECONDS = 0.2
 
 STATEMENT_SECONDS = 30
 
+CHECK_SECONDS = 2.0
+"""For so long an idle connection is waited for to say that it is one still: the server may be frozen."""
+
+GRACE_SECONDS = 3.0
+"""For so much longer than a statement may take its answer is waited for."""
+
 
 class ReadPool:
     """Repositories to read from, each used by one thread at a time; close it, or use `open_reads`."""
 
-    def __init__(self, parameters: dict[str, Any], kind: type[Connection] = psycopg.Connection) -> None:
+    def __init__(self, parameters: dict[str, Any], kind: type[Connection] = PatientConnection) -> None:
         # It says on standard error what every request that waits is told anyway.
         logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
         logging.getLogger("psycopg.pool").propagate = False
@@ -51,7 +58,7 @@ class ReadPool:
             max_waiting=WAITING,
             reconnect_timeout=RECONNECT_SECONDS,
             configure=_configure,
-            check=ConnectionPool.check_connection,
+            check=_check,
             open=True,
             name="reads",
         )
@@ -66,8 +73,8 @@ class ReadPool:
     ) -> Iterator[Repository]:
         """A repository for the time of a `with` block, which does not close it.
 
-        A statement takes at most so many seconds. What is to be done `first` is done with the connection
-        before the transaction begins.
+        A statement takes at most so many seconds, and of a server that says nothing little more. What is
+        to be done `first` is done with the connection before the transaction begins.
 
         All of it is one read-only transaction, which nothing outlives: behind a pooler the session is
         another program's in the next moment.
@@ -82,7 +89,11 @@ class ReadPool:
         try:
             if first is not None:
                 first(connection)
-            with translated(), reading(connection, isolation=isolation, statement_timeout=f"'{seconds}s'"):
+            with (
+                translated(),
+                answered_within(connection, seconds + GRACE_SECONDS),
+                reading(connection, isolation=isolation, statement_timeout=f"'{seconds}s'"),
+            ):
                 yield Repository(connection)
         finally:
             self._pool.putconn(connection)
@@ -118,7 +129,7 @@ def _reviving(server: LocalServer) -> type[Connection]:
     """Connections to a local server that is started again where it was killed."""
     from mlpredict.storage.server import lifecycle, local_server
 
-    class RevivingConnection(psycopg.Connection[tuple[Any, ...]]):
+    class RevivingConnection(PatientConnection):
         @classmethod
         def connect(cls, *arguments: Any, **options: Any) -> Self:
             try:
@@ -135,6 +146,11 @@ def _reviving(server: LocalServer) -> type[Connection]:
             return connection
 
     return RevivingConnection
+
+
+def _check(connection: Connection) -> None:
+    with answered_within(connection, CHECK_SECONDS):
+        ConnectionPool.check_connection(connection)
 
 
 def _configure(connection: Connection) -> None:

@@ -15,6 +15,7 @@ from psycopg.sql import SQL
 
 from mlpredict.errors import DatabaseError, DatabaseRefuses, SchemaOutdated, TransientDatabaseError
 from mlpredict.storage.connection import Connection, open_connection, translated
+from mlpredict.storage.patience import answered_within
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.transactions import reading
 from mlpredict.support.logs import get_logger
@@ -26,6 +27,9 @@ Result = TypeVar("Result")
 
 PATIENCE_SECONDS = 1.0
 """So long a command waits for a replica to catch up."""
+
+ANSWER_SECONDS = 3.0
+"""So long a server is waited for to say how far it is: its processes may be frozen."""
 
 FIRST_PAUSE_SECONDS = 0.002
 LONGEST_PAUSE_SECONDS = 0.05
@@ -74,7 +78,7 @@ def mark_of(connection: Connection) -> Mark | None:
         DatabaseError: it does not answer.
     """
     try:
-        with translated(), reading(connection):
+        with translated(), answered_within(connection, ANSWER_SECONDS), reading(connection):
             row = connection.execute(MARK).fetchone()
     except DatabaseRefuses as error:
         logger.debug(f"a server does not say how far it is: {error.message}")
@@ -107,7 +111,7 @@ def catch_up(replica: Connection, wanted: Mark, seconds: float) -> None:
 def age_of(replica: Connection) -> str | None:
     """How long ago the last was committed that a replica has, in words; None where it does not know."""
     try:
-        with translated(), reading(replica):
+        with translated(), answered_within(replica, ANSWER_SECONDS), reading(replica):
             row = replica.execute(BEHIND).fetchone()
     except DatabaseRefuses:
         return None
@@ -149,9 +153,13 @@ def _open_replica(dsn: str, read_dsn: str) -> Repository | None:
     try:
         if (wanted := _mark_of_primary(dsn, replica.connection)) is not None:
             catch_up(replica.connection, wanted, PATIENCE_SECONDS)
-    except (Behind, TransientDatabaseError) as error:
+    except Behind as error:
         replica.close()
         logger.warning(f"asking the primary: {error.message}")
+        return None
+    except TransientDatabaseError as error:
+        replica.close()
+        logger.warning(f"asking the primary: the read replica cannot be used: {error.message}")
         return None
     except BaseException:
         replica.close()

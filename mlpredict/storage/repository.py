@@ -240,8 +240,10 @@ class Repository(StoredRows):
             remote_objects.add_by_image(self._connection, objects)
 
 
-def open_repository(dsn: str | None) -> Repository:
+def open_repository(dsn: str | None, *, patience: float | None = None) -> Repository:
     """The repository of `dsn`, or of the local PostgreSQL, whose schema is kept current by itself.
+
+    Each answer of the server is waited for so many seconds, if it is said.
 
     Raises:
         DatabaseError: nothing answers there, or `init-db` has not been run on it.
@@ -257,6 +259,7 @@ def open_repository(dsn: str | None) -> Repository:
     except BaseException:
         connection.close()
         raise
+    connection.patience = patience
     return Repository(connection)
 
 

@@ -43,13 +43,17 @@ NOTICE_SECONDS = 1.0
 TICK_SECONDS = 0.1
 
 
-def open_store(dsn: str | None, *, retry: float, enough: Callable[[], bool] = bool) -> PersistentStore:
+def open_store(
+    dsn: str | None, *, retry: float, enough: Callable[[], bool] = bool, patience: float | None = None
+) -> PersistentStore:
     """The repository of `dsn`, or of the local PostgreSQL, for as long as a run takes.
+
+    A server that says nothing for as long as the `patience` lasts is taken for lost.
 
     Raises:
         DatabaseError: it cannot be reached now: only what was reached once is tried again.
     """
-    return PersistentStore(lambda: open_repository(dsn), retry, enough)
+    return PersistentStore(lambda: open_repository(dsn, patience=patience), retry, enough)
 
 
 class PersistentStore:

@@ -27,6 +27,9 @@ from mlpredict.web.uploads import Memory, Room, UploadedFile, receive_body, rece
 
 Result = TypeVar("Result")
 
+PING_SECONDS = 2
+"""For so long the database may think about nothing at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Backend:
@@ -60,6 +63,15 @@ class Backend:
                 return query(repository)
 
         return await run_in_threadpool(run)
+
+    async def ping(self) -> None:
+        """Have the database answer, in less time than other questions may take."""
+
+        def run() -> None:
+            with self.reads.repository(seconds=PING_SECONDS) as repository:
+                repository.ping()
+
+        await run_in_threadpool(run)
 
     async def read_history(self, query: Callable[[Repository], Result]) -> Result:
         """The same of what is listed and counted, which a replica may answer; it may be asked twice."""

@@ -30,6 +30,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from mlpredict import settings
 from mlpredict.errors import DatabaseError, NoSpace
+from mlpredict.storage.patience import PatientConnection
 from mlpredict.storage.server import disk, own_files, postmaster, service_account, untrusted
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
@@ -203,7 +204,7 @@ def _socket_dir(root: Path, account: Account) -> Path:
     return running.parent if running else service_account.runtime_directory(root, account)
 
 
-class LocalConnection(psycopg.Connection[tuple[Any, ...]]):
+class LocalConnection(PatientConnection):
     """A connection to the local server, which is not stopped for idleness before it is closed."""
 
     root: Path

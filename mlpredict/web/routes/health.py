@@ -25,7 +25,7 @@ def router(backend: Backend) -> APIRouter:
     )
     async def ready() -> Response:
         try:
-            await backend.read(lambda repository: repository.ping())
+            await backend.ping()
         except DatabaseError:
             return json_response({"detail": "the database does not answer"}, 503, {"Retry-After": "2"})
         return json_response({"status": "ready", "model": str(backend.model.identity)})

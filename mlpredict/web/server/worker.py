@@ -42,6 +42,12 @@ logger = get_logger(__name__)
 RETRY_SECONDS = 3.0
 """For so long a batch waits for a database that is away."""
 
+PATIENCE_SECONDS = 30.0
+"""For so long a batch waits for each answer of a database, whose processes may be frozen."""
+
+PATIENCE_OF_CHANGES_SECONDS = 120.0
+"""A change may wait for others. Its request does not for so long: see `changes`."""
+
 STOP_SECONDS = 30
 IDLE_SECONDS = 20
 UPLOADS_IN_MEMORY = 1
@@ -74,7 +80,7 @@ class Worker:
         dsn = self.options.dsn
         with (
             open_reads(dsn) as reads,
-            open_store(dsn, retry=RETRY_SECONDS) as store,
+            open_store(dsn, retry=RETRY_SECONDS, patience=PATIENCE_SECONDS) as store,
             _history(reads, self.options.read_dsn) as history,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
@@ -92,7 +98,7 @@ class Worker:
         recorder, run = start_recording(model, store, keep=Keep.ORIGINAL)
         metrics = Metrics()
         service = Service(model, recorder, metrics)
-        changes = Changes(Connections(self.options.dsn, RETRY_SECONDS))
+        changes = Changes(Connections(self.options.dsn, RETRY_SECONDS, patience=PATIENCE_OF_CHANGES_SECONDS))
         reports = Reports(history)
         most = self.options.max_upload
         memory = Memory(UPLOADS_IN_MEMORY * HELD_TIMES * (most + FRAMING_BYTES))

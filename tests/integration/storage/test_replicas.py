@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from typing import NamedTuple
 
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
 from mlpredict.api.database import connect
-from mlpredict.domain import EngineName, Keep, PredictionFilter
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import history_reads, replicas
 from mlpredict.storage.connection import translated
@@ -25,68 +21,37 @@ from mlpredict.storage.history_reads import HistoryReads
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.pool import open_reads
 from mlpredict.storage.replicas import NotACopy, ask, open_reader
-from mlpredict.storage.repository import Repository, open_repository
+from mlpredict.storage.repository import Repository
 from mlpredict.storage.transactions import reading
 from tests.buckets import Bucket
 from tests.conftest import Command
-from tests.proxy import Proxy, proxy_to
-from tests.rows import model, new
+from tests.proxy import Proxy
+from tests.replication import (
+    EVERYTHING,
+    Pair,
+    catch_up,
+    counted,
+    is_standby,
+    named,
+    replicated,
+    store_one,
+    wait_for_standbys,
+)
 from tests.serving import File, serving
 from tests.tcp_server import TcpServer
 
 SECONDS = 60
-EVERYTHING = PredictionFilter()
-positions = count(1)
-
-
-class Pair(NamedTuple):
-    """A database on a primary, and its copy on a standby, each behind a network that can be cut."""
-
-    primary: str
-    replica: str
-    to_primary: Proxy
-    to_replica: Proxy
 
 
 @pytest.fixture(scope="module")
 def pair(tcp_server: TcpServer, public_directory: Path) -> Iterator[Pair]:
-    with psycopg.connect(tcp_server.dsn, autocommit=True) as administrator:
-        administrator.execute("CREATE DATABASE followed")
-        with psycopg.connect(named(tcp_server.dsn, "followed"), autocommit=True) as connection:
-            migrate(connection)
-        try:
-            with (
-                tcp_server.standby(public_directory / f"follower-{os.getpid()}") as standby,
-                proxy_to(tcp_server.port) as to_primary,
-                proxy_to(standby.port) as to_replica,
-            ):
-                yield Pair(
-                    named(to_primary.dsn(tcp_server.dsn), "followed"),
-                    named(to_replica.dsn(standby.dsn), "followed"),
-                    to_primary,
-                    to_replica,
-                )
-        finally:
-            administrator.execute("DROP DATABASE followed WITH (FORCE)")
-
-
-def named(dsn: str, database: str) -> str:
-    return dsn.removesuffix("/postgres") + f"/{database}"
-
-
-def store_one(pair: Pair) -> int:
-    """Store a prediction, and count all that there are."""
-    with open_repository(pair.primary) as repository:
-        run = repository.start_run(model(), engine=EngineName.LITERT, keep=Keep.ORIGINAL)
-        repository.add(run, [new(next(positions))], [])
-        return repository.count(EVERYTHING)
+    with replicated(tcp_server, public_directory) as pair:
+        yield pair
 
 
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A standby on a busy machine has the time that it needs."""
-    for module in (replicas, history_reads):
-        monkeypatch.setattr(module, "PATIENCE_SECONDS", SECONDS)
+    wait_for_standbys(monkeypatch, SECONDS)
 
 
 @contextmanager
@@ -113,20 +78,6 @@ def cut(network: Proxy) -> Iterator[None]:
         yield
     finally:
         network.restore()
-
-
-def is_standby(repository: Repository) -> bool:
-    return repository.connection.info.parameter_status("in_hot_standby") == "on"
-
-
-def counted(repository: Repository) -> tuple[int, bool]:
-    """How many predictions there are, and whether a standby says so."""
-    return repository.count(EVERYTHING), is_standby(repository)
-
-
-def catch_up(pair: Pair) -> None:
-    """Wait until the standby has all that was stored."""
-    assert ask(pair.primary, pair.replica, is_standby)
 
 
 def test_what_was_just_stored_is_read_from_the_standby(pair: Pair, notices: list[str]) -> None:
