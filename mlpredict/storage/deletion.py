@@ -14,7 +14,7 @@ from mlpredict.storage.deleting import Block
 from mlpredict.storage.doomed import Doomed, Picture
 from mlpredict.storage.emptying import Emptied
 from mlpredict.storage.names import catalog_only
-from mlpredict.storage.transactions import writing
+from mlpredict.storage.transactions import BY_INDEX, writing
 
 Result = TypeVar("Result")
 
@@ -97,5 +97,5 @@ class Deletion:
 
     def _write(self, delete: Callable[[Connection], Result]) -> Result:
         # With the search path of the session, as triggers of the tables' owner may need it.
-        with translated(), writing(self._connection):
+        with translated(), writing(self._connection, **BY_INDEX):
             return delete(self._connection)

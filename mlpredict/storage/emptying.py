@@ -20,7 +20,7 @@ from mlpredict.storage.connection import Connection
 from mlpredict.storage.listing import rows_at_once
 from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.partitions import LOCK_TIMEOUT, WAIT_SHORTLY, Partition
-from mlpredict.storage.transactions import reading, writing
+from mlpredict.storage.transactions import BY_INDEX, reading, writing
 
 if TYPE_CHECKING:
     from mlpredict.storage.deleting import Block
@@ -126,7 +126,7 @@ def sweep_some(connection: Connection, name: str) -> Block | None:
     Those that another holds are left to the caller.
     """
     kept = Identifier(schema_of(connection), name)
-    with writing(connection):
+    with writing(connection, **BY_INDEX):
         connection.execute(partitions.LOCK.format(lock=Literal(ADVISORY_LOCK)))
         if name not in left(connection):
             return None

@@ -44,10 +44,6 @@ if TYPE_CHECKING:
 
 logger = get_logger(__name__)
 
-BY_INDEX = {"enable_seqscan": "off"}
-"""Of transactions that look up a few of many rows: PostgreSQL may think that one image has all predictions,
-as it had when it last looked, and go through all of them for each."""
-
 
 class Repository(StoredRows):
     """The predictions of one database; close it, or use it in a `with` statement.
@@ -213,14 +209,14 @@ class Repository(StoredRows):
 
     def predicted(self, fingerprint: str, digests: Sequence[bytes]) -> set[bytes]:
         """Which images, by the SHA-256 of their files, a model has predicted already."""
-        with translated(), catalog_only(self._connection, **BY_INDEX):
+        with translated(), catalog_only(self._connection, **transactions.BY_INDEX):
             values = {"fingerprint": fingerprint, "digests": list(digests)}
             rows = self._connection.execute(self._named(writing.PREDICTED), values)
             return {bytes(digest) for (digest,) in rows}
 
     def predicted_names(self, fingerprint: str, digests: Sequence[bytes]) -> set[tuple[bytes, str]]:
         """The names by which a model has predicted images, each with the SHA-256 of its file."""
-        with translated(), catalog_only(self._connection, **BY_INDEX):
+        with translated(), catalog_only(self._connection, **transactions.BY_INDEX):
             values = {"fingerprint": fingerprint, "digests": list(digests)}
             rows = self._connection.execute(self._named(writing.PREDICTED_NAMES), values)
             return {(bytes(digest), name) for digest, name in rows}
@@ -229,7 +225,7 @@ class Repository(StoredRows):
         """The versions of objects whose images a model has predicted, each with the SHA-256 of its image."""
         from mlpredict.storage import remote_objects
 
-        with translated(), catalog_only(self._connection, **BY_INDEX):
+        with translated(), catalog_only(self._connection, **transactions.BY_INDEX):
             return remote_objects.predicted(self._connection, fingerprint, versions)
 
     def remember_objects(self, objects: Mapping[bytes, bytes]) -> None:

@@ -41,14 +41,19 @@ TIMEOUT_OF_TRANSACTIONS = ("transaction_timeout", "0")
 SINCE = 170000
 """The first `server_version` that knows it."""
 
+BY_INDEX = {"enable_seqscan": "off", "jit": "off"}
+"""Of transactions that look up a few of many rows: PostgreSQL may think that one image has all predictions,
+as it had when it last looked, and go through all of them for each. So do the checks of foreign keys, whose
+plan a session keeps from the first on."""
+
 Access = Literal["READ ONLY", "READ WRITE"]
 # In small letters: who looks for a COMMIT in what is sent finds no other.
 Isolation = Literal["read committed", "repeatable read"]
 
 
 @contextmanager
-def writing(connection: Connection) -> Iterator[None]:
-    """A transaction that may write, or the rest of the one there is.
+def writing(connection: Connection, **settings: str) -> Iterator[None]:
+    """A transaction that may write, with settings of its own, or the rest of the one there is.
 
     On a standby it may not, and what would write is refused by its own name.
 
@@ -56,7 +61,7 @@ def writing(connection: Connection) -> Iterator[None]:
         >>> with writing(connection):
         ...     connection.execute("INSERT INTO …")
     """
-    with _transaction(connection, _access(connection)):
+    with _transaction(connection, _access(connection), own=tuple(settings.items())):
         yield
 
 

@@ -74,6 +74,10 @@ def grown(
     connection.execute(INPUTS, (ROWS,))
     connection.execute(PREDICTIONS, (run.run_id, run.model_id, ROWS))
     connection.execute(OBJECTS)
+    return some_of(connection)
+
+
+def some_of(connection: psycopg.Connection[Any]) -> tuple[Sequence[int], Sequence[bytes]]:
     rows = connection.execute(
         "SELECT p.id, i.sha256 FROM predictions AS p JOIN inputs AS i ON i.id = p.inputid"
         " ORDER BY p.position LIMIT %s",
@@ -135,9 +139,9 @@ def test_what_refers_to_images_in_buckets_is_found_by_their_own_rows_alone(
     assert sorted(known) == sorted(2 * [Reference(*one) for one in objects])
 
 
-def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(
-    repository: Repository, run: Run
-) -> None:
+@pytest.fixture
+def once_of_one_image(repository: Repository, run: Run) -> tuple[Sequence[int], Sequence[bytes]]:
+    """The same where one image had all predictions when the tables, small ones then, were last looked at."""
     connection = repository._connection
     for table in ("inputs", "predictions", "remote_objects"):
         connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
@@ -147,14 +151,41 @@ def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(
     connection.execute("UPDATE predictions SET inputid = (SELECT min(id) FROM inputs)")
     connection.execute("UPDATE remote_objects SET input_id = (SELECT min(id) FROM inputs)")
     connection.execute("ANALYZE inputs, predictions, remote_objects")
-    connection.execute("DELETE FROM predictions")
-    connection.execute("DELETE FROM inputs")
+    ids = connection.execute("SELECT id FROM predictions").fetchall()
+    Deletion(connection).delete_predictions([one for (one,) in ids])
+    Deletion(connection).delete_inputs([one for (one,) in connection.execute("SELECT id FROM inputs")])
     connection.execute(INPUTS, (ROWS,))
     connection.execute(PREDICTIONS, (run.run_id, run.model_id, ROWS))
     connection.execute(OBJECTS)
-    rows = connection.execute("SELECT sha256 FROM inputs ORDER BY id LIMIT %s", (ASKED,)).fetchall()
-    digests = [bytes(sha256) for (sha256,) in rows]
+    return some_of(connection)
+
+
+def test_images_are_looked_up_by_indexes_where_one_had_all_predictions(
+    repository: Repository, once_of_one_image: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    connection = repository._connection
+    digests = [bytes(sha256) for sha256 in once_of_one_image[1]]
     for name in ("predicted", "predicted_names", "predicted_objects"):
         before = rows_read(connection)
         assert (name, len(LOOKUPS[name](repository, [], digests))) == (name, ASKED)
         assert rows_read(connection) - before < 10 * ASKED, name
+
+
+def test_a_deletion_reads_its_own_rows_alone_where_one_image_had_all_predictions(
+    repository: Repository, once_of_one_image: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    connection = repository._connection
+    before = rows_read(connection)
+    deleted = Deletion(connection).delete_predictions(once_of_one_image[0]).deleted
+    assert (deleted.predictions, deleted.inputs) == (ASKED, ASKED)
+    assert rows_read(connection) - before < 20 * ASKED
+
+
+def test_a_deletion_reads_its_own_rows_alone(
+    repository: Repository, grown: tuple[Sequence[int], Sequence[bytes]]
+) -> None:
+    connection = repository._connection
+    before = rows_read(connection)
+    deleted = Deletion(connection).delete_predictions(grown[0]).deleted
+    assert (deleted.predictions, deleted.inputs) == (ASKED, ASKED)
+    assert rows_read(connection) - before < 20 * ASKED
