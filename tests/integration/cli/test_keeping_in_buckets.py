@@ -16,7 +16,7 @@ from mlpredict.domain import Rejected
 from mlpredict.errors import NotKept
 from mlpredict.inputs.kept import ImageUnavailable
 from mlpredict.storage import bucket_inputs
-from tests.buckets import Answer, Bucket, refusal
+from tests.buckets import KEY_ID, SECRET, Answer, Bucket, refusal
 from tests.conftest import Command
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -114,6 +114,19 @@ def test_no_row_is_stored_whose_image_is_not(
     )
     assert len(predict(dsn, model, *digits[:3], keep=f"{bucket.url}images/")) == 3
     assert bucket.get(last) == digits[2].read_bytes()
+
+
+def test_a_conflict_is_no_image_that_is_there_and_tells_no_key(
+    mlpredict: Command, bucket: Bucket, dsn: str, connection: Connection, digits: list[Path]
+) -> None:
+    """The library says of each 409 that the object exists; --verbose prints causes."""
+    answer = Answer(409, refusal("OperationAborted", "A conflicting operation is under way."))
+    bucket.network.fault = lambda request: answer if request.method == "PUT" else None
+    done = mlpredict("predict", "-v", digits[0], "--keep", f"{bucket.url}images/", "--dsn", dsn)
+    assert done.returncode != 0
+    assert b"cannot be written: OperationAborted: A conflicting operation is under way." in done.stderr
+    assert not any(secret.encode() in done.stderr for secret in (KEY_ID, SECRET))
+    assert connection.execute("SELECT count(*) FROM inputs").fetchall() == [(0,)]
 
 
 def test_delete_takes_away_what_nobody_refers_to(

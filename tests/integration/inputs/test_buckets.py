@@ -107,6 +107,20 @@ def test_too_large_an_object_is_not_asked_for(bucket: Bucket) -> None:
     assert bucket.asked == ["in/small.png", "in/large.png"], bucket.network.requests
 
 
+def test_what_a_busy_server_loses_is_asked_for_again_and_counted_once(bucket: Bucket) -> None:
+    bucket.put("in/a.png", SMALL)
+    lost = iter([True])
+
+    def fault(request: Request) -> None:
+        if is_of_object(request) and next(lost, False):
+            raise ConnectionResetError("busy")
+
+    bucket.network.fault = fault
+    assert found(f"{bucket.url}in/") == [f"{bucket.url}in/a.png"]
+    assert bucket.asked == ["in/a.png"]
+    assert [one.lost for one in bucket.network.requests if one.lost] == ["ConnectionResetError('busy')"]
+
+
 def test_what_fails_at_times_is_asked_for_again(bucket: Bucket) -> None:
     keys = [f"in/{number:02}.png" for number in range(40)]
     for key in keys:

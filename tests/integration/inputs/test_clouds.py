@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from mlpredict.domain import Source
@@ -12,7 +14,7 @@ from mlpredict.inputs.remote.versions import object_version
 from mlpredict.inputs.sources import discover
 from tests.buckets import Answer, Request
 from tests.cloud_servers.google import ServiceAccount
-from tests.clouds import Cloud
+from tests.clouds import OWN, Cloud, azure_container
 
 SMALL = b"\x89PNG\r\n\x1a\n"
 """The first bytes of an image: nothing here decodes any."""
@@ -182,6 +184,18 @@ def wrong_key(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
         return
     with open(cloud.environment["GOOGLE_APPLICATION_CREDENTIALS"], "w") as file:
         file.write(ServiceAccount().file())
+
+
+def test_azurite_is_named_by_its_own_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [one for one in os.environ if one.startswith(OWN)]:
+        monkeypatch.delenv(name)
+    with azure_container("emulated") as cloud:
+        cloud.put("in/a.png", SMALL)
+        address = cloud.environment.pop("AZURE_STORAGE_ENDPOINT").rpartition("/")[0]
+        emulator = {"AZURE_STORAGE_USE_EMULATOR": "true", "AZURITE_BLOB_STORAGE_URL": address}
+        for name, value in {**cloud.environment, **emulator}.items():
+            monkeypatch.setenv(name, value)
+        assert found(cloud.url) == [f"{cloud.url}in/a.png"]
 
 
 def test_a_key_that_is_none_is_told_without_it(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
