@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass
 
 from mlpredict.inputs.remote.names import NotFetched, is_this_machine
 
@@ -14,6 +15,7 @@ GOOGLE_SERVER = "GOOGLE_BASE_URL"
 AZURE_EMULATOR = "AZURE_STORAGE_USE_EMULATOR"
 AZURITE = "AZURITE_BLOB_STORAGE_URL"
 AZURE_SERVERS = ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT")
+AZURITE_USUAL = "http://127.0.0.1:10000"
 TRUE = frozenset(["1", "true", "on", "yes", "y"])
 
 
@@ -46,9 +48,8 @@ def azure_endpoint() -> Endpoint:
         NotFetched: it is an address in the clear that leads to another machine, or none.
     """
     if os.environ.get(AZURE_EMULATOR, "").lower() in TRUE:
-        if address := os.environ.get(AZURITE):
-            _endpoint(AZURITE, address)
-        # The library reads both by itself, and asks this machine where no address is set.
+        # The library reads both by itself.
+        _endpoint(AZURITE, os.environ.get(AZURITE) or AZURITE_USUAL)
         return Endpoint(is_emulator=True)
     for name in AZURE_SERVERS:
         if address := os.environ.get(name):
@@ -69,4 +70,12 @@ def _endpoint(variable: str, address: str) -> Endpoint:
         raise NotFetched(
             f"{variable}: http:// is not encrypted: set an https:// address, or one of this machine"
         )
+    if parts.scheme == "http" and _is_proxied(host):
+        raise NotFetched(f"{variable}: HTTP_PROXY would see all that is sent: set NO_PROXY={host}")
     return Endpoint(address.rstrip("/"), parts.scheme == "http")
+
+
+def _is_proxied(host: str) -> bool:
+    """Whether the library would ask another machine for what lies on this one."""
+    proxies = getproxies_environment()
+    return ("http" in proxies or "all" in proxies) and not proxy_bypass(host)

@@ -18,6 +18,7 @@ from urllib.request import (
     OpenerDirector,
     ProxyHandler,
     Request,
+    getproxies,
 )
 
 from mlpredict.inputs.reading import READ_BYTES, TooManyBytes, Unusable, too_many_bytes
@@ -119,8 +120,11 @@ def _read(answer: IO[bytes], max_bytes: int, began: float) -> bytes:
 def _opener() -> OpenerDirector:
     """What opens addresses of the web and nothing else: urllib's own would open files, too."""
     opener = OpenerDirector()
-    for handler in (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor):
+    for handler in (HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPErrorProcessor):
         opener.add_handler(handler())
+    # What is asked in the clear lies on this machine: no other one is to see it.
+    proxies = {scheme: proxy for scheme, proxy in getproxies().items() if scheme != "http"}
+    opener.add_handler(ProxyHandler(proxies))
     opener.add_handler(_FewRedirects())
     return opener
 

@@ -14,7 +14,7 @@ from tests.clouds import OWN
 
 @pytest.fixture(autouse=True)
 def _nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [one for one in os.environ if one.startswith(OWN)]:
+    for name in [one for one in os.environ if one.startswith(OWN) or one.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
 
 
@@ -77,3 +77,17 @@ def test_only_this_machine_is_asked_in_the_clear(
         store_of(scheme, "no-bucket-of-tests")
     assert names[0] in str(raised.value)
     assert "5ec3e7" not in str(raised.value)
+
+
+@pytest.mark.parametrize("proxy", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_no_proxy_gets_to_see_what_is_asked_in_the_clear(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv(proxy, "http://me:5ec3e7@proxy.example.org:3128")
+    monkeypatch.setenv("GOOGLE_BASE_URL", "http://localhost:4443")
+    monkeypatch.setenv("AZURE_STORAGE_USE_EMULATOR", "1")
+    with pytest.raises(NotFetched, match=r"GOOGLE_BASE_URL: HTTP_PROXY .* NO_PROXY=localhost$"):
+        google_endpoint()
+    with pytest.raises(NotFetched, match=r"AZURITE_BLOB_STORAGE_URL: HTTP_PROXY .* NO_PROXY=127\.0\.0\.1$"):
+        azure_endpoint()
+    monkeypatch.setenv("NO_PROXY", "localhost,127.0.0.1")
+    assert google_endpoint().in_the_clear
+    assert azure_endpoint().is_emulator

@@ -45,6 +45,14 @@ def test_the_length_is_told_or_found(server: str, path: str) -> None:
     assert web.get(f"{server}{path}", 1000, room_enough) == CONTENT
 
 
+def test_what_is_asked_in_the_clear_goes_by_no_proxy(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert web.get(f"{server}/", 1000, room_enough) == CONTENT
+
+
 def test_more_than_is_allowed_is_not_read(server: str) -> None:
     with pytest.raises(TooManyBytes):
         web.get(f"{server}/more", 1000, room_enough)
