@@ -49,7 +49,8 @@ class Source:
     A `page` of a file counts from 1; None is the first, whatever others there are. A page that has been
     asked for is called after its file, as `scan.tif#2`, and `file` is the file's own name. What is
     `prepared` is a PNG of the pixels as a model saw them, which are taken as they are. `stored` is the input
-    that the image is already. What is `remote` has its bytes once they have been fetched.
+    that the image is already. What is `remote` has its bytes once they have been fetched. Where nobody asks
+    what it looks like, it needs no `miniature`.
     """
 
     filename: str
@@ -59,6 +60,7 @@ class Source:
     prepared: bool = False
     stored: StoredInput | None = None
     remote: Remote | None = None
+    miniature: bool = True
 
     @property
     def path(self) -> str:
@@ -75,7 +77,7 @@ class Sample(NamedTuple):
     filter that does not round. `pages` is how many the file has; `notices` say what was assumed of it,
     `details` what is wrong with it and did no harm. `is_model_input` says that the pixels were sent as the
     model sees them, and `content` is a PNG that was made of them. `miniature` is the whole picture, upright,
-    as 9 × 8 levels of grey (72 bytes), whatever the model sees of it.
+    as 9 × 8 levels of grey (72 bytes), whatever the model sees of it; nothing where it is not needed.
     """
 
     position: int

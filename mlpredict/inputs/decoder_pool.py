@@ -106,7 +106,8 @@ def _question(chunk: Chunk, spec: ImageSpec, limits: Limits) -> Question:
 
 
 def _file(source: Source) -> File:
-    return source.path if source.content is None else source.content, source.page, source.prepared
+    what = source.path if source.content is None else source.content
+    return what, source.page, source.prepared, source.miniature
 
 
 def _size(chunk: Chunk) -> int:

@@ -1,10 +1,10 @@
 """A process that decodes: requests on its standard input, results on its standard output.
 
 It begins with a pickled True. A request is a pickled triple: files (each a name, or the bytes of what has
-none, a page or None, and whether it is prepared), an `ImageSpec` and the `Limits`. Its results are lists
-that together hold a `Decoded` or a reason for each; bytes that came with the request are not sent back.
-The end of the requests is the end of the process, also when whoever sent them was killed. `started_decoder`
-starts these processes, and `decoder_pool` says why they are some.
+none, a page or None, whether it is prepared, and whether it needs a miniature), an `ImageSpec` and the
+`Limits`. Its results are lists that together hold a `Decoded` or a reason for each; bytes that came with the
+request are not sent back. The end of the requests is the end of the process, also when whoever sent them was
+killed. `started_decoder` starts these processes, and `decoder_pool` says why they are some.
 
 Here the system keeps the limits: of memory, and of processor time, which ends the process.
 """
@@ -57,16 +57,16 @@ def _serve_requests() -> None:
         _decode_files(results, files, spec, limits)
 
 
-def as_source(file: str | bytes, page: int | None, prepared: bool) -> Source:
+def as_source(file: str | bytes, page: int | None, prepared: bool, miniature: bool) -> Source:
     """What a request asks for."""
     if isinstance(file, str):
-        return Source(file, page=page)
-    return Source("", file, page, prepared=prepared)
+        return Source(file, page=page, miniature=miniature)
+    return Source("", file, page, prepared=prepared, miniature=miniature)
 
 
 def _decode_files(
     results: io.BufferedWriter,
-    files: Sequence[tuple[str | bytes, int | None, bool]],
+    files: Sequence[tuple[str | bytes, int | None, bool, bool]],
     spec: ImageSpec,
     limits: Limits,
 ) -> None:
@@ -74,8 +74,8 @@ def _decode_files(
     part: list[Decoded | str] = []
     weight = 0
     one_at_a_time = partial(_one_at_a_time, limits)
-    for file, page, prepared in files:
-        source = as_source(file, page, prepared)
+    for file in files:
+        source = as_source(*file)
         _limit_time(limits.seconds)
         decoded = decode_source(source, spec, limits, one_at_a_time)
         if isinstance(decoded, Decoded):

@@ -89,7 +89,7 @@ def decode_source(
     """A source's image as `spec` wants it, without numpy; the reason where there is none."""
     try:
         content = read(source, limits.max_bytes)
-        return _Job(content, source.page, _view(source, spec), limits, one_at_a_time).decoded()
+        return _Job(content, source, _view(source, spec), limits, one_at_a_time).decoded()
     except Unusable as unusable:
         return str(unusable)
 
@@ -101,7 +101,7 @@ def decode_if_harmless(
     try:
         content = read(source, min(limits.max_bytes, max(HARMLESS_BYTES.values())))
         wanted = _view(source, spec)
-        decoded = _Job(content, source.page, wanted, limits, nullcontext, only_harmless=True).decoded()
+        decoded = _Job(content, source, wanted, limits, nullcontext, only_harmless=True).decoded()
     except (NeedsProcess, TooManyBytes):
         return None
     except Unusable as unusable:
@@ -138,10 +138,10 @@ def _view(source: Source, spec: ImageSpec) -> ImageSpec:
 
 
 class _Job(NamedTuple):
-    """One file on its way to pixels; without a `page` it is the first one, and told if there are others."""
+    """One file on its way to pixels; of several pages it is the first, and told, or the one asked for."""
 
     content: bytes
-    page: int | None
+    source: Source
     spec: ImageSpec
     limits: Limits
     one_at_a_time: OneAtATime
@@ -177,11 +177,11 @@ class _Job(NamedTuple):
         notices: list[str] = []
         preprocessing = self.spec.preprocessing
         whole = preprocessing.decode is not Decode.REDUCED
-        wanted = Wanted(self.page or 1, preprocessing.white, self._room, whole)
+        wanted = Wanted(self.source.page or 1, preprocessing.white, self._room, whole)
         try:
             found = opened(content, self.limits, wanted, notices.append)
             with found.image as image:
-                if self.page is None and found.pages > 1:
+                if self.source.page is None and found.pages > 1:
                     notices.insert(0, f"{found.pages:,} {found.word}, the first is used")
                 return self._decoded(image, found.pages, notices)
         except (Unusable, NeedsProcess):
@@ -202,7 +202,7 @@ class _Job(NamedTuple):
             raise NeedsProcess
         with self._room(needed):
             view = model_view(image, self.spec, notices.append)
-            small = miniature(image)
+            small = miniature(image) if self.source.miniature else b""
         digest = hashlib.sha256(self.content).digest()
         return Decoded(
             *(self.content, contenttype, digest, *size, view.pixels, view.shape, view.dtype),

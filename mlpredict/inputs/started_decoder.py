@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from mlpredict.inputs.image import Decoded
 
 
-# The name of a file, or the bytes of what has none, which page of it, if one is asked for, and whether it is
-# prepared.
-File = tuple[str | bytes, int | None, bool]
+# The name of a file, or the bytes of what has none, which page of it, if one is asked for, whether it is
+# prepared, and whether it needs a miniature.
+File = tuple[str | bytes, int | None, bool, bool]
 # Files, how they are to be decoded, and at what cost.
 Question = tuple[Sequence[File], ImageSpec, Limits]
 

@@ -26,7 +26,9 @@ def prepared_name(preprocessing: str) -> str:
     return f"{PREPARED}{preprocessing}"
 
 
-def source_of(stored: StoredInput, spec: ImageSpec, prepared: str | None) -> Source:
+def source_of(
+    stored: StoredInput, spec: ImageSpec, prepared: str | None, *, miniature: bool = False
+) -> Source:
     """What is to be decoded for a model: the file, or the model's own input as it was kept.
 
     `prepared` is what `kept` is for inputs of this model's preprocessing; with None what was kept is its own.
@@ -41,11 +43,11 @@ def source_of(stored: StoredInput, spec: ImageSpec, prepared: str | None) -> Sou
             raise OtherModelInput(_other("another preprocessing"))
         content = load_stored(stored.image).content
         _check_size(content, spec)
-        return Source(stored.name, content, prepared=True)
+        return Source(stored.name, content, prepared=True, miniature=miniature)
     page = asked_page(stored.filename)
     if (path := known_path(stored.image)) is not None:
-        return Source(stored.name, None, page, path)
-    return Source(stored.name, load_stored(stored.image).content, page)
+        return Source(stored.name, None, page, path, miniature=miniature)
+    return Source(stored.name, load_stored(stored.image).content, page, miniature=miniature)
 
 
 def checked(stored: StoredInput, item: Sample | Rejected) -> DecodedInput:

@@ -82,7 +82,7 @@ def look_of_prediction(repository: Repository, looks: Looks, prediction_id: int)
     """
     known = looks.look_of(prediction_id)
     reason = "its image is not stored any more"
-    for _, item, _ in decoded_inputs(repository, [prediction_id], LOOK_SPEC, best=True):
+    for _, item, _ in decoded_inputs(repository, [prediction_id], LOOK_SPEC, best=True, miniatures=True):
         if isinstance(item, Sample):
             # The hash of a file of several pages is that of the first one.
             first = known.difference_hash if (item.source.page or 1) == 1 else None
@@ -138,7 +138,7 @@ def fill(repository: Repository, looks: Looks, enough: Callable[[], bool]) -> It
         after = block[-1].input_id
         ids = [one.prediction_id for one in block if one.prediction_id is not None]
         found: list[tuple[int, int]] = []
-        for stored, item, _ in decoded_inputs(repository, ids, LOOK_SPEC):
+        for stored, item, _ in decoded_inputs(repository, ids, LOOK_SPEC, miniatures=True):
             if isinstance(item, Sample) and stored.image.input_id is not None:
                 found.append((stored.image.input_id, hash_of(item)))
             elif isinstance(item, Rejected):

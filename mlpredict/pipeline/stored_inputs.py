@@ -46,6 +46,7 @@ def decoded_inputs(
     *,
     best: bool = False,
     own: bool = False,
+    miniatures: bool = False,
     unwanted: Callable[[Sequence[int]], Collection[int]] | None = None,
     started: Decoders | None = None,
     limits: Limits = USUAL_LIMITS,
@@ -55,7 +56,8 @@ def decoded_inputs(
     Each is the very input of its prediction; with `best` it is whatever serves best of what was kept of the
     same image. With `own` the model is the one that made the predictions: what was kept as its input is
     that, whatever the rules of decoding were called then. Those that are deleted meanwhile are left out, and
-    those that `unwanted` tells of a few ids before their images are read.
+    those that `unwanted` tells of a few ids before their images are read. `miniatures` are made where they
+    are asked for: an image that is stored mostly has its hash already.
     Memory is some megabytes and a few images, however many there are. Nothing else uses `store` until this
     has ended.
 
@@ -69,7 +71,9 @@ def decoded_inputs(
         wanted = _wanted(ids, unwanted)
         for position, stored in enumerate(_stored(store, wanted, prepared if best else None)):
             try:
-                source: Source | Rejected = source_of(stored, spec, None if own else prepared)
+                source: Source | Rejected = source_of(
+                    stored, spec, None if own else prepared, miniature=miniatures
+                )
             except ImageUnavailable as error:
                 without = unavailable(stored, position, error)
                 waiting.append(without)

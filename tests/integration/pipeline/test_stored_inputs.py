@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import psycopg
@@ -99,6 +100,21 @@ def test_pixels_are_those_of_the_files(
     assert {(one.stored.kept or "").partition("/")[0] for one in found} == {keep}
     assert {one.stored.image.uri for one in found} == {None}
     assert [one.item.position for one in found] == list(range(len(samples)))
+
+
+@pytest.mark.parametrize("keep", [Keep.ORIGINAL, Keep.REFERENCE])
+@pytest.mark.parametrize("processes", [0, 1])
+def test_miniatures_are_made_only_where_they_are_asked_for(
+    repository: Repository, folder: Path, keep: Keep, processes: int
+) -> None:
+    samples = store(repository, *sorted(map(str, folder.iterdir())), keep=keep)
+    ids = repository.ids(PredictionFilter())[::-1]
+    with Decoders(processes) if processes else nullcontext() as decoders:
+        for asked in (False, True):
+            found = decoded_inputs(repository, ids, SPEC, started=decoders, miniatures=asked)
+            made = [one.item.miniature for one in found if isinstance(one.item, Sample)]
+            assert made == [sample.miniature if asked else b"" for sample in samples]
+    assert {len(sample.miniature) for sample in samples} == {72}
 
 
 def test_every_page_comes_back_as_itself(repository: Repository, folder: Path) -> None:
