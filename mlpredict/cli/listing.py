@@ -10,6 +10,7 @@ import typer
 
 from mlpredict.cli import completion, garbage
 from mlpredict.cli.filters import filtered
+from mlpredict.cli.lists import how_many
 from mlpredict.cli.nothing import tell_of_nothing, tell_unknown
 from mlpredict.cli.options import (
     RARE,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("prediction_id", "filename", "label", "score", "created_at", "model")
 TABLE_COLUMNS = (*COLUMNS[:4], *RARE, *COLUMNS[4:])
-DEFAULT_LIMIT = 20
 EVERYTHING = PredictionFilter()
 ROWS = "How many, in which order"
 
@@ -120,12 +120,10 @@ def list_predictions(
     With --failures it is what gave none. The filters that are given all hold. A table fits the terminal;
     into a pipe go lines of fields, uncut.
     """
-    if all_ and limit is not None:
-        raise UsageError("--all and --limit exclude each other")
+    rows = how_many(limit, everything=all_)
     if count and (limit is not None or columns is not None or sort is not Order.NEWEST):
         raise UsageError("--count is of all that match: it goes with neither --limit, --sort nor --columns")
     chosen = chosen_format(format_, as_json)
-    rows = None if all_ else limit or DEFAULT_LIMIT
     if failures:
         from mlpredict.cli.failures import check_filter, list_failures, write_names
 

@@ -40,14 +40,13 @@ from mlpredict.cli.predict_options import (
     SkipExisting,
     StoreTop,
     TopK,
+    limits_of,
 )
 from mlpredict.cli.predict_usage import STDIN, check_store_top, check_usage, sharing_of
 from mlpredict.cli.predict_work import COLUMNS, Images, Shown, Stored, Used, predict_here, predict_on
 from mlpredict.domain import EngineName, Keep, Pages
 from mlpredict.errors import UsageError
-from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.remote.keep_choice import keep_of
-from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.cli.ray_run import Nodes
@@ -115,7 +114,7 @@ def predict(
         raise UsageError("--retry nan: not a number of seconds")
     shown = Shown(chosen_format(format_, as_json), columns, top_k)
     chosen_columns(columns, COLUMNS)
-    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
+    limits = limits_of(max_pixels, max_bytes)
     if not no_store:
         from mlpredict.storage.server.place import require_place
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlpredict.cli.layout import OUTPUT
 from mlpredict.cli.options import MODEL
 from mlpredict.domain import Pages
+
+if TYPE_CHECKING:
+    from mlpredict.inputs.limits import Limits
 
 RETRY_SECONDS = 30.0
 IMAGES = "Images"
@@ -186,3 +189,15 @@ MaxBytes = Annotated[
         rich_help_panel=IMAGES,
     ),
 ]
+
+
+def limits_of(max_pixels: str, max_bytes: str) -> Limits:
+    """What one image may cost, by `--max-pixels` and `--max-bytes`.
+
+    Raises:
+        UsageError: one of them is no size.
+    """
+    from mlpredict.inputs.limits import Limits
+    from mlpredict.support.units import parse_size
+
+    return Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))

@@ -30,12 +30,11 @@ from mlpredict.cli.predict_options import (
     MaxPixels,
     Retry,
     StoreTop,
+    limits_of,
 )
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, PredictionFilter
 from mlpredict.errors import DatabaseError, DatabaseRefuses, UsageError
-from mlpredict.inputs.limits import Limits
-from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
@@ -96,7 +95,7 @@ def replay(
     goes on. Exit status 1 says that some images failed.
     """
     chosen = chosen_format(format_, as_json)
-    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
+    limits = limits_of(max_pixels, max_bytes)
     wanted = wanted._replace(model=against)
 
     from mlpredict.api.database import connect

@@ -10,7 +10,7 @@ import typer
 from mlpredict import settings
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.ids import are_ids, numbers_of, with_hyphen
-from mlpredict.cli.lists import DEFAULT_LIMIT
+from mlpredict.cli.lists import how_many
 from mlpredict.cli.options import (
     RARE,
     AsJson,
@@ -115,7 +115,8 @@ def similar(
     chosen = chosen_format(format_, as_json)
     shown = chosen_columns(columns, COLUMNS, AVAILABLE)
     asked = format_ is not None or as_json or columns is not None
-    _check_usage(named, fill=fill, ids=ids, limit=limit, everything=all_, asked=asked)
+    _check_usage(named, fill=fill, ids=ids, asked=asked)
+    most = how_many(limit, everything=all_ or (ids and limit is None))
 
     from mlpredict.api.database import connect
 
@@ -129,7 +130,6 @@ def similar(
         image = _image(database, named, problems)
         if image is None:
             raise typer.Exit(problems.status)
-        most = limit or (None if all_ or ids else DEFAULT_LIMIT)
         found = database.similar(image, wanted, distance=distance, likeness=likeness, limit=most)
     _tell(found)
     if ids:
@@ -140,15 +140,11 @@ def similar(
             talk.notice(f"and {found.total - len(found.alike):,} more; --all lists them")
 
 
-def _check_usage(
-    named: str | None, *, fill: bool, ids: bool, limit: int | None, everything: bool, asked: bool
-) -> None:
+def _check_usage(named: str | None, *, fill: bool, ids: bool, asked: bool) -> None:
     if fill == (named is not None):
         raise UsageError(
             f"{FILL} stands alone: it looks at all images" if fill else "name a prediction, or an image file"
         )
-    if everything and limit is not None:
-        raise UsageError("--all and --limit exclude each other")
     if ids and asked:
         raise UsageError("--ids prints ids alone: without --format, --json and --columns")
 

@@ -20,11 +20,11 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_format,
 )
+from mlpredict.cli.predict_options import limits_of
 from mlpredict.cli.talk import Problems
 from mlpredict.domain import PredictionFilter
 from mlpredict.domain.verification import TOLERANCE
 from mlpredict.errors import NotFound, UsageError
-from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
@@ -110,7 +110,6 @@ def verify(
     from mlpredict.api.named import may_be_a_name
     from mlpredict.api.verifying import How
     from mlpredict.cli.verification_tables import print_verification
-    from mlpredict.inputs.limits import Limits
 
     place = None
     if wanted.model is not None and not may_be_a_name(wanted.model):
@@ -118,7 +117,7 @@ def verify(
     if named and wanted != EVERYTHING:
         raise UsageError("ids and a filter exclude each other")
     chosen = chosen_format(format_, as_json)
-    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
+    limits = limits_of(max_pixels, max_bytes)
     how = How(sample, tolerance, place, trusted=unsafe_model, limits=limits)
     problems = Problems()
     with connect(dsn or settings.dsn()) as database:

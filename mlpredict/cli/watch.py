@@ -35,6 +35,7 @@ from mlpredict.cli.predict_options import (
     PagesChoice,
     StoreTop,
     TopK,
+    limits_of,
 )
 from mlpredict.cli.predict_usage import check_store_top
 from mlpredict.cli.predict_work import COLUMNS, usual_columns
@@ -43,9 +44,7 @@ from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, Keep, Pages, PredictionRecord
 from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, UsageError
-from mlpredict.inputs.limits import Limits
 from mlpredict.inputs.remote.keep_choice import keep_of
-from mlpredict.support.units import parse_size
 
 if TYPE_CHECKING:
     from mlpredict.api.model import Model
@@ -111,7 +110,7 @@ def watch(
     check_store_top(store_top, top_k)
     chosen = _format(format_, as_json)
     chosen_columns(columns, COLUMNS)
-    limits = Limits(parse_size(max_pixels, "--max-pixels"), parse_size(max_bytes, "--max-bytes"))
+    limits = limits_of(max_pixels, max_bytes)
     for option, seconds in (("--settle", settle), ("--poll", poll)):
         if not math.isfinite(seconds):
             raise UsageError(f"{option} {seconds}: not a number of seconds")
