@@ -5,7 +5,7 @@ A graph is TensorFlow's or that of a `.tflite`, whose operations go by TensorFlo
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -77,6 +77,32 @@ class Graph(Protocol):
     def constant(self, name: str) -> NDArray[Any] | None:
         """What a node gives, where that does not depend on the input and is not large."""
         ...
+
+
+class LinkedNodes:
+    """What all graphs have in common: their nodes by name, and who takes what they give."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Node] = {}
+        self._consumers: dict[str, list[Node]] = {}
+
+    @property
+    def operations(self) -> Counter[str]:
+        """How many operations of each kind there are."""
+        return Counter(node.op for node in self._nodes.values())
+
+    def node(self, name: str) -> Node | None:
+        """The node of a name."""
+        return self._nodes.get(name)
+
+    def consumers(self, name: str) -> Sequence[Node]:
+        """The nodes that take what a node gives."""
+        return self._consumers.get(name, ())
+
+    def _link(self, node: Node) -> None:
+        self._nodes[node.name] = node
+        for name in dict.fromkeys(node.inputs):
+            self._consumers.setdefault(name, []).append(node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.graph_evidence import evidence_of
-from mlpredict.inference.input_map import Node, layer_of
+from mlpredict.inference.input_map import LinkedNodes, Node, layer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,10 +47,11 @@ COMPUTED: Mapping[str, Callable[..., NDArray[Any]]] = {
 Reference = tuple[str, int]
 
 
-class TensorFlowGraph:
+class TensorFlowGraph(LinkedNodes):
     """A concrete function as `input_map.Graph`."""
 
     def __init__(self, function: Any) -> None:
+        super().__init__()
         graph = function.graph.as_graph_def()
         self.input: str = function.inputs[0].op.name
         self._library = {one.signature.name: one for one in graph.library.function}
@@ -60,23 +60,10 @@ class TensorFlowGraph:
         self._references: dict[str, list[Reference]] = {}
         self._aliases: dict[Reference, Reference] = {}
         self._add(graph.node, "", frozenset(), MAX_CALLS)
-        self._nodes = {name: self._finished(name) for name in self._definitions}
+        nodes = [self._finished(name) for name in self._definitions]
         self.outputs = [self._followed((one.op.name, one.value_index)) for one in function.outputs]
-        self._consumers: dict[str, list[Node]] = {}
-        for node in self._nodes.values():
-            for name in dict.fromkeys(node.inputs):
-                self._consumers.setdefault(name, []).append(node)
-
-    @property
-    def operations(self) -> Counter[str]:
-        """How many operations of each kind there are."""
-        return Counter(node.op for node in self._nodes.values())
-
-    def node(self, name: str) -> Node | None:
-        return self._nodes.get(name)
-
-    def consumers(self, name: str) -> Sequence[Node]:
-        return self._consumers.get(name, ())
+        for node in nodes:
+            self._link(node)
 
     def constant(self, name: str) -> NDArray[Any] | None:
         try:

@@ -6,7 +6,6 @@ The places of fields are those of the public schema, tensorflow/lite/schema/sche
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import numpy as np
 from mlpredict.inference.evidence import Evidence
 from mlpredict.inference.flatbuffer import Damaged, Table
 from mlpredict.inference.graph_evidence import COUNTED, counted, ending
-from mlpredict.inference.input_map import Arrival, Node, arrivals, layer_of
+from mlpredict.inference.input_map import Arrival, LinkedNodes, Node, arrivals, layer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +68,7 @@ class _Tensor:
         return np.array(scales, np.float32), np.array(zeros, np.int64), int(table.number(DIMENSION, "i"))
 
 
-class TfliteGraph:
+class TfliteGraph(LinkedNodes):
     """The first subgraph of a `.tflite` file as `input_map.Graph`."""
 
     def __init__(self, content: bytes) -> None:
@@ -78,6 +77,7 @@ class TfliteGraph:
         Raises:
             Damaged: it is not what a `.tflite` file is.
         """
+        super().__init__()
         model = Table.root(content)
         graph = next(model.tables(SUBGRAPHS), None)
         if graph is None:
@@ -89,8 +89,6 @@ class TfliteGraph:
         if not inputs:
             raise Damaged("it takes nothing")
         self.input = str(inputs[0])
-        self._nodes: dict[str, Node] = {}
-        self._consumers: dict[str, list[Node]] = {}
         made_by: dict[int, str] = {}
         for operator in graph.tables(OPERATORS):
             self._add(operator, codes, made_by)
@@ -103,21 +101,8 @@ class TfliteGraph:
             raise Damaged("an operation is none that it lists")
         inputs = tuple(made_by.get(tensor, str(tensor)) for tensor in takes if tensor >= 0)
         node = Node(str(gives[0]), codes[code], inputs, layer_of(self._tensor(gives[0]).name) or codes[code])
-        self._nodes[node.name] = node
+        self._link(node)
         made_by.update(dict.fromkeys(gives, node.name))
-        for name in dict.fromkeys(inputs):
-            self._consumers.setdefault(name, []).append(node)
-
-    @property
-    def operations(self) -> Counter[str]:
-        """How many operations of each kind there are."""
-        return Counter(node.op for node in self._nodes.values())
-
-    def node(self, name: str) -> Node | None:
-        return self._nodes.get(name)
-
-    def consumers(self, name: str) -> Sequence[Node]:
-        return self._consumers.get(name, ())
 
     def constant(self, name: str) -> NDArray[Any] | None:
         if (node := self._nodes.get(name)) is not None:
