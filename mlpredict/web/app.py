@@ -59,6 +59,13 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         app.include_router(router)
     describe(app, rules)
     add_docs(app)
+    _add_handlers(app)
+    _add_middleware(app, backend, rules)
+    return app
+
+
+def _add_handlers(app: FastAPI) -> None:
+    """Have errors of all kinds answered."""
 
     @app.exception_handler(RequestError)
     async def refused(request: Request, error: RequestError) -> Response:
@@ -86,6 +93,9 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
     async def away(request: Request, error: DatabaseError) -> Response:
         return error_response(unavailable(error), request.scope["path"])
 
+
+def _add_middleware(app: FastAPI, backend: Backend, rules: Rules) -> None:
+    """Put around the routes what all requests go through, from within to without."""
     app.add_middleware(HeadAsGet)
     app.add_middleware(Limited)
     app.add_middleware(Guard, rules=rules)
@@ -99,7 +109,6 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
             expose_headers=("Link", "Retry-After"),
         )
     app.add_middleware(Measured, metrics=backend.metrics)
-    return app
 
 
 class HeadAsGet:

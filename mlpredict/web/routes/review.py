@@ -21,6 +21,8 @@ from mlpredict.web.responses import json_response, record_fields
 from mlpredict.web.review_body import (
     MANY_BYTES,
     SaidOfImage,
+    SaidOfMany,
+    Sorted,
     cursor_of,
     many_body,
     position_of,
@@ -95,20 +97,7 @@ def router(backend: Backend) -> APIRouter:
             await _require_sense(backend, one)
         said = sorted_out(body)
 
-        def store(database: Connections) -> tuple[Labelled, int]:
-            done, unusable = Labelled(), 0
-            with database.store() as opened:
-                if said.labelled:
-                    done += opened.label(said.labelled, source=body.source.value, labelled_by=body.by)
-                if said.removed:
-                    done += opened.unlabel(said.removed, removed_by=body.by)
-                if said.unusable:
-                    marked = opened.mark_unusable(said.unusable, source=body.source.value, marked_by=body.by)
-                    unusable = len(said.unusable) - len(marked.missing)
-                    done += Labelled(missing=marked.missing)
-            return done, unusable
-
-        done, unusable = await backend.changes.make(store)
+        done, unusable = await backend.changes.make(lambda database: _stored(database, body, said))
         return json_response(
             {
                 "labelled": done.labelled,
@@ -122,6 +111,21 @@ def router(backend: Backend) -> APIRouter:
         )
 
     return routes
+
+
+def _stored(database: Connections, body: SaidOfMany, said: Sorted) -> tuple[Labelled, int]:
+    """Store what was said of images; what became of it, and how many are not usable."""
+    done, unusable = Labelled(), 0
+    with database.store() as opened:
+        if said.labelled:
+            done += opened.label(said.labelled, source=body.source.value, labelled_by=body.by)
+        if said.removed:
+            done += opened.unlabel(said.removed, removed_by=body.by)
+        if said.unusable:
+            marked = opened.mark_unusable(said.unusable, source=body.source.value, marked_by=body.by)
+            unusable = len(said.unusable) - len(marked.missing)
+            done += Labelled(missing=marked.missing)
+    return done, unusable
 
 
 async def _require_sense(backend: Backend, one: SaidOfImage) -> None:
