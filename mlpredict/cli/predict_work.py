@@ -150,22 +150,11 @@ def predict_here(
 
     with start_decoders(images.named) as decoders:
         from mlpredict.api.known_objects import KnownObjects
-        from mlpredict.cli.prediction_run import Job, run
-        from mlpredict.inputs.passed_over import PassedOver
+        from mlpredict.cli.prediction_run import run
         from mlpredict.support.quiet import quiet_stderr
 
         model = used.load(images, stored.dsn)
-        job = Job(
-            names=images.names,
-            limits=images.limits,
-            countable=images.countable,
-            keep=stored.kept,
-            skip_existing=stored.skip_existing,
-            labels_below=images.named if stored.labelled else None,
-            streams=shown.format is not Format.TABLE,
-            passed_over=PassedOver(),
-            arguments=arguments,
-        )
+        job = _job(images, stored, arguments, streams=shown.format is not Format.TABLE)
         printer = shown.printer(model.loaded)
         size = used.batch_size or model.loaded.batch_size
         known = KnownObjects(model.loaded.identity.fingerprint)
@@ -185,6 +174,24 @@ def predict_here(
             garbage.collect_from_here()
             known.ask(database)
             return run(job, decoded, model, database, printer)
+
+
+def _job(images: Images, stored: Stored, arguments: Sequence[str], *, streams: bool) -> Job:
+    """What this process is to do."""
+    from mlpredict.cli.prediction_run import Job
+    from mlpredict.inputs.passed_over import PassedOver
+
+    return Job(
+        names=images.names,
+        limits=images.limits,
+        countable=images.countable,
+        keep=stored.kept,
+        skip_existing=stored.skip_existing,
+        labels_below=images.named if stored.labelled else None,
+        streams=streams,
+        passed_over=PassedOver(),
+        arguments=arguments,
+    )
 
 
 def _decoding(

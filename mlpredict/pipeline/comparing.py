@@ -40,17 +40,11 @@ def compare(
         flips = pairs.flips(most_flips, labelled=labelled) if rows else []
         lookalikes = pairs.lookalikes() if labelled else []
     counts: dict[tuple[bool | None, bool | None], int] = defaultdict(int)
-    images: dict[str, int] = defaultdict(int)
-    won: dict[tuple[str, bool], int] = defaultdict(int)
     agreed = judged = 0
-    for truth, a_right, b_right, agree, count, *_ in rows:
+    for _, a_right, b_right, agree, count, *_ in rows:
         counts[a_right, b_right] += count
         agreed += count if agree else 0
         judged += count if agree is not None else 0
-        if truth is not None and b_right is not None:
-            images[truth] += count
-            if a_right != b_right:
-                won[truth, a_right] += count
     only_a, only_b = counts[True, False], counts[False, True]
     both = only_a + only_b + counts[True, True] + counts[False, False]
     return Comparison(
@@ -65,13 +59,23 @@ def compare(
         only_b_right=only_b,
         neither_right=counts[False, False],
         p_value=mcnemar(only_a, only_b) if both else None,
-        by_label=[
-            ClassFlips(label, images[label], won[label, True], won[label, False]) for label in sorted(images)
-        ],
+        by_label=_by_label(rows),
         flips=[_flip(row) for row in flips],
         numbers=_numbers(rows),
         remarks=of_truths(same_pictures(repository, lookalikes)),
     )
+
+
+def _by_label(rows: Sequence[tuple[Any, ...]]) -> list[ClassFlips]:
+    """Of how many images with a truth one side alone was right, by that truth."""
+    images: dict[str, int] = defaultdict(int)
+    won: dict[tuple[str, bool], int] = defaultdict(int)
+    for truth, a_right, b_right, _, count, *_ in rows:
+        if truth is not None and b_right is not None:
+            images[truth] += count
+            if a_right != b_right:
+                won[truth, a_right] += count
+    return [ClassFlips(label, images[label], won[label, True], won[label, False]) for label in sorted(images)]
 
 
 def _numbers(rows: Sequence[tuple[Any, ...]]) -> NumbersCompared | None:
