@@ -14,6 +14,7 @@ from psycopg.types.string import TextLoader
 from mlpredict.storage import joining, truth
 from mlpredict.storage.columns import READ
 from mlpredict.storage.connection import Connection, translated
+from mlpredict.storage.early_times import ids_of_early_time
 from mlpredict.storage.filters import IN_ORDER, OF_TRUTH, Values, joined, where
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.reading import Row
@@ -102,6 +103,12 @@ def prediction_rows(
         )
         if ids is not None:
             yield from prediction_rows(connection, {"ids": ids}, by=Sorting(by.order)) if ids else ()
+            return
+    if by is NEWEST_FIRST:
+        with translated():
+            early = ids_of_early_time(connection, values, limit)
+        if early is not None:
+            yield from prediction_rows(connection, {"ids": early}) if early else ()
             return
     parts = dict[str, sql.Composable](
         fields=SQL(", ").join(map(SQL, READ)),

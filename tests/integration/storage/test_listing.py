@@ -141,3 +141,40 @@ def test_the_list_does_not_read_images(repository: Repository, run: Run) -> None
     repository.add(run, [new(0)], [])
     connection.execute("ALTER TABLE inputs RENAME COLUMN image TO hidden")
     assert listed(repository) == [1]
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"until": EARLIEST + timedelta(minutes=10)},
+        {"until": EARLIEST + timedelta(minutes=10), "labels": ("rare",)},
+        {"since": EARLIEST + timedelta(minutes=5), "until": EARLIEST + timedelta(minutes=10)},
+        {"until": EARLIEST - timedelta(hours=1)},
+        {"until": LATEST},
+    ],
+    ids=str,
+)
+def test_the_newest_of_a_time_are_the_same_whichever_way_they_are_found(
+    repository: Repository, run: Run, wanted: dict[str, Any]
+) -> None:
+    connection = repository._connection
+    connection.execute(MANY, (run.run_id, run.model_id))
+    # Not all ids and times are in one order.
+    connection.execute("UPDATE predictions SET created_at = %s WHERE id IN (9000, 19000)", (EARLIEST,))
+    connection.execute("ANALYZE predictions")
+    newest = [one.prediction_id for one in repository.predictions(PredictionFilter(**wanted), limit=5)]
+    assert newest == listed(repository, **wanted)[:5]
+
+
+def test_an_early_time_is_found_without_reading_what_came_later(
+    repository: Repository, run: Run, connection: psycopg.Connection[tuple[Any, ...]]
+) -> None:
+    connection.execute(MANY, (run.run_id, run.model_id))
+    connection.execute("VACUUM ANALYZE predictions")
+    early = PredictionFilter(until=EARLIEST + timedelta(minutes=30))
+    assert len(list(repository.predictions(early, limit=5))) == 5
+    repository.close()
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    read = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'predictions_pkey'"
+    ((entries,),) = connection.execute(read.encode()).fetchall()
+    assert entries < 100
