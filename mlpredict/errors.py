@@ -78,6 +78,10 @@ class TransientDatabaseError(DatabaseError):
     """The database fails at the moment; the same may succeed when it is tried again."""
 
 
+class BeingMoved(TransientDatabaseError):
+    """Rows of this run are on their way into a partition, and more of them must wait until they are there."""
+
+
 class DatabaseRefuses(DatabaseError):
     """The database refuses it, and would refuse it again."""
 

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import conninfo
 
 from mlpredict.errors import (
+    BeingMoved,
     Cancelled,
     DatabaseError,
     DatabaseRefuses,
@@ -79,6 +80,13 @@ CANCEL_SECONDS = 3.0
 ENCODING_HINT = "mlpredict init-db with the same --dsn says how to make a database that has every character"
 BYTES = r"0x[0-9a-f]{2}(?: 0x[0-9a-f]{2})*"
 """A character in messages of PostgreSQL about encodings."""
+
+MOVING_CHECKS = ("predictions_earlier", "predictions_moving", "predictions_between")
+"""What keeps rows out of a table that is made a partition, or is one already."""
+
+MOVING_HINT = (
+    "if mlpredict db partition or init-db was ended in the midst of it, have it go on by the same command"
+)
 
 INIT_DB_HINT = "run mlpredict init-db with the same --dsn"
 
@@ -166,6 +174,10 @@ def translated() -> Iterator[None]:
         raise DatabaseRefuses(_unheld(error) or _first_line(str(error)), hint=ENCODING_HINT) from error
     except psycopg.errors.InvalidRegularExpression as error:
         raise UsageError(f"not a pattern: {_first_line(str(error))}") from error
+    except psycopg.errors.CheckViolation as error:
+        if error.diag.constraint_name in MOVING_CHECKS:
+            raise BeingMoved(hint=MOVING_HINT) from error
+        raise DatabaseRefuses(_first_line(str(error)), hint=hint_for(error)) from error
     except psycopg.Error as error:
         raise _kind_of(error)(_first_line(str(error)), hint=hint_for(error)) from error
 

@@ -84,15 +84,40 @@ def partition(connection: Connection) -> Partitioned:
         DatabaseRefuses: this role does not own the tables.
     """
     with translated():
-        owner, may = partitions.owner_of(connection)
-        if not may:
-            raise DatabaseRefuses(f"the tables are those of {owner}", hint=OWNER_HINT)
+        _require_owner(connection)
         if _state(connection).partitioned:
             closed = partitions.close_large(connection)
             made = () if closed is None else (closed,)
         else:
             made = (_convert(connection),)
         return Partitioned(made, len(partitions.partitions_of(connection)))
+
+
+def early_table(connection: Connection) -> str:
+    """Where the rows of early runs are.
+
+    Raises:
+        DatabaseRefuses: this role does not own the tables.
+    """
+    with translated():
+        _require_owner(connection)
+        return "predictions_default" if _state(connection).partitioned else "predictions"
+
+
+def first_of_later(connection: Connection) -> int:
+    """The first run that is, or would be, in a partition of its own."""
+    with translated():
+        firsts = [one.first for one in partitions.partitions_of(connection) if one.first is not None]
+        if firsts:
+            return min(firsts)
+        with catalog_only(connection):
+            return _state(connection).first or _first(connection)
+
+
+def _require_owner(connection: Connection) -> None:
+    owner, may = partitions.owner_of(connection)
+    if not may:
+        raise DatabaseRefuses(f"the tables are those of {owner}", hint=OWNER_HINT)
 
 
 class _State(NamedTuple):

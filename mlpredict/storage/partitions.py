@@ -23,7 +23,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from mlpredict.settings import bundled
-from mlpredict.storage.connection import Connection
+from mlpredict.storage.connection import MOVING_CHECKS, Connection
 from mlpredict.storage.grants import GRANT_ON_TABLE
 from mlpredict.storage.names import catalog_only, named, schema_of
 from mlpredict.storage.transactions import reading, writing
@@ -50,6 +50,10 @@ LOCK_TIMEOUT = "300ms"
 
 ADVISORY_LOCK = 0x6D6C7073
 """Any constant will do: two that make partitions do so one after the other."""
+
+MOVING_LOCK = 0x6D6C7075
+"""Held while early runs are on their way out of the default partition. Whoever deletes waits for it, and who
+has more of them."""
 
 PARTITIONS = SQL("""
     SELECT c.relname, pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_table_size(c.oid),
@@ -98,6 +102,16 @@ READERS = SQL("""
 """Who may read the whole table. Its partitions are read by themselves only when they are dumped."""
 
 LOCK = SQL("SELECT pg_catalog.pg_advisory_xact_lock({lock}::bigint)")
+LOCK_SHARED = SQL("SELECT pg_catalog.pg_advisory_xact_lock_shared({lock}::bigint)")
+TRY_LOCK_SHARED = SQL("SELECT pg_catalog.pg_try_advisory_xact_lock_shared({lock}::bigint)")
+LEFT_CHECKS = SQL("""
+    SELECT c.relname, k.conname FROM pg_catalog.pg_constraint AS k
+    JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname OPERATOR(pg_catalog.=) {schema} AND NOT k.convalidated
+      AND k.conname OPERATOR(pg_catalog.=) ANY (%s::name[])
+""")
+DROP_CHECK = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
 WAIT_SHORTLY = SQL("SET LOCAL lock_timeout = {timeout}")
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}")
 
@@ -223,13 +237,38 @@ def recheck(
     connection: Connection, table: str, name: str, file: str, **parts: Composable | int | None
 ) -> None:
     """A check that is valid, for which the table is read without being locked."""
-    dropping = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
     names = {"table": _table(connection, table), "constraint": Identifier(name)}
+    while True:
+        with writing(connection):
+            connection.execute(DROP_CHECK.format(**names))
+            apply(connection, file, **parts)
+        # Taken away in between by a run that it keeps from storing, and that saw nobody at it.
+        with suppress(psycopg.errors.UndefinedObject), writing(connection):
+            connection.execute(LOCK.format(lock=Literal(MOVING_LOCK)))
+            connection.execute(VALIDATE.format(**names))
+            return
+
+
+def wait_for_move(connection: Connection) -> bool:
+    """Wait until those rows are in their partition that a run has more of; False where nobody moves them.
+
+    What a process has left that was killed at it is taken away then, if this role may do that.
+    """
+    lock = Literal(MOVING_LOCK)
     with writing(connection):
-        connection.execute(dropping.format(**names))
-        apply(connection, file, **parts)
-    with writing(connection):
-        connection.execute(VALIDATE.format(**names))
+        if connection.execute(TRY_LOCK_SHARED.format(lock=lock)).fetchone() == (False,):
+            logger.info("waiting until rows of this run have been moved into their partition")
+            connection.execute(LOCK_SHARED.format(lock=lock))
+            return True
+        if not owner_of(connection)[1]:
+            return False
+        query = LEFT_CHECKS.format(schema=Literal(schema_of(connection)))
+        left = connection.execute(query, (list(MOVING_CHECKS),)).fetchall()
+        connection.execute(WAIT_SHORTLY.format(timeout=Literal(LOCK_TIMEOUT)))
+        for table, check in left:
+            names = {"table": _table(connection, table), "constraint": Identifier(check)}
+            connection.execute(DROP_CHECK.format(**names))
+        return bool(left)
 
 
 def add_last(connection: Connection, first: int) -> Partition:
@@ -238,10 +277,16 @@ def add_last(connection: Connection, first: int) -> Partition:
     name = f"predictions_from_{first}"
     last = _table(connection, name)
     apply(connection, "last", last=last, first=first, owner=Identifier(owner))
+    give_readers(connection, name)
+    return Partition(name, first, None, 0)
+
+
+def give_readers(connection: Connection, name: str) -> None:
+    """Have those read a partition who may read the whole table, in the transaction there is."""
     readers = connection.execute(READERS.format(table=_place(connection, "predictions"))).fetchall()
     for (reader,) in readers:
-        connection.execute(GRANT_ON_TABLE["SELECT"].format(table=last, role=Identifier(reader)))
-    return Partition(name, first, None, 0)
+        granting = GRANT_ON_TABLE["SELECT"].format(table=_table(connection, name), role=Identifier(reader))
+        connection.execute(granting)
 
 
 def _end_of(known: Sequence[Partition], number: int) -> int:

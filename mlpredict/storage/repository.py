@@ -8,6 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from psycopg.pq import TransactionStatus
+
 from mlpredict import __version__
 from mlpredict.domain import (
     EngineName,
@@ -19,7 +21,7 @@ from mlpredict.domain import (
     model_label,
 )
 from mlpredict.domain.samples import Ended
-from mlpredict.errors import DatabaseError, SchemaOutdated
+from mlpredict.errors import BeingMoved, DatabaseError, SchemaOutdated
 from mlpredict.storage import migrations, storing_inputs, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
@@ -146,7 +148,32 @@ class Repository(StoredRows):
             AlreadyAnswered: some of the requests have their replies already.
             InputsGone: some of the images that were stored already have been deleted.
             StoredElsewhere: the ledger has some of it already.
+            BeingMoved: rows of the run are on their way into a partition, and nobody is at it.
         """
+        while True:
+            try:
+                return self._add(run, predictions, failures, requests, ledger)
+            except BeingMoved:
+                if not self._waited_for_move():
+                    raise
+
+    def _waited_for_move(self) -> bool:
+        from mlpredict.storage import partitions
+
+        # Within a transaction of somebody else's nothing more can be done.
+        if self._connection.info.transaction_status != TransactionStatus.IDLE:
+            return False
+        with translated():
+            return partitions.wait_for_move(self._connection)
+
+    def _add(
+        self,
+        run: Run,
+        predictions: Sequence[NewPrediction],
+        failures: Sequence[Rejected],
+        requests: Sequence[KeyedRequest],
+        ledger: LedgerEntry | None,
+    ) -> list[PredictionRecord]:
         if (place := self.place) is not None:
             maps = sum(len(new.prediction.map or b"") for new in predictions)
             disk.require(place, maps + sum(len(new.input.uri) for new in predictions))

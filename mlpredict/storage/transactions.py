@@ -81,6 +81,24 @@ def reading(
         yield
 
 
+@contextmanager
+def attempt(connection: Connection) -> Iterator[None]:
+    """What may fail within a transaction: it is undone then, and the transaction may go on.
+
+    Example:
+        >>> with suppress(psycopg.errors.LockNotAvailable), attempt(connection):
+        ...     connection.execute("LOCK TABLE …")
+    """
+    connection.execute("SAVEPOINT attempt")
+    try:
+        yield
+    except psycopg.Error:
+        with suppress(psycopg.OperationalError):  # of a connection that is lost, the first error is told
+            connection.execute("ROLLBACK TO SAVEPOINT attempt")
+        raise
+    connection.execute("RELEASE SAVEPOINT attempt")
+
+
 def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, ...]]:
     """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
     if connection.info.transaction_status != TransactionStatus.IDLE:

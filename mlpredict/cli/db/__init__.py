@@ -18,7 +18,7 @@ from mlpredict.errors import UsageError
 
 HELP = """Look after the database.
 
-That is the local PostgreSQL, or for url, psql, dump, restore and sweep the one of --dsn.
+That is the local PostgreSQL, or for url, psql, dump, restore, partition and sweep the one of --dsn.
 """
 
 

@@ -1,0 +1,3 @@
+-- No migration: lets whoever wants to store more of early runs do so, as nobody moves them.
+
+ALTER TABLE {s}.predictions_default DROP CONSTRAINT IF EXISTS predictions_moving;
