@@ -18,6 +18,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from mlpredict.storage import deleting, partitions
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.listing import rows_at_once
+from mlpredict.storage.merging import merge_empty
 from mlpredict.storage.names import named, schema_of
 from mlpredict.storage.partitions import LOCK_TIMEOUT, WAIT_SHORTLY, Partition
 from mlpredict.storage.transactions import BY_INDEX, reading, writing
@@ -84,6 +85,7 @@ def empty_whole(connection: Connection, ids: Sequence[int]) -> Emptied:
     gone = [rows for rows in gone if rows]
     if not gone:
         return Emptied(0, ids)
+    merge_empty(connection)
     others = array("q", (one for one in ids if not any(_is_among(one, rows) for rows in gone)))
     return Emptied(len(ids) - len(others), others)
 

@@ -18,6 +18,7 @@ from mlpredict.errors import DatabaseError
 from mlpredict.storage import partitions
 from mlpredict.storage.deletion import Deletion
 from mlpredict.storage.grants import Grant
+from mlpredict.storage.merging import merge_empty
 from mlpredict.storage.migrations import migrate
 from mlpredict.storage.partitioning import partition
 from mlpredict.storage.partitions import partitions_of
@@ -306,3 +307,41 @@ def test_deleting_a_run_deletes_what_only_it_needed(
         gone = deleted.carry_out()
         assert (gone.predictions, gone.inputs) == (3, 2)
         assert [one.run_id for one in database.predictions()] == [1000, 1000]
+
+
+def test_empty_partitions_that_follow_one_another_become_one(
+    partitioned: Repository, connection: AdministratorConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpredict.storage.emptying.WORTH_ROWS", 2)
+    monkeypatch.setattr(partitions, "FULL_BYTES", 8192)
+    runs = [store(partitioned, rows=3) for _ in range(5)]
+    deletion = Deletion(partitioned.connection)
+    for run in (runs[2], runs[0], runs[1]):
+        doomed = deletion.by_filter(PredictionFilter(run_id=run.run_id))
+        assert deletion.empty_partitions(doomed.predictions).rows == 3
+    assert [(one.first, one.end) for one in partitions_of(partitioned.connection)[1:]] == [
+        *((1, 3000), (3000, 4000), (4000, 5000), (5000, None))
+    ]
+    assert len(deletion.inputs_left()) == 3
+    # A run that goes on finds its place.
+    partitioned.add(runs[1], [new(9)], [])
+    assert ("predictions_from_1", runs[1].run_id, 9) in where_rows_are(connection)
+    assert len(shown(partitioned)) == 7
+
+
+def test_an_empty_partition_that_somebody_reads_is_left(
+    partitioned: Repository, connection: AdministratorConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlpredict.storage.emptying.WORTH_ROWS", 2)
+    monkeypatch.setattr(partitions, "FULL_BYTES", 8192)
+    runs = [store(partitioned, rows=3) for _ in range(4)]
+    deletion = Deletion(partitioned.connection)
+    with psycopg.connect(connection.info.dsn) as reader:
+        # It has what it reads of that partition, and of no other.
+        reader.execute("SELECT FROM predictions WHERE run_id = 4000")
+        for run in runs[:2]:
+            doomed = deletion.by_filter(PredictionFilter(run_id=run.run_id))
+            assert deletion.empty_partitions(doomed.predictions).rows == 3
+        assert len(partitions_of(partitioned.connection)) == 6
+    merge_empty(partitioned.connection)
+    assert [one.first for one in partitions_of(partitioned.connection)] == [None, 1, 2000, 3000, 4000]
