@@ -90,6 +90,13 @@ class Databases:
             run(dsn, "VACUUM ANALYZE")
         return dsn
 
+    def copied(self, rows: int, name: str) -> str:
+        """One of its own with the same predictions as a filled one."""
+        self.filled(rows)
+        copying = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        run(self.own, copying.format(sql.Identifier(name), sql.Identifier(f"rows_{rows}")))
+        return make_conninfo(self.own, dbname=name)
+
     def _database(self, name: str) -> tuple[str, bool]:
         new = name not in self._made
         if new:

@@ -31,7 +31,8 @@ class _Plan(NamedTuple):
         rows = sum(one.rows for one in self.ranges)
         # A list of ranges is one of runs, too: the first has the highest.
         runs = f"{self.ranges[-1].first:,} to {self.ranges[0].end - 1:,}"
-        return f"{rows:,} predictions of the runs {runs} into {len(self.ranges):,} partitions"
+        count = len(self.ranges)
+        return f"{rows:,} predictions of the runs {runs} into {count:,} partition{'s' if count > 1 else ''}"
 
 
 def partition(
@@ -57,7 +58,7 @@ def partition(
         if plan.ranges:
             talk.notice(f"{'would move' if dry_run else 'moves'} {plan}")
             talk.notice(
-                f"needs {in_bytes(plan.largest)} of disk for the largest of them, and as much for a while "
+                f"needs {in_bytes(plan.largest)} of disk for the largest partition, and as much for a while "
                 "for the log of changes; VACUUM, which comes by itself, gives back what the rows took before"
             )
         if not dry_run:

@@ -6,6 +6,7 @@ from tests.benchmarks.cases.case import Case
 from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
+from tests.benchmarks.cases.partitions import partitioned
 from tests.benchmarks.cases.parts import parts
 from tests.benchmarks.cases.pixeltable import pixeltable
 from tests.benchmarks.cases.reading import list_, show
@@ -36,4 +37,5 @@ CASES: dict[str, Case] = {
     "parts": parts,
     "bucket": bucket,
     "pixeltable": pixeltable,
+    "partitions": partitioned,
 }
