@@ -56,6 +56,11 @@ class Range(NamedTuple):
         """What their partition is called."""
         return f"predictions_from_{self.first}"
 
+    def __str__(self) -> str:
+        """The runs in words."""
+        last = self.end - 1
+        return f"run {last:,}" if self.first == last else f"runs {self.first:,} to {last:,}"
+
 
 def next_range(connection: Connection, table: str, end: int) -> Range | None:
     """The highest runs in a table that are before one; None where it has none of them."""

@@ -158,9 +158,9 @@ def move(connection: Connection, one: Range, advance: Callable[[int], None]) -> 
                 return _carry_out(connection, one, count)
             except (_GaveWay, *PASSING) as error:
                 advance(-done)
-                logger.warning(f"runs {one.first} to {one.end - 1} begin again: {_why(error)}")
+                logger.warning(f"moving {one} begins again: {_why(error)}")
         raise DatabaseError(
-            f"{describe(connection)}: runs {one.first} to {one.end - 1} cannot be moved now: "
+            f"{describe(connection)}: {one} cannot be moved now: "
             "others change rows of theirs, or hold the table",
             hint="every row is where it was; the same command goes on there",
         )

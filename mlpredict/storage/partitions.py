@@ -7,8 +7,8 @@ run gets into it, by whoever owns the tables, and an empty one comes behind it; 
 milliseconds. Where a role may not do that, the last one grows, and nothing else is the matter.
 
 There is always a default partition: in it are rows without a run, which the 2020 program stores, and
-those of the runs before there were partitions. A check keeps later runs out of it, so that it is not
-read when others are made.
+those of the runs before there were partitions, until they are moved. A check keeps later runs out of it, so
+that it is not read when others are made.
 """
 
 from __future__ import annotations

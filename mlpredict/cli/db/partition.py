@@ -29,10 +29,9 @@ class _Plan(NamedTuple):
 
     def __str__(self) -> str:
         rows = sum(one.rows for one in self.ranges)
-        # A list of ranges is one of runs, too: the first has the highest.
-        runs = f"{self.ranges[-1].first:,} to {self.ranges[0].end - 1:,}"
+        whole = self.ranges[-1]._replace(end=self.ranges[0].end)
         count = len(self.ranges)
-        return f"{rows:,} predictions of the runs {runs} into {count:,} partition{'s' if count > 1 else ''}"
+        return f"{rows:,} predictions of {whole} into {count:,} partition{'s' if count > 1 else ''}"
 
 
 def partition(
@@ -99,11 +98,11 @@ def _carry_out(connection: Connection) -> tuple[list[dict[str, Any]], int]:
     moved: list[dict[str, Any]] = []
     with interruption() as ending:
         while not ending.is_requested() and (one := moving.upcoming(connection)) is not None:
-            with progress(f"runs {one.first:,} to {one.end - 1:,}", one.rows) as advance:
+            with progress(str(one), one.rows) as advance:
                 done = moving.move(connection, one, advance)
             if done is not None:
                 moved.append(_record(one, done.rows))
-                talk.notice(f"moved {done.rows:,} predictions of the runs {one.first:,} to {one.end - 1:,}")
+                talk.notice(f"moved {done.rows:,} predictions of {one}")
     if ending.is_requested():
         rows = sum(one["rows"] for one in moved)
         raise ending.as_error(f"{rows:,} predictions moved", "the same command goes on")

@@ -333,7 +333,7 @@ def test_whoever_is_killed_leaves_every_row_and_goes_on(
     assert done.returncode == 0, done.stderr
     rows = [one["rows"] for one in orjson.loads(done.stdout)["moved"]]
     assert rows == ([3, 2] if moment == "in the second range" else [4, 3, 2])
-    assert b"moved 2 predictions of the runs 1 to 1\n" in done.stderr
+    assert b"moved 2 predictions of run 1\n" in done.stderr
     assert shown(early) == before
     assert [where for where, *_ in where_rows_are(connection)].count("predictions_default") == 1
     left = "SELECT FROM pg_constraint WHERE conname IN ('predictions_moving', 'predictions_within')"
@@ -378,7 +378,7 @@ def test_what_is_to_be_moved_is_said_and_asked_first(
     before = shown(repository)
     tried = run("--dry-run", "--json")
     assert tried.returncode == 0, tried.stderr
-    assert b"would move 9 predictions of the runs 1 to 3 into 3 partitions\n" in tried.stderr
+    assert b"would move 9 predictions of runs 1 to 3 into 3 partitions\n" in tried.stderr
     assert b"of disk for the largest" in tried.stderr
     told = orjson.loads(tried.stdout)
     assert (told["dry_run"], told["partitions"]) == (True, 0)
