@@ -15,23 +15,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL
 
 from mlpredict.domain.deletion import Deleted
 from mlpredict.storage import remote_objects
 from mlpredict.storage.bucket_inputs import BucketObject
 from mlpredict.storage.connection import Connection
 from mlpredict.storage.names import named
-from mlpredict.storage.partitions import LOCK_SHARED, MOVING_LOCK
+from mlpredict.storage.waiting import keep_from_moving
 
 BLOCK_ROWS = 2000
 """So many predictions take some tenths of a second, with their inputs."""
 
 LOCK_LABELS = SQL("LOCK TABLE {s}.labels IN ROW EXCLUSIVE MODE")
 """Whoever labels holds it while looking for inputs, and so must not be waited for with inputs locked."""
-
-WAIT_FOR_MOVE = LOCK_SHARED.format(lock=Literal(MOVING_LOCK))
-"""Before anything else: who moves runs into partitions has locks of all their rows until the end."""
 
 LOCK_PREDICTIONS = SQL("""
     SELECT id FROM {s}.predictions WHERE id OPERATOR(pg_catalog.=) ANY (%s::bigint[]) ORDER BY id FOR UPDATE
@@ -118,7 +115,8 @@ def delete_predictions(connection: Connection, ids: Sequence[int]) -> Block:
 
     Those that are not there, or not any more, do not count.
     """
-    connection.execute(WAIT_FOR_MOVE)
+    # Before anything else: who moves runs has locks of all their rows until the end.
+    keep_from_moving(connection, "a range of runs")
     connection.execute(named(connection, LOCK_LABELS))
     connection.execute(named(connection, LOCK_PREDICTIONS), (list(ids),))
     connection.execute(named(connection, FORGET_REPLIES), (list(ids),))

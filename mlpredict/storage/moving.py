@@ -15,22 +15,20 @@ there are, and waits for one, would look into that one only, and miss what has j
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
-import psycopg
 from psycopg.sql import SQL, Identifier, Literal
 
 from mlpredict.errors import DatabaseError
 from mlpredict.storage import partitions
 from mlpredict.storage.connection import Connection, describe, translated
 from mlpredict.storage.early_runs import Range, next_range
-from mlpredict.storage.names import catalog_only, named, schema_of
+from mlpredict.storage.names import catalog_only, schema_of
 from mlpredict.storage.partitioning import first_of_later
-from mlpredict.storage.partitions import LOCK, LOCK_TIMEOUT, MOVING_LOCK, WAIT_SHORTLY
-from mlpredict.storage.transactions import attempt, reading, writing
+from mlpredict.storage.partitions import LOCK, MOVING_LOCK
+from mlpredict.storage.short_locks import PASSING, GaveWay, lock, patiently
+from mlpredict.storage.transactions import reading, writing
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
@@ -42,8 +40,6 @@ BLOCK_ROWS = 20_000
 WORK_MEMORY = SQL("SET LOCAL work_mem = '64MB'")
 """A block is in memory while it goes from one table to the other."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
-NOTICE_SECONDS = 3.0
 ATTEMPTS = 5
 """So often a range begins again where somebody's SQL has got in its way."""
 
@@ -97,35 +93,12 @@ IS_SUPERUSER = SQL("SELECT pg_catalog.current_setting('is_superuser') OPERATOR(p
 WITHOUT_TRIGGERS = SQL("SET LOCAL session_replication_role = replica")
 """The rows keep their foreign keys where they are, and so where they go to."""
 
-WAITED_FOR = SQL("""
-    SELECT EXISTS (
-        SELECT FROM pg_catalog.pg_locks AS waiting
-        WHERE waiting.locktype OPERATOR(pg_catalog.=) 'transactionid' AND NOT waiting.granted
-          AND waiting.transactionid OPERATOR(pg_catalog.=) ANY (
-              SELECT own.transactionid FROM pg_catalog.pg_locks AS own
-              WHERE own.pid OPERATOR(pg_catalog.=) pg_catalog.pg_backend_pid() AND own.granted
-                AND own.locktype OPERATOR(pg_catalog.=) 'transactionid'
-          )
-    )
-""")
-"""Whether somebody waits for a row that this transaction has: it would never have its lock then."""
-
-PASSING = (
-    psycopg.errors.LockNotAvailable,
-    psycopg.errors.DeadlockDetected,
-    psycopg.errors.SerializationFailure,
-)
-
 
 class Moved(NamedTuple):
     """A range that is a partition now, and how many rows went into it."""
 
     range: Range
     rows: int
-
-
-class _GaveWay(Exception):
-    """Somebody waits for a row of the range, and must have it first."""
 
 
 def upcoming(connection: Connection) -> Range | None:
@@ -156,7 +129,7 @@ def move(connection: Connection, one: Range, advance: Callable[[int], None]) -> 
 
             try:
                 return _carry_out(connection, one, count)
-            except (_GaveWay, *PASSING) as error:
+            except (GaveWay, *PASSING) as error:
                 advance(-done)
                 logger.warning(f"moving {one} begins again: {_why(error)}")
         raise DatabaseError(
@@ -167,7 +140,7 @@ def move(connection: Connection, one: Range, advance: Callable[[int], None]) -> 
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, _GaveWay):
+    if isinstance(error, GaveWay):
         return "somebody else changes a row of theirs"
     return str(error).partition("\n")[0]
 
@@ -175,7 +148,7 @@ def _why(error: Exception) -> str:
 def _clear_away(connection: Connection) -> None:
     """Take away what a process that was killed has left, when no row is left to be moved."""
     if _reserved(connection) or _unattached(connection):
-        _patiently(connection, lambda: _drop_left(connection))
+        patiently(connection, lambda: _drop_left(connection))
 
 
 def _prepare(connection: Connection, one: Range) -> bool:
@@ -193,18 +166,7 @@ def _prepare(connection: Connection, one: Range) -> bool:
             _refer(connection, one)
         return True
 
-    return _patiently(connection, prepare)
-
-
-def _patiently(connection: Connection, work: Callable[[], bool | None]) -> bool:
-    """What a short transaction gives, which begins again until it has had its locks."""
-    pause = _Pause()
-    while True:
-        with suppress(*PASSING), writing(connection):
-            connection.execute(LOCK.format(lock=Literal(MOVING_LOCK)))
-            connection.execute(WAIT_SHORTLY.format(timeout=Literal(LOCK_TIMEOUT)))
-            return bool(work())
-        pause()
+    return patiently(connection, prepare)
 
 
 def _drop_left(connection: Connection) -> None:
@@ -239,10 +201,10 @@ def _carry_out(connection: Connection, one: Range, advance: Callable[[int], None
             partitions.VALIDATE.format(table=_table(connection, DEFAULT), constraint=Identifier(CHECK))
         )
         # Whoever deletes an input now waits, and then looks into all partitions for who needs it.
-        _lock(connection, LOCK_REFERRED)
+        lock(connection, LOCK_REFERRED)
         if not checked:
             _refer(connection, one)
-        _lock(connection, LOCK_WHOLE, LOCK_PARTS)
+        lock(connection, LOCK_WHOLE, LOCK_PARTS)
         moving = _table(connection, one.name)
         partitions.apply(connection, "moved", moving=moving, first=one.first, end=one.end)
     return Moved(one, rows)
@@ -280,37 +242,6 @@ def _blocks(connection: Connection, one: Range, advance: Callable[[int], None]) 
             advance(rows)
             yield rows
             start = end
-
-
-def _lock(connection: Connection, *statements: SQL) -> None:
-    """Have locks, for each of which others wait some tenths of a second at a time, and no longer."""
-    pause = _Pause()
-    while True:
-        with suppress(*PASSING), attempt(connection):
-            connection.execute(WAIT_SHORTLY.format(timeout=Literal(LOCK_TIMEOUT)))
-            for statement in statements:
-                connection.execute(named(connection, statement))
-            connection.execute(WAIT_SHORTLY.format(timeout=Literal("0")))
-            return
-        if connection.execute(WAITED_FOR).fetchone() == (True,):
-            raise _GaveWay
-        pause()
-
-
-class _Pause:
-    """Waits between attempts, and says so once it has been for long."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._seconds = FIRST_PAUSE
-        self._told = False
-
-    def __call__(self) -> None:
-        if not self._told and time.monotonic() - self._began > NOTICE_SECONDS:
-            self._told = True
-            logger.info("waiting until nobody reads or changes predictions for long")
-        time.sleep(self._seconds)
-        self._seconds = min(2 * self._seconds, LONGEST_PAUSE)
 
 
 def _unattached(connection: Connection) -> list[str]:

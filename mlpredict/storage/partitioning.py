@@ -17,7 +17,7 @@ from mlpredict.storage.connection import Connection, describe, translated
 from mlpredict.storage.names import catalog_only, named, schema_of
 from mlpredict.storage.partitions import READ_AT_ONCE, WIDTH, Partition
 from mlpredict.storage.refusals import OWNER_HINT
-from mlpredict.storage.transactions import writing
+from mlpredict.storage.short_locks import patiently
 from mlpredict.support.logs import get_logger
 
 logger = get_logger(__name__)
@@ -61,7 +61,9 @@ IN_THE_WAY = SQL("""
 """What somebody has added to the table and would not come along."""
 
 SET_SCHEMA = SQL("SELECT pg_catalog.set_config('mlpredict.schema', {schema}, true)")
-LOCK_RUNS = SQL("LOCK TABLE {s}.runs, {s}.predictions IN ACCESS EXCLUSIVE MODE")
+LOCK_RUNS = SQL("LOCK TABLE {s}.predictions, {s}.runs IN ACCESS EXCLUSIVE MODE")
+"""In the order in which who stores has them."""
+
 VALIDATE = SQL("ALTER TABLE {name} VALIDATE CONSTRAINT predictions_earlier")
 LAST_STORED = SQL("SELECT coalesce(max(run_id), 0) FROM {s}.predictions")
 RAISE_COUNTER = SQL("""
@@ -144,21 +146,25 @@ def _convert(connection: Connection) -> Partition:
         first = (partitions.last_number(connection) // WIDTH + 2) * WIDTH
         logger.info(f"reading {state.bytes:,} bytes of predictions once, while others read and store")
         partitions.recheck(connection, "predictions", "predictions_earlier", "earlier", first=first)
-    with writing(connection):
-        connection.execute(SET_SCHEMA.format(schema=Literal(schema_of(connection))))
-        connection.execute(named(connection, LOCK_RUNS))
-        with catalog_only(connection):
-            state = _state(connection)
-            first = state.first or _first(connection)
-            if state.first is None:
-                partitions.apply(connection, "earlier", first=first)
-                connection.execute(_about(connection, VALIDATE))
-            partitions.apply(connection, "predictions")
-            made = partitions.add_last(connection, first)
-            partitions.apply(connection, "default")
-            last = partitions.last_number(connection)
-            raising = {"number": Literal(first - 1), "last": Literal(last)}
-            connection.execute(_about(connection, RAISE_COUNTER, "runs", **raising))
+    return patiently(connection, lambda: _swap(connection))
+
+
+def _swap(connection: Connection) -> Partition:
+    """The same, in the transaction there is, for a table whose check is valid or is made so quickly."""
+    connection.execute(SET_SCHEMA.format(schema=Literal(schema_of(connection))))
+    connection.execute(named(connection, LOCK_RUNS))
+    with catalog_only(connection):
+        state = _state(connection)
+        first = state.first or _first(connection)
+        if state.first is None:
+            partitions.apply(connection, "earlier", first=first)
+            connection.execute(_about(connection, VALIDATE))
+        partitions.apply(connection, "predictions")
+        made = partitions.add_last(connection, first)
+        partitions.apply(connection, "default")
+        last = partitions.last_number(connection)
+        raising = {"number": Literal(first - 1), "last": Literal(last)}
+        connection.execute(_about(connection, RAISE_COUNTER, "runs", **raising))
     return made
 
 

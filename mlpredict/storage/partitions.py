@@ -23,7 +23,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from mlpredict.settings import bundled
-from mlpredict.storage.connection import MOVING_CHECKS, Connection
+from mlpredict.storage.connection import Connection
 from mlpredict.storage.grants import GRANT_ON_TABLE
 from mlpredict.storage.names import catalog_only, named, schema_of
 from mlpredict.storage.transactions import reading, writing
@@ -102,15 +102,6 @@ READERS = SQL("""
 """Who may read the whole table. Its partitions are read by themselves only when they are dumped."""
 
 LOCK = SQL("SELECT pg_catalog.pg_advisory_xact_lock({lock}::bigint)")
-LOCK_SHARED = SQL("SELECT pg_catalog.pg_advisory_xact_lock_shared({lock}::bigint)")
-TRY_LOCK_SHARED = SQL("SELECT pg_catalog.pg_try_advisory_xact_lock_shared({lock}::bigint)")
-LEFT_CHECKS = SQL("""
-    SELECT c.relname, k.conname FROM pg_catalog.pg_constraint AS k
-    JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) k.conrelid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    WHERE n.nspname OPERATOR(pg_catalog.=) {schema} AND NOT k.convalidated
-      AND k.conname OPERATOR(pg_catalog.=) ANY (%s::name[])
-""")
 DROP_CHECK = SQL("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
 WAIT_SHORTLY = SQL("SET LOCAL lock_timeout = {timeout}")
 VALIDATE = SQL("ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}")
@@ -247,28 +238,6 @@ def recheck(
             connection.execute(LOCK.format(lock=Literal(MOVING_LOCK)))
             connection.execute(VALIDATE.format(**names))
             return
-
-
-def wait_for_move(connection: Connection) -> bool:
-    """Wait until those rows are in their partition that a run has more of; False where nobody moves them.
-
-    What a process has left that was killed at it is taken away then, if this role may do that.
-    """
-    lock = Literal(MOVING_LOCK)
-    with writing(connection):
-        if connection.execute(TRY_LOCK_SHARED.format(lock=lock)).fetchone() == (False,):
-            logger.info("waiting until rows of this run have been moved into their partition")
-            connection.execute(LOCK_SHARED.format(lock=lock))
-            return True
-        if not owner_of(connection)[1]:
-            return False
-        query = LEFT_CHECKS.format(schema=Literal(schema_of(connection)))
-        left = connection.execute(query, (list(MOVING_CHECKS),)).fetchall()
-        connection.execute(WAIT_SHORTLY.format(timeout=Literal(LOCK_TIMEOUT)))
-        for table, check in left:
-            names = {"table": _table(connection, table), "constraint": Identifier(check)}
-            connection.execute(DROP_CHECK.format(**names))
-        return bool(left)
 
 
 def add_last(connection: Connection, first: int) -> Partition:

@@ -158,13 +158,13 @@ class Repository(StoredRows):
                     raise
 
     def _waited_for_move(self) -> bool:
-        from mlpredict.storage import partitions
+        from mlpredict.storage.waiting import wait_for_move
 
         # Within a transaction of somebody else's nothing more can be done.
         if self._connection.info.transaction_status != TransactionStatus.IDLE:
             return False
         with translated():
-            return partitions.wait_for_move(self._connection)
+            return wait_for_move(self._connection)
 
     def _add(
         self,
