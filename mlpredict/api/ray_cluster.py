@@ -1,4 +1,4 @@
-"""A Ray cluster that exists already: one actor on each node, which does what `--part auto` does there."""
+"""A Ray cluster that exists already: one actor on each node, and the work that it is given."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ import pickle
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from mlpredict import __version__
-from mlpredict.domain import Keep
-from mlpredict.domain.predictions import KeepIn
-from mlpredict.errors import MlpredictError, UsageError
-from mlpredict.inputs.limits import Limits
+from mlpredict.errors import DatabaseError, MlpredictError, UsageError
 from mlpredict.support.logs import get_logger
-
-if TYPE_CHECKING:
-    from mlpredict.api.model import Model
-    from mlpredict.inputs.name_list import NameList
 
 logger = get_logger(__name__)
 
@@ -32,22 +26,22 @@ ENDING_SECONDS = 15.0
 """What an actor gets to store the batch in flight and to give its part back; then it is ended."""
 TRIES = 3
 """So often an actor that died is started again, and does again what it was asked."""
+IN_HAND = 2
+"""Pieces that an actor has: one that it does, and one so that it need not wait for the next."""
+
+LOST: Final = object()
+"""What comes of work whose actor is lost."""
 
 NOT_INSTALLED = "--ray needs Ray, which is not installed"
 INSTALL = "pip install 'mlpredict[ray]'"
 
 
-class Work(NamedTuple):
-    """What an actor does, beside the model and the names."""
+class Node(NamedTuple):
+    """What a function that an actor does has of it."""
 
-    key: str
-    directory: str
-    """Where names start from."""
-    batch_size: int | None
-    limits: Limits
-    keep: Keep | KeepIn
-    skip_existing: bool
-    retry: float
+    kept: dict[str, Any]
+    """What one piece of work leaves to the next in the same process."""
+    enough: Callable[[], bool]
 
 
 def require_ray() -> None:
@@ -101,13 +95,13 @@ def _initialised(ray: Any, where: str) -> Iterator[Cluster]:
 
 
 class Cluster:
-    """The nodes of a cluster that have processors, and the actors of this run on them."""
+    """The nodes of a cluster that have processors, and the actors of this command on them."""
 
     def __init__(self, ray: Any) -> None:
         self._ray = ray
         self._nodes = [one for one in ray.nodes() if one["Alive"] and one["Resources"].get("CPU", 0) > 0]
         self.lost: list[str] = []
-        """What became of actors that ended before the run did."""
+        """What became of actors that ended before their work did."""
         if not self._nodes:
             raise UsageError("--ray: no node of this cluster has a processor for us")
 
@@ -121,36 +115,62 @@ class Cluster:
         own = self._ray.util.get_node_ip_address()
         return sorted({one["NodeManagerAddress"] for one in self._nodes} - {own})
 
-    def work(
-        self, task: Work, model: Model, names: NameList, dsn: str, enough: Callable[[], bool]
-    ) -> Iterator[None]:
-        """Have actors do a run; gives control back now and then, until none of them works any more.
+    def put(self, what: object) -> Any:
+        """A reference to something, of which a node gets the pickled bytes once."""
+        return self._ray.put(pickle.dumps(what))
+
+    def work(self, do: str, dsn: str, *sent: object, enough: Callable[[], bool]) -> Iterator[None]:
+        """Have an actor on each node do the same; gives control back now and then, until none does any more.
+
+        `do` is a function as "module:name". The DSN is an argument of a method, which no dashboard, no table
+        of actors and no log has, as they have environments, command lines and constructors' names.
 
         Raises:
             MlpredictError: as one of them has raised it.
         """
-        # By reference: a node gets each once. The DSN is an argument of a method, which no dashboard, no
-        # table of actors and no log has, as they have environments, command lines and constructors' names.
-        sent = [self._ray.put(pickle.dumps(one)) for one in (task, model, names)]
-        actors = [self._actor(node) for node in self._nodes]
-        pending = {
-            actor.work.remote(__version__, dsn, *sent): node["NodeManagerAddress"]
-            for actor, node in zip(actors, self._nodes, strict=True)
-        }
+        references = [self.put(one) for one in sent]
+        hands = [self._hand(node, concurrent=2) for node in self._nodes]
+        pending = {hand.begin(do, dsn, *references): hand for hand in hands}
         asked: float | None = None
         while pending:
             done, _ = self._ray.wait(list(pending), timeout=TICK_SECONDS)
             for reference in done:
-                self._end(reference, pending.pop(reference))
+                self.result(reference, pending.pop(reference))
             yield
             if enough() and asked is None:
                 asked = time.monotonic()
-                for actor in actors:
-                    actor.end.remote()
+                for hand in hands:
+                    hand.end()
             if asked is not None and time.monotonic() - asked > ENDING_SECONDS:
                 return
 
-    def _actor(self, node: dict[str, Any]) -> Any:
+    def crew(self) -> Crew:
+        """An actor on each node, for many small pieces of work."""
+        return Crew(self, [self._hand(node, concurrent=1) for node in self._nodes])
+
+    def finished(self, pending: Iterable[Any]) -> list[Any]:
+        """Those of some references whose work has come to its end; waits a moment for a first one."""
+        return list(self._ray.wait(list(pending), timeout=TICK_SECONDS)[0])
+
+    def result(self, reference: Any, hand: Hand) -> Any:
+        """What an actor has ended with; LOST where it died, and so often that it is started no more.
+
+        Raises:
+            MlpredictError: it was refused what it did.
+        """
+        try:
+            refused, result = self._ray.get(reference)
+        except self._ray.exceptions.RayTaskError as error:
+            raise _told(error, hand.address) from None
+        except self._ray.exceptions.RayError as error:
+            self.lost.append(f"node {hand.address}: {_first_line(error)}")
+            logger.info(f"{self.lost[-1]}; others take over what it had")
+            return LOST
+        if refused is not None:
+            raise UsageError(f"node {hand.address} {refused}", hint="install the same version on each node")
+        return result
+
+    def _hand(self, node: dict[str, Any], *, concurrent: int) -> Hand:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         options = {
@@ -159,90 +179,107 @@ class Cluster:
             "scheduling_strategy": NodeAffinitySchedulingStrategy(node["NodeID"], soft=False),
             "max_restarts": TRIES,
             "max_task_retries": TRIES,
-            "max_concurrency": 2,
+            "max_concurrency": concurrent,
         }
-        return self._ray.remote(_actor_class()).options(**options).remote()
+        actor = self._ray.remote(_actor_class()).options(**options).remote()
+        return Hand(actor, node["NodeManagerAddress"])
 
-    def _end(self, reference: Any, address: str) -> None:
-        """What an actor has ended with.
+
+class Hand:
+    """An actor, and the node that it is on."""
+
+    def __init__(self, actor: Any, address: str) -> None:
+        self._actor = actor
+        self.address = address
+
+    def begin(self, do: str, *arguments: Any) -> Any:
+        """A reference to what comes of a function that it is asked to do."""
+        return self._actor.do.remote(__version__, do, *arguments)
+
+    def end(self) -> None:
+        """Ask it to come to an end."""
+        self._actor.end.remote()
+
+
+class Crew:
+    """Actors that are each given small pieces of work, and the next one when one is done."""
+
+    def __init__(self, cluster: Cluster, hands: Sequence[Hand]) -> None:
+        self._cluster = cluster
+        self._hands = list(hands)
+
+    def done(
+        self, do: str, dsn: str, *sent: Any, pieces: Iterable[bytes], enough: Callable[[], bool]
+    ) -> Iterator[tuple[int, Any]]:
+        """What comes of pieces, with their numbers, in the order in which they are done.
+
+        What an actor that died had is done by others. Those in hand when `enough` comes true are given up.
 
         Raises:
-            MlpredictError: it was refused what it did.
+            MlpredictError: as one of them has raised it.
+            DatabaseError: none of them is left.
         """
-        try:
-            refused = self._ray.get(reference)
-        except self._ray.exceptions.RayTaskError as error:
-            cause = error.cause
-            if isinstance(cause, MlpredictError):
-                raise type(cause)(f"node {address}: {cause.message}", hint=cause.hint) from None
-            if isinstance(cause, ModuleNotFoundError):
-                raise UsageError(f"node {address}: {cause}", hint="install mlpredict on each node") from None
-            raise
-        except self._ray.exceptions.RayError as error:
-            self.lost.append(f"node {address}: {_first_line(error)}")
-            logger.info(f"{self.lost[-1]}; others take over what it had")
-        else:
-            if refused is not None:
-                raise UsageError(f"node {address} {refused}", hint="install the same version on each node")
+        left = enumerate(pieces)
+        again: deque[tuple[int, bytes]] = deque()
+        pending: dict[Any, tuple[Hand, int, bytes]] = {}
+        while not enough():
+            for hand in self._hands:
+                in_hand = sum(one is hand for one, _, _ in pending.values())
+                for _ in range(IN_HAND - in_hand):
+                    number, piece = again.popleft() if again else next(left, (-1, b""))
+                    if number >= 0:
+                        pending[hand.begin(do, dsn, *sent, piece)] = hand, number, piece
+            if not pending:
+                if self._hands:
+                    return
+                raise DatabaseError(f"no node is left to do it ({'; '.join(self._cluster.lost)})")
+            for reference in self._cluster.finished(pending):
+                hand, number, piece = pending.pop(reference)
+                result = self._cluster.result(reference, hand)
+                if result is LOST:
+                    again.append((number, piece))
+                    self._hands = [one for one in self._hands if one is not hand]
+                else:
+                    yield number, result
+
+
+def _told(error: Any, address: str) -> Exception:
+    """What an actor has raised, as the error that it is."""
+    cause = error.cause
+    if isinstance(cause, MlpredictError):
+        cause.message = f"node {address}: {cause.message}"
+        return cause
+    if isinstance(cause, ModuleNotFoundError):
+        return UsageError(f"node {address}: {cause}", hint="install mlpredict on each node")
+    return cast("Exception", error)
 
 
 def _actor_class() -> type:
     """The class of the actors, which travels by value: a node of another version can say so."""
 
-    class PartOfRun:
+    class MlpredictActor:
         def __init__(self) -> None:
             self._ending = threading.Event()
+            self._kept: dict[str, Any] = {}
 
         def end(self) -> None:
             self._ending.set()
 
-        def work(self, version: str, dsn: str, task: bytes, model: bytes, names: bytes) -> str | None:
+        def do(self, version: str, what: str, *arguments: Any) -> tuple[str | None, Any]:
+            import importlib
+
             import mlpredict
 
+            # Only then: what else there is may be another thing in another version.
             if mlpredict.__version__ != version:
-                return f"has mlpredict {mlpredict.__version__}, and this machine {version}"
-            from mlpredict.api.ray_cluster import do_parts
+                return f"has mlpredict {mlpredict.__version__}, and this machine {version}", None
+            from mlpredict.api.ray_cluster import Node
 
-            do_parts(task, model, names, dsn, self._ending.is_set)
-            return None
+            module, _, name = what.partition(":")
+            function = getattr(importlib.import_module(module), name)
+            return None, function(Node(self._kept, self._ending.is_set), *arguments)
 
-    return PartOfRun
-
-
-def do_parts(task: bytes, model: bytes, names: bytes, dsn: str, enough: Callable[[], bool]) -> None:
-    """What an actor does: free parts of the run, until nothing of it is missing.
-
-    Raises:
-        UsageError: this node does not see the files that the driver sees.
-        DatabaseError: the database cannot be used from here.
-    """
-    from dataclasses import replace
-
-    from mlpredict.api.database import connect
-    from mlpredict.api.shared_run import Shared
-    from mlpredict.domain.parts import Sharing
-
-    # They are the driver's, which runs code here as it likes.
-    work: Work = pickle.loads(task)  # noqa: S301
-    used: Model = pickle.loads(model)  # noqa: S301
-    loaded = used.loaded
-    # What runs it is this node's, and recorded as that.
-    used = replace(used, loaded=replace(loaded, facts={**loaded.facts, **loaded.engine.facts()}))
-    listed: NameList = pickle.loads(names)  # noqa: S301
-    try:
-        os.chdir(work.directory)
-    except OSError as error:
-        raise UsageError(
-            f"{work.directory}, where the names start from, is not here: {error.strerror}",
-            hint="mount it at the same place on each node",
-        ) from error
-    shared = Shared(Sharing(work.key), listed, work.batch_size, work.limits)
-    with connect(dsn, retry=work.retry) as database:
-        started = database.share(
-            used, shared, keep=work.keep, skip_existing=work.skip_existing, enough=enough
-        )
-        for _ in started.batches():
-            pass
+    return MlpredictActor
 
 
 def _first_line(error: BaseException) -> str:

@@ -17,6 +17,7 @@ from mlpredict.support.ahead import never
 
 if TYPE_CHECKING:
     from mlpredict.api.connections import Connections
+    from mlpredict.pipeline.verifying import ModelsUsed, Stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +38,30 @@ class Check:
     groups: Mapping[Made, Sequence[int]]
     missing: tuple[int, ...]
     done: Verification
-    _database: Connections
-    _how: How
+    database: Connections
+    how: How
 
     def __len__(self) -> int:
         return sum(map(len, self.groups.values()))
 
     def steps(self, enough: Callable[[], bool] = never) -> Iterator[int]:
         """Verify batch by batch, and tell after each how many it had; `done` has what came of them."""
-        from mlpredict.pipeline.recorded_models import Search
         from mlpredict.pipeline.verifying import Verifier
         from mlpredict.storage.values import storable
         from mlpredict.storage.verifying import Verifying
 
-        how = self._how
-        place = None if how.model is None else Path(how.model)
-        search = Search(settings.cache_home(), place, how.trusted)
-        with self._database.reading() as answers, self._database.store() as images:
-            verifier = Verifier(
-                Verifying(answers.connection), images, search, self.done, storable, how.limits, enough
-            )
-            yield from verifier.verify(self.groups)
+        with self.database.reading() as reading, self.database.store() as images:
+            answers, limits = Verifying(reading.connection), self.how.limits
+            verifier = Verifier(answers, images, self.done, storable, limits, enough)
+            yield from verifier.verify(self.groups, self.models(answers))
+
+    def models(self, stored: Stored) -> ModelsUsed:
+        """What finds the models that the predictions were made with."""
+        from mlpredict.pipeline.recorded_models import Search
+        from mlpredict.pipeline.verifying import ModelsUsed
+
+        place = None if self.how.model is None else Path(self.how.model)
+        return ModelsUsed(stored, Search(settings.cache_home(), place, self.how.trusted), self.done)
 
 
 def check(database: Connections, wanted: PredictionFilter | Iterable[int], how: How | None = None) -> Check:

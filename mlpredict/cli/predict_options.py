@@ -140,7 +140,7 @@ RayAddress = Annotated[
     typer.Option(
         "--ray",
         metavar="HOST:PORT",
-        help="Have the nodes of a Ray cluster do it, which store into --dsn.",
+        help="Have the nodes of a Ray cluster do it; --dsn is a database that they reach.",
         show_default=False,
         rich_help_panel=PARTS,
     ),

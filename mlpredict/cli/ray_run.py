@@ -25,12 +25,19 @@ if TYPE_CHECKING:
     from mlpredict.storage.retrying import PersistentStore
 
 
-class Nodes(NamedTuple):
-    """Where a cluster answers, the key of the run that it does, and the DSN, which may hold a password."""
+class Place(NamedTuple):
+    """Where a cluster answers, and the DSN that its nodes use, which may hold a password."""
 
     address: tuple[str, int]
-    key: str
     dsn: str
+
+
+class Nodes(NamedTuple):
+    """The same, and the key of the run that they do."""
+
+    address: tuple[str, int]
+    dsn: str
+    key: str
 
 
 class RayJob(NamedTuple):
@@ -47,6 +54,20 @@ class RayJob(NamedTuple):
     """The command line."""
 
 
+def place_of(address: str, dsn: str | None) -> Place:
+    """What `--ray` and `--dsn` name.
+
+    Raises:
+        UsageError: Ray is not installed, or there is no such address or no database that others reach.
+    """
+    from mlpredict.api.ray_cluster import require_ray
+    from mlpredict.api.reachable import cluster_address, require_shared
+
+    found = Place(cluster_address(address), require_shared(dsn or settings.dsn(), dsn))
+    require_ray()
+    return found
+
+
 def nodes_of(address: str, dsn: str | None, sharing: Sharing | None, without_effect: Sequence[str]) -> Nodes:
     """What `--ray` asks for; the run gets a key where none is given.
 
@@ -54,10 +75,6 @@ def nodes_of(address: str, dsn: str | None, sharing: Sharing | None, without_eff
         UsageError: Ray is not installed, there is no such address or no database that others reach, or
             an option is given that would be without effect.
     """
-    from mlpredict.api.ray_cluster import require_ray
-    from mlpredict.api.reachable import cluster_address, require_shared
-
-    found = cluster_address(address)
     if without_effect:
         raise UsageError(
             f"--ray and {without_effect[0]} exclude each other: the nodes store what they predict, and"
@@ -66,9 +83,8 @@ def nodes_of(address: str, dsn: str | None, sharing: Sharing | None, without_eff
         )
     if sharing is not None and sharing.wanted.number is not None:
         raise UsageError("--ray and --part I/N exclude each other: each node takes the parts that are free")
-    shared = require_shared(dsn or settings.dsn(), dsn)
-    require_ray()
-    return Nodes(found, sharing.key if sharing else f"ray-{secrets.token_hex(6)}", shared)
+    found = place_of(address, dsn)
+    return Nodes(*found, sharing.key if sharing else f"ray-{secrets.token_hex(6)}")
 
 
 def run_on_cluster(job: RayJob, model: Model) -> int:
@@ -107,14 +123,16 @@ def run_on_cluster(job: RayJob, model: Model) -> int:
 def _worked(
     cluster: Cluster, store: PersistentStore, job: RayJob, model: Model, names: NameList, run_id: int
 ) -> RunRecord:
-    from mlpredict.api.ray_cluster import Work
+    from mlpredict.api.ray_parts import DO_PARTS, Work
 
     here = os.getcwd()
     task = Work(job.nodes.key, here, job.batch_size, job.limits, job.keep, job.skip_existing, job.retry)
     with interruption() as interrupted:
         with progress("predicting", names.images) as advance:
             shown = 0
-            for _ in cluster.work(task, model, names, job.nodes.dsn, interrupted.is_requested):
+            for _ in cluster.work(
+                DO_PARTS, job.nodes.dsn, task, model, names, enough=interrupted.is_requested
+            ):
                 done = _record(store, run_id)
                 advance(done.predictions + done.failures - shown)
                 shown = done.predictions + done.failures

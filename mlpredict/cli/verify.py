@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,7 +21,7 @@ from mlpredict.cli.options import (
     Verbose,
     chosen_format,
 )
-from mlpredict.cli.predict_options import limits_of
+from mlpredict.cli.predict_options import RayAddress, limits_of
 from mlpredict.cli.talk import Problems
 from mlpredict.domain import PredictionFilter
 from mlpredict.domain.verification import TOLERANCE
@@ -28,7 +29,8 @@ from mlpredict.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
-    from mlpredict.api.verifying import How
+    from mlpredict.api.verifying import Check, How
+    from mlpredict.cli.ray_run import Place
     from mlpredict.domain.verification import Verification
 
 NOT_PROVEN = 1
@@ -90,6 +92,7 @@ def verify(
     unsafe_model: UnsafeModel = False,
     max_pixels: MaxPixels = "100M",
     max_bytes: MaxBytes = "100MB",
+    ray: RayAddress = None,
     dsn: Dsn = None,
     format_: FormatChoice = None,
     as_json: AsJson = False,
@@ -111,19 +114,24 @@ def verify(
     from mlpredict.api.verifying import How
     from mlpredict.cli.verification_tables import print_verification
 
-    place = None
+    path = None
     if wanted.model is not None and not may_be_a_name(wanted.model):
-        place, wanted = wanted.model, wanted._replace(model=None)
+        path, wanted = wanted.model, wanted._replace(model=None)
     if named and wanted != EVERYTHING:
         raise UsageError("ids and a filter exclude each other")
     chosen = chosen_format(format_, as_json)
     limits = limits_of(max_pixels, max_bytes)
-    how = How(sample, tolerance, place, trusted=unsafe_model, limits=limits)
+    how = How(sample, tolerance, path, trusted=unsafe_model, limits=limits)
     problems = Problems()
+    place = None
+    if ray is not None:
+        from mlpredict.cli.ray_run import place_of
+
+        place = place_of(ray, dsn)
     with connect(dsn or settings.dsn()) as database:
         garbage.collect_from_here()
         which = numbers_of(database, words, problems) if named else wanted
-        done, interrupted = _carry_out(database, which, how, problems)
+        done, interrupted = _carry_out(database, which, how, problems, place)
     print_verification(done, chosen)
     if interrupted is not None:
         raise interrupted
@@ -132,7 +140,11 @@ def verify(
 
 
 def _carry_out(
-    database: Database, which: PredictionFilter | list[int], how: How, problems: Problems
+    database: Database,
+    which: PredictionFilter | list[int],
+    how: How,
+    problems: Problems,
+    place: Place | None,
 ) -> tuple[Verification, Exception | None]:
     """What was verified, and by what it was ended early."""
     from mlpredict.api.verifying import check
@@ -151,8 +163,20 @@ def _carry_out(
         interruption() as ending,
         progress("verifying", len(found)) as advance,
     ):
-        for count in found.steps(ending.is_requested):
+        steps = found.steps(ending.is_requested) if place is None else _on(place, found, ending.is_requested)
+        for count in steps:
             advance(count)
     if not ending.is_requested():
         return found.done, None
     return found.done, ending.as_error(f"{found.done.predictions:,} of {len(found):,} verified", None)
+
+
+def _on(place: Place, found: Check, enough: Callable[[], bool]) -> Iterator[int]:
+    """The steps of a cluster."""
+    from mlpredict.api.ray_cluster import connected
+    from mlpredict.api.ray_spans import steps_on
+    from mlpredict.api.reachable import require_reachable
+
+    with connected(place.address) as cluster:
+        require_reachable(place.dsn, cluster.other_machines)
+        yield from steps_on(cluster, found, place.dsn, enough)

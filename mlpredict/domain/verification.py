@@ -146,6 +146,31 @@ class Verification:
             self.largest_difference = max(self.largest_difference or 0.0, finding.difference)
         self._keep(finding)
 
+    def alter(self, what: str) -> None:
+        """Say once that what the database says of a model has been changed."""
+        if what not in self.altered:
+            self.altered.append(what)
+
+    def include(self, later: Verification) -> None:
+        """Add what came of the next ones, of which no more were looked at than are told one by one.
+
+        Then it is as if all of them had been looked at here, one after another.
+        """
+        self.counts.update(later.counts)
+        self.reasons.update(later.reasons)
+        for why, example in later.examples.items():
+            self.examples.setdefault(why, example)
+        for finding in later.findings:
+            self._keep(finding)
+        if later.largest_difference is not None:
+            self.largest_difference = max(self.largest_difference or 0.0, later.largest_difference)
+        self.label_changed += later.label_changed
+        self.faults += later.faults
+        self.best_only += later.best_only
+        for what in later.altered:
+            self.alter(what)
+        self.environments.update(later.environments)
+
     def _keep(self, finding: Finding) -> None:
         """Keep the first of them; faults take the places of others."""
         if len(self.findings) >= MOST_FINDINGS:

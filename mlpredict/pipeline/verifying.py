@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from mlpredict.domain import EngineName, Keep, Prediction, Rejected, Sample
+from mlpredict.domain import EngineName, Keep, Prediction, Rejected, Sample, Source
 from mlpredict.domain.environments import Facts, differences
 from mlpredict.domain.stored import Trouble
 from mlpredict.domain.verification import (
@@ -29,6 +31,7 @@ from mlpredict.support.ahead import mapped_ahead, never
 
 if TYPE_CHECKING:
     from mlpredict.inference.model import Model
+    from mlpredict.inputs.decoder_pool import Decoders
 
 OF_2020 = "nothing says by which model: the 2020 program, or another, stored it"
 OF_BATCH = "TensorFlow's last bits depend on the batch"
@@ -58,70 +61,95 @@ class Pending(NamedTuple):
 
 
 @dataclass(slots=True)
+class ModelsUsed:
+    """The models that predictions were made with, each found once."""
+
+    stored: Stored
+    search: Search
+    done: Verification
+    """Gets what is wrong with what the database says of them."""
+    _known: dict[tuple[int, str | None], Found | NotHere] = field(default_factory=dict)
+
+    def of(self, made: Made) -> Found | NotHere:
+        """The model of a group of predictions, or why there is none."""
+        if made.model_id is None:
+            return NotHere(OF_2020)
+        key = (made.model_id, made.engine)
+        if key not in self._known:
+            found = self.search.find(self.stored.model(made.model_id), made.engine)
+            if isinstance(found, Found) and found.altered is not None:
+                self.done.alter(found.altered)
+            self._known[key] = found
+        return self._known[key]
+
+
+def count_without_model(done: Verification, why: NotHere, ids: Sequence[int]) -> None:
+    """Count predictions whose model cannot be run."""
+    for one in ids:
+        done.find(Finding(one, Verdict.CANNOT_RUN, why.reason, is_fault=why.is_fault))
+
+
+@dataclass(slots=True)
 class Verifier:
     """Makes stored predictions once more, and counts what comes of it in `done`."""
 
     stored: Stored
     images: InputStore
-    search: Search
     done: Verification
     stored_label: Callable[[str], str]
     limits: Limits = USUAL_LIMITS
     enough: Callable[[], bool] = never
-    _models: dict[tuple[int, str | None], Found | NotHere] = field(default_factory=dict)
+    decoders: Decoders | None = None
+    """Processes that decode, where they have been started already."""
 
-    def verify(self, groups: Mapping[Made, Sequence[int]]) -> Iterator[int]:
+    def verify(self, groups: Mapping[Made, Sequence[int]], models: ModelsUsed) -> Iterator[int]:
         """Verify groups of predictions, and tell after each batch how many it had."""
         for made, ids in groups.items():
             if self.enough():
                 return
-            yield from self._group(made, ids)
+            found = models.of(made)
+            if isinstance(found, NotHere):
+                count_without_model(self.done, found, ids)
+                yield len(ids)
+            else:
+                yield from self.group(made, ids, found.model)
 
-    def _group(self, made: Made, ids: Sequence[int]) -> Iterator[int]:
-        found = NotHere(OF_2020) if made.model_id is None else self._model(made.model_id, made.engine)
-        if isinstance(found, NotHere):
-            for one in ids:
-                self.done.find(Finding(one, Verdict.CANNOT_RUN, found.reason, is_fault=found.is_fault))
-            yield len(ids)
-            return
-        model, pending, answers = found.model, dict[int, Pending](), _Answers(self.stored, ids)
-        rule = self._rule(made, model)
-        with batches_ahead(self._items(ids, model, answers, pending), model.batch_size) as decoded:
+    def group(self, made: Made, ids: Sequence[int], model: Model) -> Iterator[int]:
+        """Verify predictions that one model made in one way; their ids ascend."""
+        pending, rule = dict[int, Pending](), self._rule(made, model)
+        with batches_ahead(self._items(ids, model, pending), model.batch_size) as decoded:
             for items, said in mapped_ahead(
                 lambda items: _predicted(items, model), iter(decoded), model.workers, self.enough
             ):
                 self._compare(items, said, pending, rule)
-                count = len(items)
+                size = len(items)
                 make_room = items.make_room if isinstance(items, OnItsWay) else None
                 del items, said
                 if make_room is not None:
                     make_room()
-                yield count
-        for one in answers.without_image:
-            self.done.find(Finding(one, Verdict.CANNOT_RUN, NO_IMAGE, is_fault=True))
-        yield len(answers.without_image)
+                yield size
 
     def _items(
-        self, ids: Sequence[int], model: Model, answers: _Answers, pending: dict[int, Pending]
+        self, ids: Sequence[int], model: Model, pending: dict[int, Pending]
     ) -> Iterator[Sample | Rejected]:
         """The images of predictions, decoded; what is stored of each waits under the image's position."""
+        answers, places = _Answers(self.stored, ids), count(-1, -1)
+
+        def without_image(lost: Iterable[StoredAnswer]) -> Iterator[Rejected]:
+            for answer in lost:
+                place = next(places)
+                pending[place] = Pending(answer, None, Trouble.UNAVAILABLE)
+                yield Rejected(place, Source(answer.filename or ""), NO_IMAGE)
+
         for stored, item, trouble in decoded_inputs(
-            self.images, ids, model.spec, own=True, limits=self.limits
+            self.images, ids, model.spec, own=True, started=self.decoders, limits=self.limits
         ):
+            yield from without_image(answers.before(stored.prediction_id))
             if (answer := answers.taken(stored.prediction_id)) is not None:
                 pending[item.position] = Pending(answer, stored.kept, trouble)
                 yield item
             del item
-        answers.read_on()
-
-    def _model(self, model_id: int, engine: str | None) -> Found | NotHere:
-        key = (model_id, engine)
-        if key not in self._models:
-            found = self.search.find(self.stored.model(model_id), engine)
-            if isinstance(found, Found) and found.altered is not None:
-                self.done.altered.append(found.altered)
-            self._models[key] = found
-        return self._models[key]
+        yield from without_image(answers.left())
 
     def _rule(self, made: Made, model: Model) -> Rule:
         """How the predictions of a group are compared: to the bit where nothing else can explain another."""
@@ -165,30 +193,32 @@ class _Answers:
     """What is stored of predictions, read in blocks and taken in the order of their ids."""
 
     def __init__(self, stored: Stored, ids: Sequence[int]) -> None:
-        self.without_image: list[int] = []
-        """The predictions that nobody took, as they have no image."""
         self._stored = stored
         self._blocks = (ids[at : at + ANSWERS_AT_ONCE] for at in range(0, len(ids), ANSWERS_AT_ONCE))
-        self._known: dict[int, StoredAnswer] = {}
-        self._last = -1
+        self._known: deque[StoredAnswer] = deque()
+
+    def before(self, prediction_id: int) -> Iterator[StoredAnswer]:
+        """What nobody has taken of the predictions before one."""
+        while self._next_is(lambda one: one < prediction_id):
+            yield self._known.popleft()
 
     def taken(self, prediction_id: int) -> StoredAnswer | None:
         """What is stored of a prediction; None where it has been deleted meanwhile."""
-        while prediction_id > self._last and self._read():
-            pass
-        return self._known.pop(prediction_id, None)
+        return self._known.popleft() if self._next_is(lambda one: one == prediction_id) else None
 
-    def read_on(self) -> None:
-        """Read what is left: the images have come to their end."""
-        while self._read():
-            pass
+    def left(self) -> Iterator[StoredAnswer]:
+        """What nobody has taken of all that are left."""
+        while self._next_is(lambda _: True):
+            yield self._known.popleft()
 
-    def _read(self) -> bool:
-        self.without_image += self._known
-        block = next(self._blocks, None)
-        self._known = {} if block is None else {one.prediction_id: one for one in self._stored.answers(block)}
-        self._last = self._last if block is None else block[-1]
-        return block is not None
+    def _next_is(self, wanted: Callable[[int], bool]) -> bool:
+        """Whether there is a next one, and it is one of those that are wanted."""
+        while not self._known:
+            block = next(self._blocks, None)
+            if block is None:
+                return False
+            self._known.extend(self._stored.answers(block))
+        return wanted(self._known[0].prediction_id)
 
 
 def _predicted(items: Sequence[Sample | Rejected], model: Model) -> dict[int, Prediction | str]:

@@ -1,0 +1,23 @@
+"""What tests on a Ray cluster have in common."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.ray.clusters import Nodes, cluster
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """With a token: else whoever connects to a cluster has it run code."""
+    token = secrets.token_hex(32)
+    return {**environment, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token, "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@pytest.fixture
+def nodes(environment: dict[str, str]) -> Iterator[Nodes]:
+    with cluster(environment) as found:
+        yield found
