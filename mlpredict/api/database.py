@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mlpredict.api.images import ImageLike
     from mlpredict.api.model import Model
     from mlpredict.api.replaying import Replay
+    from mlpredict.api.shared_replay import SharedReplay
     from mlpredict.api.shared_run import Shared, SharedRun
     from mlpredict.api.stored import Predictions, StoredPrediction
     from mlpredict.pipeline.labelling import FolderLabels
@@ -160,12 +161,15 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
         *,
         batch_size: int | None = None,
         store_top: int | None = None,
+        run_key: str | None = None,
+        part: str | None = None,
         **filters: Unpack[Filters],
-    ) -> Replay:
+    ) -> Replay | SharedReplay:
         """Predict stored images with another model: those of the predictions that filters choose, each once.
 
         `model` among the filters is the one whose predictions are meant. What the new one has predicted
-        already is passed over. `store_top` stores the likeliest of many classes, and not all.
+        already is passed over. `store_top` stores the likeliest of many classes, and not all. With a
+        `run_key` several processes do it, each the `part` of it as of `predict`.
 
         Example:
             >>> with mlpredict.connect() as db:
@@ -173,9 +177,17 @@ class Database(Labelling, Reporting, Similarity, Upkeep):
             ...     sum(1 for outcome in replay) >= 0
             True
         """
-        from mlpredict.api.replaying import Replay
+        from mlpredict.api.replaying import Replay, chosen_images
+        from mlpredict.support.run_parts import sharing_of
 
-        return Replay(self, new.storing_best(store_top), filter_of(filters), batch_size=batch_size)
+        new, wanted = new.storing_best(store_top), filter_of(filters)
+        if (sharing := sharing_of(run_key, part)) is None:
+            return Replay(self, new, wanted, batch_size=batch_size)
+        from mlpredict.api.shared_replay import SharedReplay
+        from mlpredict.api.shared_run import Shared
+
+        chosen = chosen_images(self, new, wanted)
+        return SharedReplay(self, new, chosen, Shared(sharing, (), batch_size))
 
     def share(
         self,

@@ -7,7 +7,7 @@ import pickle
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlpredict.domain import Keep
+from mlpredict.domain import Keep, PredictionFilter
 from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import UsageError
 from mlpredict.inputs.limits import Limits
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlpredict.inputs.name_list import NameList
 
 DO_PARTS = f"{__name__}:do_parts"
+REPLAY_PARTS = f"{__name__}:replay_parts"
 
 
 class Work(NamedTuple):
@@ -62,6 +63,39 @@ def do_parts(node: Node, dsn: str, task: bytes, model: bytes, names: bytes) -> N
         started = database.share(
             used, shared, keep=work.keep, skip_existing=work.skip_existing, enough=node.enough
         )
+        for _ in started.batches():
+            pass
+
+
+class ReplayWork(NamedTuple):
+    """What an actor does of a replay, beside the model; its images are those that the run was begun with."""
+
+    key: str
+    wanted: PredictionFilter
+    batch_size: int | None
+    limits: Limits
+    retry: float
+
+
+def replay_parts(node: Node, dsn: str, task: bytes, model: bytes) -> None:
+    """Do free parts of a replay, until nothing of it is missing.
+
+    Raises:
+        DatabaseError: the database cannot be used from here.
+    """
+    from mlpredict.api.database import connect
+    from mlpredict.api.shared_replay import SharedReplay
+    from mlpredict.api.shared_run import Shared
+    from mlpredict.domain.parts import Sharing
+    from mlpredict.storage.replaying import Replayed
+
+    work: ReplayWork = pickle.loads(task)  # noqa: S301
+    used: Model = pickle.loads(model)  # noqa: S301
+    used = replace(used, loaded=run_here(used.loaded))
+    shared = Shared(Sharing(work.key), (), work.batch_size, work.limits)
+    begun_before = Replayed((), 0, (), work.wanted)
+    with connect(dsn, retry=work.retry) as database:
+        started = SharedReplay(database, used, begun_before, shared, enough=node.enough)
         for _ in started.batches():
             pass
 

@@ -33,6 +33,29 @@ def stored_examples(database: Database, wanted: PredictionFilter, spec: ImageSpe
         return stacked((one.item for one in decoded_inputs(repository, ids, spec, best=True)), spec)
 
 
+def chosen_images(database: Database, model: Model, wanted: PredictionFilter) -> Replayed:
+    """The images of the predictions that a filter finds, for a model that is to predict them."""
+    with database.reading() as repository:
+        return repository.replayed(wanted, model.fingerprint)
+
+
+def compared(database: Database, model: Model, chosen: Replayed) -> Comparison:
+    """The model that had predicted images, and the one that has now, on them.
+
+    Raises:
+        UsageError: several models had predicted them, or none that is known.
+    """
+    from mlpredict.pipeline.comparing import compare
+
+    if len(chosen.models) != 1:
+        names = ", ".join(map(str, chosen.models)) or "none that is known"
+        raise UsageError(f"these images were predicted by {names}: with one of them this can be compared")
+    (before,) = chosen.models
+    with database.reading() as repository:
+        made = compare(repository, before.fingerprint, model.fingerprint, chosen.wanted, only_first=True)
+    return replace(made, a=str(before), b=str(model))
+
+
 class Replay(Run):
     """Stored images that a model predicts while this is iterated; then it is compared with the one before.
 
@@ -50,11 +73,10 @@ class Replay(Run):
         limits: Limits = USUAL_LIMITS,
         enough: Callable[[], bool] = never,
     ) -> None:
-        self._wanted, self._limits = wanted, limits
+        self._limits = limits
         self._batch_size = batch_size or model.loaded.batch_size
-        with database.reading() as repository:
-            self.chosen: Replayed = repository.replayed(wanted, model.fingerprint)
-            """Which images they are, and whose predictions of them there are."""
+        self.chosen = chosen_images(database, model, wanted)
+        """Which images they are, and whose predictions of them there are."""
         self.left_out = 0
         """How many images cannot be used so far, as only another model's input of them was kept."""
         self.passed_over = 0
@@ -81,17 +103,7 @@ class Replay(Run):
         Raises:
             UsageError: several models had predicted them, or none that is known.
         """
-        from mlpredict.pipeline.comparing import compare
-
-        if len(self.chosen.models) != 1:
-            names = ", ".join(map(str, self.chosen.models)) or "none that is known"
-            raise UsageError(f"these images were predicted by {names}: with one of them this can be compared")
-        (before,) = self.chosen.models
-        with self._database.reading() as repository:
-            made = compare(
-                repository, before.fingerprint, self._model.fingerprint, self._wanted, only_first=True
-            )
-        return replace(made, a=str(before), b=str(self._model))
+        return compared(self._database, self._model, self.chosen)
 
     @contextmanager
     def _decoded_images(self) -> Iterator[Iterator[Items]]:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlpredict.api.run import Run
-from mlpredict.domain import Keep, Rejected, Source
+from mlpredict.domain import Rejected, Source
 from mlpredict.domain import Run as StartedRun
-from mlpredict.domain.parts import Sharing, WantedPart
-from mlpredict.domain.predictions import KeepIn
+from mlpredict.domain.parts import PlannedRun, Sharing, WantedPart
 from mlpredict.inputs.limits import USUAL_LIMITS, Limits
 from mlpredict.pipeline.batch import Outcome
 from mlpredict.support.ahead import Prefetched, never
@@ -19,9 +18,11 @@ from mlpredict.support.ahead import Prefetched, never
 if TYPE_CHECKING:
     from mlpredict.api.database import Database
     from mlpredict.api.model import Model
+    from mlpredict.domain.predictions import Kept
     from mlpredict.inference.model import Model as LoadedModel
     from mlpredict.inputs.decoder_pool import Decoders
     from mlpredict.inputs.name_list import NameList
+    from mlpredict.pipeline.predicting import Decoding
     from mlpredict.pipeline.recording import Storing
     from mlpredict.pipeline.share import Share
     from mlpredict.storage.retrying import PersistentStore
@@ -49,7 +50,7 @@ class SharedRun(Run):
         database: Database,
         model: Model,
         shared: Shared,
-        keep: Keep | KeepIn,
+        keep: Kept,
         skip_existing: bool,
         enough: Callable[[], bool] = never,
     ) -> None:
@@ -67,11 +68,6 @@ class SharedRun(Run):
         super().__init__(database, model, nullcontext(()), keep, skip_existing, enough)
 
     def _work(self) -> Generator[list[Outcome], None, None]:
-        from mlpredict.pipeline.predicting import predict
-        from mlpredict.pipeline.sharing import SharedStoring, decoding_of
-
-        model = self._model.loaded
-        batch_size = self._shared.batch_size or model.batch_size
         with self._database.store() as store:
             names = self._listed()
             if names is None:
@@ -81,46 +77,63 @@ class SharedRun(Run):
                 self.failures += lost
                 yield [*lost]
                 return
-            with self._joined(store, model, names) as share:
-                recorder = SharedStoring(share, self._storing(share, model))
-                batches = decoding_of(
-                    share,
-                    model.spec,
-                    batch_size=batch_size,
-                    started=self._shared.decoders,
-                    limits=self._shared.limits,
-                )
-                with batches as decoded:
-                    for outcomes in predict(decoded, model, recorder, self._enough):
-                        self.failures += [one for one in outcomes if isinstance(one, Rejected)]
-                        share.recorded(len(outcomes))
-                        yield outcomes
-                self.parts_taken, self.done_before = share.parts_taken, share.done_before
-                self.parts_left = share.parts_left()
+            known = self._begun(store, names)
+            with self._share(store, known, names) as share:
+                yield from self._outcomes_of(share, self._decoding(share))
+
+    def _decoding(self, share: Share) -> Decoding:
+        from mlpredict.pipeline.sharing import decoding_of
+
+        spec, limits = self._model.loaded.spec, self._shared.limits
+        return decoding_of(
+            share, spec, batch_size=self._batch_size, started=self._shared.decoders, limits=limits
+        )
+
+    @property
+    def _batch_size(self) -> int:
+        return self._shared.batch_size or self._model.loaded.batch_size
+
+    def _outcomes_of(self, share: Share, decoding: Decoding) -> Iterator[list[Outcome]]:
+        """Predict what is decoded of the parts that are this process's, and store it."""
+        from mlpredict.pipeline.predicting import predict
+        from mlpredict.pipeline.sharing import SharedStoring
+
+        model = self._model.loaded
+        recorder = SharedStoring(share, self._storing(share, model))
+        with decoding as decoded:
+            for outcomes in predict(decoded, model, recorder, self._enough):
+                self.failures += [one for one in outcomes if isinstance(one, Rejected)]
+                share.recorded(len(outcomes))
+                yield outcomes
+        self.parts_taken, self.done_before = share.parts_taken, share.done_before
+        self.parts_left = share.parts_left()
 
     @property
     def wanted(self) -> WantedPart:
         """The part that this process is to do."""
         return self._shared.sharing.wanted
 
-    def _joined(self, store: PersistentStore, model: LoadedModel, names: NameList) -> Share:
-        from mlpredict.pipeline.environment import environment_of
+    def _begun(self, store: PersistentStore, names: NameList) -> PlannedRun:
         from mlpredict.pipeline.plans import begun_or_joined
         from mlpredict.pipeline.recording import as_keep
-        from mlpredict.pipeline.share import Share
 
-        known = begun_or_joined(
+        return begun_or_joined(
             store,
-            model,
+            self._model.loaded,
             names,
             self._shared.sharing,
             as_keep(self._keep),
             self._shared.limits,
             skip_existing=self._skip_existing,
         )
+
+    def _share(self, store: PersistentStore, known: PlannedRun, names: NameList) -> Share:
+        from mlpredict.pipeline.environment import environment_of
+        from mlpredict.pipeline.share import Share
+
         self.run_id, self.images, self.parts = known.run_id, known.plan.images, known.plan.parts
         run = StartedRun(known.run_id, known.model_id, known.model)
-        environment = environment_of(model)
+        environment = environment_of(self._model.loaded)
         environment_id = store.sharing(lambda shared, _: shared.environment_id(environment))
         return Share(store, run, names, self.wanted, environment_id, enough=self._enough)
 

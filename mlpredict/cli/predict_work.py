@@ -122,10 +122,9 @@ class Shown(NamedTuple):
 
 def predict_on(nodes: Nodes, images: Images, used: Used, stored: Stored, arguments: Sequence[str]) -> int:
     """Have a cluster predict; how many inputs failed."""
-    from mlpredict.cli.ray_run import RayJob, run_on_cluster
+    from mlpredict.cli.ray_predict import Wanted, predict_files_on
 
-    job = RayJob(
-        nodes,
+    wanted = Wanted(
         images.names(),
         used.batch_size,
         images.limits,
@@ -134,7 +133,7 @@ def predict_on(nodes: Nodes, images: Images, used: Used, stored: Stored, argumen
         stored.retry,
         arguments,
     )
-    return run_on_cluster(job, used.load(images, stored.dsn))
+    return predict_files_on(nodes, wanted, used.load(images, stored.dsn))
 
 
 def predict_here(

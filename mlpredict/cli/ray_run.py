@@ -1,27 +1,23 @@
-"""`predict --ray`: the nodes of a cluster predict and store; this process lists, counts and shows a bar."""
+"""A run on a Ray cluster: its nodes predict and store; this process begins it, counts and shows a bar."""
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mlpredict import settings
 from mlpredict.cli.interruption import how_to_resume, interruption
 from mlpredict.cli.progress import progress
 from mlpredict.cli.talk import talk
-from mlpredict.domain import EngineName, Keep
+from mlpredict.domain import EngineName
 from mlpredict.domain.history import RunRecord
 from mlpredict.domain.parts import Sharing
-from mlpredict.domain.predictions import KeepIn
 from mlpredict.errors import DatabaseError, ModelError, UsageError
-from mlpredict.inputs.limits import Limits
 
 if TYPE_CHECKING:
     from mlpredict.api.model import Model
     from mlpredict.api.ray_cluster import Cluster
-    from mlpredict.inputs.name_list import NameList
     from mlpredict.storage.retrying import PersistentStore
 
 
@@ -41,14 +37,17 @@ class Nodes(NamedTuple):
 
 
 class RayJob(NamedTuple):
-    """What a cluster is to do."""
+    """A run that a cluster does, whatever it is: predicted files, or stored images that are replayed.
+
+    `begin` begins it, or finds it, and gives its number and how many images it has, or None where there is
+    nothing to do; `do` is what each actor does, with what is `sent` to it.
+    """
 
     nodes: Nodes
-    names: Iterator[str]
-    batch_size: int | None
-    limits: Limits
-    keep: Keep | KeepIn
-    skip_existing: bool
+    begin: Callable[[PersistentStore], tuple[int, int] | None]
+    do: str
+    sent: tuple[object, ...]
+    doing: str
     retry: float
     arguments: Sequence[str]
     """The command line."""
@@ -87,52 +86,57 @@ def nodes_of(address: str, dsn: str | None, sharing: Sharing | None, without_eff
     return Nodes(*found, sharing.key if sharing else f"ray-{secrets.token_hex(6)}")
 
 
-def run_on_cluster(job: RayJob, model: Model) -> int:
-    """Predict and store everything on a cluster; how many inputs failed.
+def require_sendable(model: Model) -> None:
+    """Refuse a model that cannot be sent to nodes.
+
+    Raises:
+        ModelError: it runs on TensorFlow.
+    """
+    if model.loaded.engine.name is not EngineName.LITERT:
+        raise ModelError("--ray needs a model that LiteRT runs: what is compiled here is sent to the nodes")
+
+
+def run_on_cluster(job: RayJob) -> RunRecord | None:
+    """Have a cluster do a run; what is known of it when all of it is stored, or None without one.
 
     Raises:
         Interrupted: a signal has ended it before everything was done.
         DatabaseError: all nodes are lost.
-        ModelError: it runs on TensorFlow.
     """
     from mlpredict.api.database import connect
     from mlpredict.api.ray_cluster import connected
     from mlpredict.api.reachable import require_reachable
-    from mlpredict.inputs.name_list import NameList
-    from mlpredict.inputs.passed_over import PassedOver
-    from mlpredict.inputs.sources import listed
 
-    if model.loaded.engine.name is not EngineName.LITERT:
-        raise ModelError("--ray needs a model that LiteRT runs: what is compiled here is sent to the nodes")
-    passed_over = PassedOver()
-    names = NameList(listed(job.names, job.limits, passed_over))
-    passed_over.tell()
     with (
         connect(job.nodes.dsn, retry=job.retry) as database,
         database.store() as store,
         connected(job.nodes.address) as cluster,
     ):
         require_reachable(job.nodes.dsn, cluster.other_machines)
-        run_id = _begun(store, job, model, names)
+        if (begun := job.begin(store)) is None:
+            return None
+        run_id, images = begun
         count = f"{cluster.nodes} node{'' if cluster.nodes == 1 else 's'}"
-        talk.notice(f"run {run_id} of {names.images:,} images on {count}; its --run-key is {job.nodes.key}")
-        done = _worked(cluster, store, job, model, names, run_id)
-    return _ended(done, cluster.lost, job)
+        talk.notice(f"run {run_id} of {images:,} images on {count}; its --run-key is {job.nodes.key}")
+        done = _worked(cluster, store, job, run_id, images)
+    if done.parts_done != done.parts:
+        raise DatabaseError(
+            f"run {done.run_id} has {done.parts_done} of its {done.parts} parts, and no node is at it"
+            f" ({'; '.join(cluster.lost) or 'all have ended'})",
+            hint=_resuming(job),
+        )
+    talk.notice(
+        f"{done.predictions:,} predicted and {done.failures:,} failed; run {done.run_id} of"
+        f" {done.images or 0:,} images is finished: mlpredict list --run {done.run_id}"
+    )
+    return done
 
 
-def _worked(
-    cluster: Cluster, store: PersistentStore, job: RayJob, model: Model, names: NameList, run_id: int
-) -> RunRecord:
-    from mlpredict.api.ray_parts import DO_PARTS, Work
-
-    here = os.getcwd()
-    task = Work(job.nodes.key, here, job.batch_size, job.limits, job.keep, job.skip_existing, job.retry)
+def _worked(cluster: Cluster, store: PersistentStore, job: RayJob, run_id: int, images: int) -> RunRecord:
     with interruption() as interrupted:
-        with progress("predicting", names.images) as advance:
+        with progress(job.doing, images) as advance:
             shown = 0
-            for _ in cluster.work(
-                DO_PARTS, job.nodes.dsn, task, model, names, enough=interrupted.is_requested
-            ):
+            for _ in cluster.work(job.do, job.nodes.dsn, *job.sent, enough=interrupted.is_requested):
                 done = _record(store, run_id)
                 advance(done.predictions + done.failures - shown)
                 shown = done.predictions + done.failures
@@ -140,35 +144,6 @@ def _worked(
         if interrupted.is_requested() and done.parts_done != done.parts:
             raise interrupted.as_error(f"{done.predictions:,} stored as run {run_id}", _resuming(job))
     return done
-
-
-def _ended(done: RunRecord, lost: Sequence[str], job: RayJob) -> int:
-    if done.parts_done != done.parts:
-        raise DatabaseError(
-            f"run {done.run_id} has {done.parts_done} of its {done.parts} parts, and no node is at it"
-            f" ({'; '.join(lost) or 'all have ended'})",
-            hint=_resuming(job),
-        )
-    talk.notice(
-        f"{done.predictions:,} predicted and {done.failures:,} failed; run {done.run_id} of"
-        f" {done.images or 0:,} images is finished: mlpredict list --run {done.run_id}"
-    )
-    return done.failures
-
-
-def _begun(store: PersistentStore, job: RayJob, model: Model, names: NameList) -> int:
-    from mlpredict.pipeline.plans import begun_or_joined
-    from mlpredict.pipeline.recording import as_keep
-
-    return begun_or_joined(
-        store,
-        model.loaded,
-        names,
-        Sharing(job.nodes.key),
-        as_keep(job.keep),
-        job.limits,
-        skip_existing=job.skip_existing,
-    ).run_id
 
 
 def _record(store: PersistentStore, run_id: int) -> RunRecord:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlpredict import settings
-from mlpredict.cli import completion, garbage
+from mlpredict.cli import completion
 from mlpredict.cli.compare import EVERYTHING, FailIfWorse, is_worse, write_comparison
 from mlpredict.cli.filters import filtered
 from mlpredict.cli.options import (
@@ -28,22 +28,20 @@ from mlpredict.cli.predict_options import (
     BatchSize,
     MaxBytes,
     MaxPixels,
+    PartChoice,
+    RayAddress,
     Retry,
+    RunKey,
     StoreTop,
     limits_of,
 )
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName, Format, PredictionFilter
-from mlpredict.errors import DatabaseError, DatabaseRefuses, UsageError
 
 if TYPE_CHECKING:
-    from mlpredict.api.database import Database
-    from mlpredict.api.replaying import Replay
-    from mlpredict.domain.comparisons import Comparison
-    from mlpredict.pipeline.tally import Tally
+    from mlpredict.cli.replay_run import Made
 
 FAILED = 1
-GOES_ON = "the same command goes on"
 
 NewModel = Annotated[
     Path,
@@ -70,6 +68,7 @@ Against = Annotated[
 
 @filtered(without=["model"])
 def replay(
+    context: typer.Context,
     model: NewModel,
     against: Against = None,
     fail_if_worse: FailIfWorse = False,
@@ -79,6 +78,9 @@ def replay(
     unsafe_model: UnsafeModel = False,
     batch_size: BatchSize = None,
     store_top: StoreTop = None,
+    run_key: RunKey = None,
+    part: PartChoice = None,
+    ray: RayAddress = None,
     retry: Retry = RETRY_SECONDS,
     max_pixels: MaxPixels = "100M",
     max_bytes: MaxBytes = "100MB",
@@ -100,11 +102,17 @@ def replay(
 
     from mlpredict.api.database import connect
     from mlpredict.api.named import load_path_or_name
-    from mlpredict.api.replaying import Replay, stored_examples
-    from mlpredict.cli.interruption import interruption
+    from mlpredict.api.replaying import stored_examples
+    from mlpredict.cli.replay_run import Asked, replay_here, replay_on
     from mlpredict.cli.waiting import waiting
-    from mlpredict.support.quiet import quiet_stderr
+    from mlpredict.support.run_parts import sharing_of
 
+    sharing = sharing_of(run_key, part)
+    nodes = None
+    if ray is not None:
+        from mlpredict.cli.ray_run import nodes_of
+
+        nodes = nodes_of(ray, dsn, sharing, ())
     with connect(dsn or settings.dsn(), retry=retry) as database:
         with waiting():
             used = load_path_or_name(
@@ -115,99 +123,25 @@ def replay(
                 unsafe=unsafe_model,
                 examples=lambda spec: stored_examples(database, wanted, spec),
             ).storing_best(store_top)
-        with interruption() as interrupted:
-            made = Replay(
-                database,
-                used,
-                wanted,
-                batch_size=batch_size,
-                limits=limits,
-                enough=interrupted.is_requested,
-            )
-            _check(made, database, wanted, fail_if_worse=fail_if_worse)
-            garbage.collect_from_here()
-            with talk.apart_from_descriptor_2(), quiet_stderr():
-                tally = _carried_out(made)
-        _tell(made, tally, str(used))
-        if interrupted.is_requested():
-            raise interrupted.as_error(_done(tally), GOES_ON)
-        compared = made.compare() if len(made.chosen.models) == 1 else None
-    _write(made, tally, compared, chosen)
-    worse = fail_if_worse and (compared is None or is_worse(compared))
-    if worse or tally.failed:
+        asked = Asked(wanted, batch_size, limits, sharing, fail_if_worse, retry, context.obj)
+        made = replay_on(nodes, database, used, asked) if nodes else replay_here(database, used, asked)
+    _write(made, chosen)
+    worse = fail_if_worse and (made.comparison is None or is_worse(made.comparison))
+    if worse or made.failed:
         raise typer.Exit(FAILED)
 
 
-def _check(made: Replay, database: Database, wanted: PredictionFilter, *, fail_if_worse: bool) -> None:
-    """Say why there is nothing to do, or nothing that a comparison could tell.
-
-    Raises:
-        UsageError: somebody wants to know which model is worse, and several could be meant.
-    """
-    models = made.chosen.models
-    if not made.images and not made.chosen.done:
-        from mlpredict.cli.nothing import tell_unknown
-
-        with database.reading() as repository:
-            if not tell_unknown(repository, wanted):
-                talk.notice("no stored image that another model has predicted is chosen")
-    if fail_if_worse and len(models) != 1:
-        names = ", ".join(map(str, models))
-        raise UsageError(
-            f"--fail-if-worse: these images were predicted by {names or 'no other model that is known'}",
-            hint="--against NAME says which of them to compare with" if names else None,
-        )
-
-
-def _carried_out(made: Replay) -> Tally:
-    from mlpredict.cli.answers import tell_failures
-    from mlpredict.cli.progress import progress
-    from mlpredict.pipeline.tally import Tally
-
-    tally = Tally()
-    with progress("replaying", made.images) as advance:
-        try:
-            for outcomes in made.batches():
-                tally.run_id = made.run_id
-                tally.count(outcomes)
-                tell_failures(outcomes)
-                advance(len(outcomes))
-        except DatabaseRefuses:
-            raise
-        except DatabaseError as error:
-            error.hint = error.hint or GOES_ON
-            raise
-    return tally
-
-
-def _done(tally: Tally) -> str:
-    return f"{tally.predicted:,} predicted" + (f" and stored as run {tally.run_id}" if tally.run_id else "")
-
-
-def _tell(made: Replay, tally: Tally, model: str) -> None:
-    run = f", run {tally.run_id}" if tally.run_id else ""
-    parts = [f"{tally.predicted:,} predicted by {model}"]
-    if skipped := made.skipped:
-        parts.append(f"{skipped:,} skipped: it has predicted them already")
-    if tally.failed:
-        parts.append(f"{tally.failed:,} failed")
-    talk.notice(f"{', '.join(parts)} in {tally.seconds:.2f} s{run}")
-    if made.left_out:
-        talk.notice(
-            f"{made.left_out:,} images are left out: only what another model saw of them was kept"
-            " (--keep model-input), which is no use to this one"
-        )
-
-
-def _write(made: Replay, tally: Tally, compared: Comparison | None, chosen: Format) -> None:
-    if compared is None and made.chosen.models:
-        names = ", ".join(map(str, made.chosen.models))
+def _write(made: Made, chosen: Format) -> None:
+    if made.comparison is None and made.missing:
+        talk.notice("not compared, as parts of the run are missing: who does the last of them compares")
+    elif made.comparison is None and made.models:
+        names = ", ".join(map(str, made.models))
         talk.notice(
             f"not compared, as several models had predicted these images: --against with one of {names}"
         )
     if chosen not in (Format.JSON, Format.JSONL):
-        if compared is not None:
-            write_comparison(compared, chosen)
+        if made.comparison is not None:
+            write_comparison(made.comparison, chosen)
         return
     from mlpredict.cli.stdout import write_data
     from mlpredict.report_page.as_json import comparison_as_json
@@ -215,10 +149,10 @@ def _write(made: Replay, tally: Tally, compared: Comparison | None, chosen: Form
 
     record = {
         "run_id": made.run_id,
-        "predicted": tally.predicted,
+        "predicted": made.predicted,
         "skipped": made.skipped,
-        "failed": tally.failed,
+        "failed": made.failed,
         "left_out": made.left_out,
-        "comparison": None if compared is None else comparison_as_json(compared),
+        "comparison": None if made.comparison is None else comparison_as_json(made.comparison),
     }
     write_data(as_json(record) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from mlpredict.domain import Keep
@@ -18,13 +18,12 @@ from mlpredict.pipeline.recording import PIXELS_VERSION, check_keep
 from mlpredict.support.printable import printable
 
 if TYPE_CHECKING:
+    from mlpredict.domain.predictions import Kept
     from mlpredict.inference.model import Model
     from mlpredict.storage.retrying import PersistentStore
 
 
-def options_of(
-    keep: Keep | KeepIn, limits: Limits, *, skip_existing: bool, store_top: int | None
-) -> dict[str, str]:
+def options_of(keep: Kept, limits: Limits, *, skip_existing: bool, store_top: int | None) -> dict[str, str]:
     """What is stored depends on these, beside the model and the images."""
     best = {} if store_top is None else {"--store-top": f"{store_top}"}
     return {
@@ -54,23 +53,52 @@ def begun_or_joined(
         DatabaseError: it cannot be stored.
     """
     check_keep(keep, model.identity, model.spec.preprocessing)
-    parts = sharing.wanted.parts or usual_parts(names.images)
     options = options_of(keep, limits, skip_existing=skip_existing, store_top=model.reader.best)
-    plan = Plan(sharing.key, names.images, parts, names.sha256, names.samples(), options)
-    engine = model.engine.name
-    known = store.sharing(lambda shared, _: shared.planned(plan.key))
-    if known is None:
-        environment = environment_of(model)
-        store.sharing(
-            lambda shared, _: shared.begin(
-                model.identity, plan, names.blocks, engine=engine, keep=keep, environment=environment
-            )
+    plan = plan_of(names, sharing, options)
+    known = known_run(store, plan.key) or begun(store, model, names, plan, keep)
+    require_same(store, known, plan, model, names, divided=sharing.wanted.parts is not None)
+    return known
+
+
+def plan_of(names: NameList, sharing: Sharing, options: Mapping[str, str]) -> Plan:
+    """What a process has in common with the others of its run."""
+    parts = sharing.wanted.parts or usual_parts(names.images)
+    return Plan(sharing.key, names.images, parts, names.sha256, names.samples(), options)
+
+
+def known_run(store: PersistentStore, key: str) -> PlannedRun | None:
+    """The run of a key; None where there is none yet."""
+    return store.sharing(lambda shared, _: shared.planned(key))
+
+
+def begun(store: PersistentStore, model: Model, names: NameList, plan: Plan, keep: Kept) -> PlannedRun:
+    """The run of a plan's key: it is begun, unless another process was first.
+
+    Raises:
+        DatabaseError: it cannot be stored, or is deleted at once.
+    """
+    engine, environment = model.engine.name, environment_of(model)
+    store.sharing(
+        lambda shared, _: shared.begin(
+            model.identity, plan, names.blocks, engine=engine, keep=keep, environment=environment
         )
-        known = store.sharing(lambda shared, _: shared.planned(plan.key))
+    )
+    known = known_run(store, plan.key)
     if known is None:
         raise DatabaseError(f"the run of the key {plan.key} was deleted while it began")
+    return known
+
+
+def require_same(
+    store: PersistentStore, known: PlannedRun, plan: Plan, model: Model, names: NameList, *, divided: bool
+) -> None:
+    """Refuse to take part in a run that began otherwise; `divided` says that parts were asked for.
+
+    Raises:
+        UsageError: with what is different.
+    """
     differences = [
-        *_other_ways(known, plan, model, divided=sharing.wanted.parts is not None),
+        *_other_ways(known, plan, model, divided=divided),
         *_other_names(store, known, names),
     ]
     if not differences and (others := list(names.other_samples(known.plan.samples))):
@@ -81,7 +109,6 @@ def begun_or_joined(
             f"--run-key {plan.key} is run {known.run_id}, which began otherwise: {'; '.join(differences)}",
             hint=_hint(known),
         )
-    return known
 
 
 def _other_ways(known: PlannedRun, plan: Plan, model: Model, *, divided: bool) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -39,31 +39,45 @@ class SharedStoring:
         return self.kept.record(answered, failures)
 
 
+Gaps = Sequence[tuple[int, int]]
+"""The first and last positions of what is missing of a part."""
+
+Decode = Callable[[Gaps, "Decoders | None"], Iterator[Sample | Rejected]]
+"""Gives the images of gaps, decoded, with the positions that they have in the run."""
+
+
 def decoding_of(
     share: Share, spec: ImageSpec, *, batch_size: int, started: Decoders | None, limits: Limits
 ) -> Decoding:
     """The images of the parts that are this process's, decoded, in batches that each are of one part."""
-    return made_ahead(_batches(share, spec, batch_size, started, limits))
+
+    def decode(gaps: Gaps, decoders: Decoders | None) -> Iterator[Sample | Rejected]:
+        found = _found(share, gaps, limits)
+        positions = (position for first, last in gaps for position in range(first, last + 1))
+        return _placed(decode_all(found, spec, decoders, limits), positions)
+
+    return parts_decoded(share, decode, batch_size=batch_size, started=started)
+
+
+def parts_decoded(share: Share, decode: Decode, *, batch_size: int, started: Decoders | None) -> Decoding:
+    """The same, where something else than names of files leads to the images."""
+    return made_ahead(_batches(share, decode, batch_size, started))
 
 
 def _batches(
-    share: Share, spec: ImageSpec, batch_size: int, started: Decoders | None, limits: Limits
+    share: Share, decode: Decode, batch_size: int, started: Decoders | None
 ) -> Iterator[list[Sample | Rejected]]:
     several = started is None and share.wanted.number is None and share.names.images >= MANY_FILES
     with _own_decoders() if several else nullcontext(started) as decoders:
         for claim in share.claims():
-            gaps = share.missing(claim)
-            found = _found(share, gaps, limits)
-            positions = (position for first, last in gaps for position in range(first, last + 1))
-            decoded = _placed(decode_all(found, spec, decoders, limits), positions)
-            for batch in in_batches(decoded, batch_size):
+            for batch in in_batches(decode(share.missing(claim), decoders), batch_size):
                 share.give(len(batch))
                 yield batch
                 del batch
             share.wait_for_room(batch_size)
 
 
-def _found(share: Share, gaps: Sequence[tuple[int, int]], limits: Limits) -> Iterator[Source | Rejected]:
+def _found(share: Share, gaps: Gaps, limits: Limits) -> Iterator[Source | Rejected]:
     """What is missing of a part; what is remote is fetched, an image or not: it has a position."""
     named = (item for gap in gaps for item in share.names.items(*gap))
     return with_remote(named, limits, PassedOver())

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from psycopg.sql import SQL, Literal
 
-from mlpredict.domain import PredictionFilter, model_label
+from mlpredict.domain import LAST_RUN, PredictionFilter, model_label
 from mlpredict.storage.connection import Connection, translated
-from mlpredict.storage.filters import joined, values_of, where
+from mlpredict.storage.filters import joined, newest_run, values_of, where
 from mlpredict.storage.listing import rows_at_once
 from mlpredict.storage.names import catalog_only, named
 from mlpredict.storage.pair_queries import IMAGE, PAGE
@@ -93,11 +93,15 @@ class Replayed:
     """How many others of those that are wanted it has predicted already."""
     models: Sequence[ReplayedModel]
     """Whose predictions are wanted: those of others, the one that predicted last first."""
+    wanted: PredictionFilter
+    """The filter that found them; it has a number for the last run, which is another one afterwards."""
 
 
 def replayed(connection: Connection, wanted: PredictionFilter, fingerprint: str) -> Replayed:
     """The images of the predictions that a filter finds, each once, for the model of a fingerprint."""
     ids, done = array("q"), 0
+    if wanted.run_id == LAST_RUN:
+        wanted = wanted._replace(run_id=newest_run(connection) or 0)
     values = values_of(connection, wanted)
     with translated(), catalog_only(connection), connection.cursor() as cursor:
         row = connection.execute(named(connection, KNOWN), (fingerprint,)).fetchone()
@@ -113,7 +117,7 @@ def replayed(connection: Connection, wanted: PredictionFilter, fingerprint: str)
                 done += 1
             else:
                 ids.append(one)
-    return Replayed(ids, done, [ReplayedModel(*model) for model in models])
+    return Replayed(ids, done, [ReplayedModel(*model) for model in models], wanted)
 
 
 def predicted_of(connection: Connection, ids: Sequence[int], fingerprint: str) -> set[int]:
