@@ -8,16 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+
+import psycopg
 
 from tests.conftest import COMMAND
 from tests.processes import started
 
 SECONDS = 180
+IMAGES = 6000
+"""In the folder that is predicted; one more in it is broken."""
 
 CLUSTER = """
 import json, sys
@@ -36,11 +40,33 @@ cluster.shutdown()
 """A head without a processor, for the driver, and two nodes; a line on stdin kills one."""
 
 
+class TwoNodes(Protocol):
+    """Two nodes of one processor each, one of which, or an actor of which, can be killed."""
+
+    @property
+    def address(self) -> str:
+        """Where the cluster answers."""
+        ...
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        """What runs a driver's command where it reaches the cluster."""
+        ...
+
+    def kill_an_actor(self) -> None: ...
+
+    def kill_a_node(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Nodes:
+    """Two nodes and a head without a processor, on loopback."""
+
     process: subprocess.Popen[str]
     address: str
     folder: Path
+
+    def command(self, words: Sequence[str]) -> list[str]:
+        return list(words)
 
     def kill_an_actor(self) -> None:
         wait_for(lambda: self.actors)
@@ -54,17 +80,30 @@ class Nodes:
 
     @property
     def actors(self) -> list[int]:
-        """The processes of actors on this cluster, by the log folder that each has on its command line."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                title = (entry / "cmdline").read_bytes()
-                log = os.readlink(entry / "fd" / "1")
-            except OSError:
-                continue
-            if b"ray::MlpredictActor" in title and log.startswith(str(self.folder)):
-                found.append(int(entry.name))
-        return found
+        """The processes of actors on this cluster, by the folder that each writes its log into."""
+        return actors_among(
+            int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _log_of(entry, self.folder)
+        )
+
+
+def actors_among(pids: Iterable[int]) -> list[int]:
+    """The processes that are actors of ours."""
+    return [pid for pid in pids if b"ray::MlpredictActor" in _title(pid)]
+
+
+def _title(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _log_of(entry: Path, folder: Path) -> bool:
+    """Whether a process writes its log into a folder."""
+    try:
+        return os.readlink(entry / "fd" / "1").startswith(str(folder))
+    except OSError:
+        return False
 
 
 @contextmanager
@@ -82,10 +121,10 @@ def cluster(environment: dict[str, str]) -> Iterator[Nodes]:
 
 @contextmanager
 def driver(
-    environment: dict[str, str], nodes: Nodes, dsn: str, command: str, *arguments: str | Path
+    environment: dict[str, str], nodes: TwoNodes, dsn: str, command: str, *arguments: str | Path
 ) -> Iterator[subprocess.Popen[str]]:
     """A command of mlpredict that has the nodes do it."""
-    words = [*COMMAND, command, "--ray", nodes.address, *map(str, arguments)]
+    words = nodes.command([*COMMAND, command, "--ray", nodes.address, *map(str, arguments)])
     pipe = subprocess.PIPE
     with started(
         words, env={**environment, "MLPREDICT_DSN": dsn}, stdout=pipe, stderr=pipe, text=True
@@ -99,3 +138,38 @@ def wait_for(state: Callable[[], Any]) -> None:
     while not state():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)
+
+
+def predict_and_kill(
+    environment: dict[str, str],
+    nodes: TwoNodes,
+    dsn: str,
+    folder: Path,
+    connection: psycopg.Connection[Any],
+    kill: Callable[[], None],
+) -> None:
+    """Have nodes predict, and somebody killed meanwhile: all images are stored, and each once."""
+    with driver(environment, nodes, dsn, "predict", folder, "--batch-size", "16") as process:
+        wait_for(lambda: stored(connection) > 0 or process.poll() is not None)
+        kill()
+        printed, said = process.communicate(timeout=SECONDS)
+    assert (process.returncode, printed) == (1, ""), said
+    assert f"{IMAGES:,} predicted and 1 failed" in said
+    assert_whole(connection)
+
+
+def stored(connection: psycopg.Connection[Any]) -> int:
+    """How many predictions there are."""
+    row = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def assert_whole(connection: psycopg.Connection[Any]) -> None:
+    """Nothing is lost, and nothing is there twice."""
+    row = connection.execute(
+        "SELECT count(*), count(DISTINCT position), (SELECT count(*) FROM failures),"
+        " (SELECT count(*) FROM runs), (SELECT sum(last - first + 1)::bigint FROM run_parts),"
+        " (SELECT count(*) FROM run_claims WHERE NOT done) FROM predictions"
+    ).fetchone()
+    assert row == (IMAGES, IMAGES, 1, 1, IMAGES + 1, 0)

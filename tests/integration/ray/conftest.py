@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.integration.ray.clusters import Nodes, cluster
+from tests.benchmarks.inputs import write_digits
+from tests.integration.ray.clusters import IMAGES, Nodes, cluster
 
 
 @pytest.fixture
@@ -21,3 +23,12 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
 def nodes(environment: dict[str, str]) -> Iterator[Nodes]:
     with cluster(environment) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Images to predict, and one that cannot be read."""
+    directory = tmp_path_factory.mktemp("images")
+    write_digits(directory, IMAGES, None)
+    (directory / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    return directory

@@ -11,38 +11,19 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.benchmarks.inputs import write_digits
 from tests.conftest import COMMAND
-from tests.integration.ray.clusters import SECONDS, Nodes, driver, wait_for
-
-IMAGES = 6000
+from tests.integration.ray.clusters import (
+    SECONDS,
+    Nodes,
+    assert_whole,
+    driver,
+    predict_and_kill,
+    stored,
+    wait_for,
+)
 
 pytest.importorskip("ray", reason="the extra `ray` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("compiled")]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("images")
-    write_digits(directory, IMAGES, None)
-    (directory / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnothing")
-    return directory
-
-
-def stored(connection: psycopg.Connection[Any]) -> int:
-    row = connection.execute("SELECT count(*) FROM predictions").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def assert_whole(connection: psycopg.Connection[Any]) -> None:
-    """Nothing is lost, and nothing is there twice."""
-    row = connection.execute(
-        "SELECT count(*), count(DISTINCT position), (SELECT count(*) FROM failures),"
-        " (SELECT count(*) FROM runs), (SELECT sum(last - first + 1)::bigint FROM run_parts),"
-        " (SELECT count(*) FROM run_claims WHERE NOT done) FROM predictions"
-    ).fetchone()
-    assert row == (IMAGES, IMAGES, 1, 1, IMAGES + 1, 0)
 
 
 @pytest.mark.parametrize("kill", [Nodes.kill_an_actor, Nodes.kill_a_node])
@@ -54,13 +35,7 @@ def test_what_is_killed_loses_nothing(
     connection: psycopg.Connection[Any],
     kill: Callable[[Nodes], None],
 ) -> None:
-    with driver(environment, nodes, dsn, "predict", folder, "--batch-size", "16") as process:
-        wait_for(lambda: stored(connection) > 0)
-        kill(nodes)
-        printed, said = process.communicate(timeout=SECONDS)
-    assert (process.returncode, printed) == (1, ""), said
-    assert f"{IMAGES:,} predicted and 1 failed" in said
-    assert_whole(connection)
+    predict_and_kill(environment, nodes, dsn, folder, connection, lambda: kill(nodes))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
