@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import socket
 import threading
 import time
 from collections import deque
@@ -14,13 +13,13 @@ from importlib.util import find_spec
 from typing import Any, Final, NamedTuple, cast
 
 from mlpredict import __version__
+from mlpredict.api.ray_answering import require_answering
 from mlpredict.errors import DatabaseError, MlpredictError, UsageError
 from mlpredict.support.logs import get_logger
+from mlpredict.support.quiet import quiet_stderr
 
 logger = get_logger(__name__)
 
-CONNECT_SECONDS = 5.0
-"""For the first answer of a cluster."""
 TICK_SECONDS = 0.5
 ENDING_SECONDS = 15.0
 """What an actor gets to store the batch in flight and to give its part back; then it is ended."""
@@ -31,6 +30,13 @@ IN_HAND = 2
 
 LOST: Final = object()
 """What comes of work whose actor is lost."""
+
+OTHER_TOKEN = ("InvalidAuthToken", "Unauthenticated", "authentication token")
+"""What Ray says in its many words where a token is wrong or missing."""
+SHOWN = 300
+"""Characters of what it says otherwise."""
+AS_THERE = "set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the cluster's token"
+SAME_NODE = "this machine must be one of its nodes, with the same Ray, Python and token"
 
 NOT_INSTALLED = "--ray needs Ray, which is not installed"
 INSTALL = "pip install 'mlpredict[ray]'"
@@ -62,36 +68,38 @@ def connected(address: tuple[str, int]) -> Iterator[Cluster]:
         UsageError: Ray is not installed, nothing answers, or it does not take this process.
     """
     require_ray()
-    where = f"{address[0]}:{address[1]}"
-    try:
-        socket.create_connection(address, CONNECT_SECONDS).close()
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise UsageError(
-            f"--ray {where}: nothing answers ({why})",
-            hint="mlpredict starts no cluster: mlpredict help cluster says how",
-        ) from error
+    require_answering(address)
     # Under `uv run`, Ray would have this directory packed and sent to every node.
     os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
     import ray
 
     with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
         # Ray prints what died on stdout, which is for data; it is said by us, in a line.
-        yield from _initialised(ray, where)
+        yield from _initialised(ray, f"{address[0]}:{address[1]}")
 
 
 def _initialised(ray: Any, where: str) -> Iterator[Cluster]:
     try:
-        ray.init(address=where, log_to_driver=False, configure_logging=False)
+        # Ray's libraries write what they try to descriptor 2, a line a second.
+        with quiet_stderr():
+            ray.init(address=where, log_to_driver=False, configure_logging=False)
     except (OSError, RuntimeError, ValueError, AssertionError, ray.exceptions.RayError) as error:
+        why, hint = _refusal(error)
         raise UsageError(
-            f"--ray {where}: the cluster does not take this process: {_first_line(error)}",
-            hint="this machine must be one of its nodes, with the same Ray, Python and token",
+            f"--ray {where}: the cluster does not take this process: {why}", hint=hint
         ) from error
     try:
         yield Cluster(ray)
     finally:
         ray.shutdown()
+
+
+def _refusal(error: BaseException) -> tuple[str, str]:
+    """Why a cluster does not take this process, as far as Ray tells, and what to do."""
+    told = "\n".join([str(error), *getattr(error, "__notes__", ())])
+    if any(mark in told for mark in OTHER_TOKEN):
+        return "its token is another one, or this process has none", AS_THERE
+    return " ".join(str(error).split())[:SHOWN], SAME_NODE
 
 
 class Cluster:

@@ -126,9 +126,9 @@ def driver(
     """A command of mlpredict that has the nodes do it."""
     words = nodes.command([*COMMAND, command, "--ray", nodes.address, *map(str, arguments)])
     pipe = subprocess.PIPE
-    with started(
-        words, env={**environment, "MLPREDICT_DSN": dsn}, stdout=pipe, stderr=pipe, text=True
-    ) as process:
+    env = {**environment, "MLPREDICT_DSN": dsn}
+    # Ray has workers import from the folder of the driver first: it is none of mlpredict's.
+    with started(words, env=env, stdout=pipe, stderr=pipe, text=True, cwd="/") as process:
         yield process
 
 
