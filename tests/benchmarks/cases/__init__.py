@@ -3,6 +3,7 @@
 from tests.benchmarks.cases.applications import applications, preparing
 from tests.benchmarks.cases.bucket import bucket
 from tests.benchmarks.cases.case import Case
+from tests.benchmarks.cases.clusters import ray
 from tests.benchmarks.cases.folders import digits, large_photos, photos
 from tests.benchmarks.cases.labels import labels
 from tests.benchmarks.cases.pages import pages
@@ -38,4 +39,5 @@ CASES: dict[str, Case] = {
     "bucket": bucket,
     "pixeltable": pixeltable,
     "partitions": partitioned,
+    "ray": ray,
 }
