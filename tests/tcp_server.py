@@ -19,6 +19,7 @@ from mlpredict.storage.server.pg_binaries import find_binaries
 
 PASSWORD = "s3cret pass'word"
 START_SECONDS = 60
+PORTS_TRIED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +74,49 @@ class TcpServer:
     @classmethod
     @contextmanager
     def _running(cls, bindir: Path, directory: Path, options: dict[str, Any]) -> Iterator[TcpServer]:
-        server = cls(_free_port())
-        settings = [f"-cport={server.port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="]
+        for _ in range(PORTS_TRIED):
+            server = cls(port_that_was_free())
+            with server._postgres(bindir, directory, options) as process:
+                if server._is_up(process, directory / "data"):
+                    yield server
+                    return
+        raise AssertionError((directory / "log").read_text())
+
+    @contextmanager
+    def _postgres(
+        self, bindir: Path, directory: Path, options: dict[str, Any]
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        settings = [f"-cport={self.port}", "-clisten_addresses=127.0.0.1", "-cunix_socket_directories="]
         settings += ["-cfsync=off", "-cfull_page_writes=off"]  # no machine crashes here
-        with open(directory / "log", "wb") as log:
+        with open(directory / "log", "ab") as log:
             process = subprocess.Popen(
                 [bindir / "postgres", "-D", directory / "data", *settings], stdout=log, stderr=log, **options
             )
         try:
-            server._wait()
-            yield server
+            yield process
         finally:
             process.terminate()
             process.wait()
 
-    def _wait(self) -> None:
+    def _is_up(self, process: subprocess.Popen[bytes], data: Path) -> bool:
+        """Wait until it answers; False when it has ended, as where somebody else took the port first."""
         deadline = time.monotonic() + START_SECONDS
-        while True:
+        while process.poll() is None:
             try:
-                psycopg.connect(self.dsn).close()
+                with psycopg.connect(self.dsn) as connection:
+                    answering = connection.execute("SHOW data_directory").fetchone()
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.05)
             else:
-                return
+                if answering == (str(data),):  # and not the other one on the port
+                    return True
+            time.sleep(0.05)
+        return False
 
 
-def _free_port() -> int:
+def port_that_was_free() -> int:
+    """PostgreSQL takes no socket: between this and its start, others may take the port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
