@@ -19,6 +19,8 @@ HIDE_CURSOR = b"\x1b[?25l"
 SHOW_CURSOR = b"\x1b[?25h"
 COLOURS = re.compile(r"\x1b\[([0-9;]*;)?[349][0-9][0-9;]*m")
 
+pytestmark = pytest.mark.usefixtures("compiled")
+
 
 def on_a_terminal(environment: dict[str, str], *arguments: str | Path, cwd: Path | None = None) -> str:
     """Everything the command writes to a terminal of 120 columns, stdout and stderr together."""
