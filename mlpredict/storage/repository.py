@@ -22,7 +22,7 @@ from mlpredict.domain import (
 )
 from mlpredict.domain.samples import Ended
 from mlpredict.errors import BeingMoved, DatabaseError, SchemaOutdated
-from mlpredict.storage import migrations, storing_inputs, transactions, writing
+from mlpredict.storage import migrations, storing_batches, transactions, writing
 from mlpredict.storage.connection import (
     Connection,
     cancel,
@@ -186,15 +186,12 @@ class Repository(StoredRows):
                 from mlpredict.storage import bucket_inputs
 
                 bucket_inputs.upload_new(self._connection, [new.input for new in predictions])
-            inputs = storing_inputs.add_inputs(
-                self._connection, [prediction.input for prediction in predictions]
-            )
-            stored = writing.add_predictions(self._connection, run, predictions, inputs, unheld)
+            stored = storing_batches.add_batch(self._connection, run, predictions, unheld)
             writing.add_failures(self._connection, run, failures, unheld)
             objects = {
-                new.version: inputs[new.input.sha256, new.input.kept]
-                for new in predictions
-                if new.version is not None
+                new.version: record.input_id
+                for new, record in zip(predictions, stored, strict=True)
+                if new.version is not None and record.input_id is not None
             }
             if objects:
                 from mlpredict.storage import remote_objects

@@ -28,7 +28,7 @@ from mlpredict.domain import (
 )
 from mlpredict.domain.deletion import Deleted
 from mlpredict.errors import TransientDatabaseError, UsageError
-from mlpredict.storage import storing_inputs, writing
+from mlpredict.storage import storing_batches, storing_inputs, writing
 from mlpredict.storage.deletion import Deletion as Finder
 from mlpredict.storage.doomed import Picture
 from mlpredict.storage.repository import Repository
@@ -209,6 +209,7 @@ def test_an_image_that_was_deleted_before_its_prediction_is_stored_again(
             connection.execute("DELETE FROM inputs")
         return add_predictions(*arguments)
 
+    monkeypatch.setattr(storing_batches, "MOST_AT_ONCE", 0)
     monkeypatch.setattr(writing, "add_predictions", deleted_before)
     with open_store(dsn, retry=10) as store:
         [record] = store.add(run, [new(1, image=b"0")], [])
@@ -219,6 +220,7 @@ def test_an_image_that_was_deleted_before_its_prediction_is_stored_again(
 def test_a_reference_to_nothing_is_an_error_that_passes(
     repository: Repository, run: Run, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(storing_batches, "MOST_AT_ONCE", 0)
     monkeypatch.setattr(storing_inputs, "add_inputs", lambda *_: {(digest(0), "original"): 99})
     with pytest.raises(TransientDatabaseError):
         repository.add(run, [new(0)], [])

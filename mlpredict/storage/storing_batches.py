@@ -1,0 +1,151 @@
+"""Storing batches: images that are new, and what models said of them.
+
+A small batch is stored by one statement. Each of those for many rows waits for the server, and takes longer
+than what it does for a few: three of four microseconds of a batch of one image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from functools import cache
+from typing import Any
+
+from psycopg.sql import SQL, Identifier, Literal
+
+from mlpredict.domain import DataUri, NewPrediction, PredictionRecord, Run
+from mlpredict.storage import storing_inputs, writing
+from mlpredict.storage.connection import Connection
+from mlpredict.storage.names import schema_of
+
+MOST_AT_ONCE = 128
+"""Of more predictions COPY is as fast."""
+
+STORE_AT_ONCE = SQL("""
+    WITH given AS MATERIALIZED (
+        SELECT pg_catalog.nextval(
+                   (SELECT pg_catalog.pg_get_serial_sequence({predictions}, 'id')::regclass)
+               ) AS id, new.*
+        FROM unnest(
+            %b::bytea[], %b::text[], %b::text[], %b::text[], %b::integer[], %b::integer[], %b::bigint[],
+            %b::bigint[], %b::text[], %b::bytea[], %b::bytea[], %b::text[], %b::text[], %b::integer[],
+            %b::text[], %b::real[], %b::text[], %b::real[], %b::text[], %b::text[]
+        ) AS new (
+            sha256, kept, image, image_contenttype, width, height, difference_hash,
+            position, filename, filename_bytes, map, contenttype, predictions, likely_class,
+            label, score, labels, value, unit, outputs
+        )
+    ), added AS (
+        INSERT INTO {s}.inputs (sha256, kept, image, contenttype, width, height, difference_hash)
+        SELECT sha256, kept, image, image_contenttype, width, height, difference_hash
+        FROM given ORDER BY sha256, kept COLLATE pg_catalog."C", id
+        ON CONFLICT (sha256, kept) DO NOTHING
+        RETURNING sha256, kept, id
+    ), found AS (
+        SELECT sha256, kept, id FROM added
+        UNION
+        SELECT given.sha256, given.kept, known.id
+        FROM given
+        CROSS JOIN LATERAL (
+            SELECT inputs.id FROM {s}.inputs
+            WHERE inputs.sha256 OPERATOR(pg_catalog.=) given.sha256
+              AND inputs.kept OPERATOR(pg_catalog.=) given.kept
+            OFFSET 0
+        ) AS known
+        WHERE NOT EXISTS (
+            SELECT FROM added
+            WHERE added.sha256 OPERATOR(pg_catalog.=) given.sha256
+              AND added.kept OPERATOR(pg_catalog.=) given.kept
+        )
+    ), matched AS MATERIALIZED (
+        SELECT given.*, found.id AS inputid
+        FROM given
+        JOIN found ON found.sha256 OPERATOR(pg_catalog.=) given.sha256
+                  AND found.kept OPERATOR(pg_catalog.=) given.kept
+    ), stored AS (
+        INSERT INTO {s}.predictions (
+            id, inputid, run_id, model_id, position, filename, filename_bytes, map, contenttype, predictions,
+            likely_class, label, score, labels, value, unit, outputs
+        )
+        SELECT id, inputid, %b::bigint, %b::bigint, position, filename, filename_bytes, map, contenttype,
+               predictions::json, likely_class, label, score,
+               CASE WHEN labels IS NOT NULL
+                    THEN ARRAY(SELECT pg_catalog.json_array_elements_text(labels::json)) END,
+               value, unit, outputs::json
+        FROM matched
+    )
+    SELECT position, id, inputid, pg_catalog.now() FROM matched
+""")
+"""What another transaction stores at this moment is waited for, and not seen: its predictions are left out.
+What one deletes at this moment is waited for, too, and still seen, which `added` tells.
+
+`added` and `found` are what `storing_inputs` has as two statements, with the same order of locks. Of the
+pages of a file, which are one input, the first one counts. The ids and the time are told of what goes into
+the table: a role that may not read that may store all the same."""
+
+
+def add_batch(
+    connection: Connection, run: Run, predictions: Sequence[NewPrediction], unheld: Container[str] = ()
+) -> list[PredictionRecord]:
+    """Store images, and what models said of them; the records in the order of `predictions`.
+
+    Raises:
+        InputsGone: some images are not there any more that were.
+    """
+    records = _add_at_once(connection, run, predictions, unheld) if _is_small(predictions) else {}
+    left = [new for new in predictions if new.position not in records]
+    if left:
+        inputs = storing_inputs.add_inputs(connection, [new.input for new in left])
+        added = writing.add_predictions(connection, run, left, inputs, unheld)
+        records |= {new.position: record for new, record in zip(left, added, strict=True)}
+    return [records[new.position] for new in predictions]
+
+
+def _is_small(predictions: Sequence[NewPrediction]) -> bool:
+    """Whether a batch can be stored at once, and that is faster."""
+    if not 0 < len(predictions) <= MOST_AT_ONCE:
+        return False
+    if any(new.input.input_id is not None or isinstance(new.input.uri, DataUri) for new in predictions):
+        return False
+    size = sum(len(new.input.uri) + len(new.prediction.map or b"") for new in predictions)
+    return size <= storing_inputs.INSERT_BYTES
+
+
+def _add_at_once(
+    connection: Connection, run: Run, predictions: Sequence[NewPrediction], unheld: Container[str]
+) -> dict[int, PredictionRecord]:
+    """Store those predictions whose images can be seen; their records by position."""
+    records = {
+        new.position: PredictionRecord.of(
+            new.prediction, filename=new.filename, contenttype=new.contenttype, model=run.model
+        )
+        for new in predictions
+    }
+    rows = [_row(new, records[new.position], run, unheld) for new in predictions]
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    given = [*columns, run.run_id, run.model_id]
+    return {
+        position: records[position]._replace(
+            prediction_id=prediction_id, input_id=input_id, run_id=run.run_id, created_at=now
+        )
+        for position, prediction_id, input_id, now in connection.execute(
+            _statement(schema_of(connection)), given
+        )
+    }
+
+
+def _row(new: NewPrediction, record: PredictionRecord, run: Run, unheld: Container[str]) -> list[Any]:
+    """The values of `given`, in their order; the ids are not known yet."""
+    one = new.input
+    _, *named, _, _, _, contenttype, text, likely_class, label, score, labels, value, unit, outputs = (
+        writing.prediction_row(run, new, record, unheld)
+    )
+    kept = (one.sha256, one.kept, one.uri, one.contenttype, one.width, one.height, one.difference_hash)
+    labels = writing.as_json_text(labels)
+    return [*kept, *named, contenttype, text, likely_class, label, score, labels, value, unit, outputs]
+
+
+@cache
+def _statement(schema: str) -> bytes:
+    """`STORE_AT_ONCE` for the tables of a schema."""
+    table = Literal(Identifier(schema, "predictions").as_string())
+    return STORE_AT_ONCE.format(s=Identifier(schema), predictions=table).as_bytes()
