@@ -61,9 +61,11 @@ class Batcher:
         self._work = work
         self._most = most
         self._jobs: deque[Job] = deque()
-        self._images = self._working = 0
+        self._images = self._working = self._waking = 0
         self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._idle: list[threading.Condition] = []
+        """What the threads wait for that have nothing to do; the last one is that which worked last."""
         self._loop = asyncio.get_running_loop()
         self._threads = [
             threading.Thread(target=self._run, name="batches", daemon=True) for _ in range(threads)
@@ -82,36 +84,41 @@ class Batcher:
             Exception: whatever the work raises.
         """
         job = Job(items, weight, self._loop.create_future(), request)
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise Busy("The server is being stopped.")
             self._jobs.append(job)
             self._images += len(items)
-            self._changed.notify()
+            self._wake_where_due()
         return await job.answer
 
     def close(self) -> None:
         """Let the threads do what waits, and wait for them."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            while self._idle:
+                self._wake()
         for thread in self._threads:
             thread.join()
 
     def _run(self) -> None:
-        while batch := self._take():
+        woken = threading.Condition(self._lock)
+        while batch := self._take(woken):
             result: Results | BaseException
             try:
                 result = self._work(batch)
             except BaseException as error:  # noqa: BLE001 - those who wait raise it
                 result = error
             self._loop.call_soon_threadsafe(_answer, batch, result)
-            with self._changed:
+            with self._lock:
                 self._working -= 1
 
-    def _take(self) -> list[Job]:
-        with self._changed:
-            self._changed.wait_for(lambda: self._is_due or self._closed)
+    def _take(self, woken: threading.Condition) -> list[Job]:
+        with self._lock:
+            while not (self._is_due or self._closed):
+                self._idle.append(woken)
+                woken.wait()
+                self._waking -= 1
             batch: list[Job] = []
             images = weight = 0
             while self._jobs:
@@ -122,7 +129,18 @@ class Batcher:
                 batch.append(self._jobs.popleft())
             self._images -= sum(len(job.items) for job in batch)
             self._working += bool(batch)
+            self._wake_where_due()
             return batch
+
+    def _wake_where_due(self) -> None:
+        """Have a batch begun, if it is time and nobody is about to."""
+        if self._idle and not self._waking and self._is_due:
+            self._wake()
+
+    def _wake(self) -> None:
+        """Wake the thread that worked last: the processor's cache has what it needs."""
+        self._waking += 1
+        self._idle.pop().notify()
 
     @property
     def _is_due(self) -> bool:

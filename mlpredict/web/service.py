@@ -102,26 +102,35 @@ class Service:
         self._decoder.close()
 
     async def _items(self, sources: Sequence[Source | Sample], *, at_once: bool) -> list[Item]:
+        items: dict[int, Item] = {}
+        heavy: list[tuple[int, Source]] = []
+        numbered = [(next(self._positions), source) for source in sources]
+        for position, source in numbered:
+            if isinstance(source, Sample):
+                items[position] = source._replace(position=position)
+            elif _is_light(source.content or b"") and not at_once:
+                items[position] = Pending(position, source)
+            else:
+                heavy.append((position, source))
+        if heavy:
+            items |= await self._decoded_before(heavy)
+        return [items[position] for position, _ in numbered]
+
+    async def _decoded_before(self, sources: Sequence[tuple[int, Source]]) -> dict[int, Item]:
+        """The images of one request that are decoded before they go to a batch, by position."""
         request = object()
         try:
             async with asyncio.timeout(DECODING_SECONDS), asyncio.TaskGroup() as tasks:
-                items = [
-                    tasks.create_task(self._item(request, source, at_once=at_once)) for source in sources
+                decoding = [
+                    (position, tasks.create_task(self._decoding(request, position, source)))
+                    for position, source in sources
                 ]
         except TimeoutError:
             raise TooMuchWork from None
-        return [item.result() for item in items]
+        return {position: task.result() for position, task in decoding}
 
-    async def _item(self, request: object, source: Source | Sample, *, at_once: bool = False) -> Item:
-        """An image; one whose header says that it is large waits for other large ones, and nobody for it.
-
-        One that is light is left to its batch, unless it is to be decoded `at_once`.
-        """
-        position = next(self._positions)
-        if isinstance(source, Sample):
-            return source._replace(position=position)
-        if _is_light(source.content or b"") and not at_once:
-            return Pending(position, source)
+    async def _decoding(self, request: object, position: int, source: Source) -> Item:
+        """An image; one whose header says that it is large waits for other large ones, and nobody for it."""
         decoded = await self._small.run(request, self._decoder.decode_here, position, source)
         if decoded is not None:
             return decoded

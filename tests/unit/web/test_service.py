@@ -234,7 +234,7 @@ def test_what_could_hold_up_a_batch_is_decoded_beforehand(
     model = Model(ImageSpec(2, 2, 1))
     model.gate.set()
     source = Source("x", target.getvalue())
-    item = run(model, lambda service: service._item(object(), source))
+    [item] = run(model, lambda service: service._items([source], at_once=False))
     assert isinstance(item, Pending if light else Sample)
     assert labels(run(model, lambda service: service.predict([source]))) == ["7.0"]
 
