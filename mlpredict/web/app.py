@@ -56,7 +56,8 @@ def create_app(backend: Backend, rules: Rules) -> FastAPI:
         for routes in (published, stored, v1, labels, review, history, reports, tensorflow_serving, health)
     )
     for router in (page, manual_router(), *others):
-        app.include_router(router)
+        # Not `include_router`, which looks for each route twice.
+        app.router.routes.extend(router.routes)
     describe(app, rules)
     add_docs(app)
     _add_handlers(app)

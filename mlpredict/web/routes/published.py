@@ -16,6 +16,7 @@ from mlpredict.inputs.kept import data_uri
 from mlpredict.support.json_text import as_json
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
+from mlpredict.web.direct_route import DirectRoute
 from mlpredict.web.errors import Missing, RequestError, Unprocessable
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
 from mlpredict.web.openapi import PAIR, RECORD, ROWS, failures, success
@@ -36,7 +37,7 @@ class NotAnImageFile(RequestError):
 
 def router(backend: Backend) -> APIRouter:
     """The routes, each with and without a slash at its end: a redirect would lose some clients' bodies."""
-    routes = APIRouter(tags=["as in 2020"])
+    routes = APIRouter(tags=["as in 2020"], route_class=DirectRoute)
 
     @routes.get("/", summary="A word to programs; browsers get the page")
     async def root() -> Response:

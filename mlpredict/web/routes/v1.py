@@ -19,6 +19,7 @@ from mlpredict.records import Ranking, ranking
 from mlpredict.support.json_text import as_json
 from mlpredict.web.backend import Backend
 from mlpredict.web.batches import Outcome
+from mlpredict.web.direct_route import DirectRoute
 from mlpredict.web.errors import NotAnImage
 from mlpredict.web.filters import LAST_ID, PAGE, Before, Limit, Wanted, next_page
 from mlpredict.web.idempotency import Call, digest_of_files, key_of
@@ -33,7 +34,7 @@ Id = Annotated[int, Path(ge=1, le=LAST_ID)]
 
 def router(backend: Backend) -> APIRouter:
     """The routes below /v1."""
-    routes = APIRouter(prefix="/v1", tags=["v1"])
+    routes = APIRouter(prefix="/v1", tags=["v1"], route_class=DirectRoute)
 
     @routes.get("/model", summary="The model that predicts", responses=success(MODEL))
     async def model() -> Response:
