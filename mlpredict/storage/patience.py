@@ -22,6 +22,8 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
 
     patience: float | None = None
     """In seconds; None where a statement takes as long as it takes."""
+    settled: bool = False
+    """Whether its session has had what our statements need from its start on; see `session_settings`."""
 
     def wait(self, gen: Generator[Any, Any, Result], *arguments: Any, **options: Any) -> Result:
         """What comes of a generator of the driver's, which all that is sent and received goes through.

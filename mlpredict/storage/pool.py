@@ -130,6 +130,8 @@ def _reviving(server: LocalServer) -> type[Connection]:
     from mlpredict.storage.server import lifecycle, local_server
 
     class RevivingConnection(PatientConnection):
+        settled = True
+
         @classmethod
         def connect(cls, *arguments: Any, **options: Any) -> Self:
             try:

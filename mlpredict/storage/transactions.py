@@ -3,7 +3,8 @@
 DateStyle, TimeZone and many other settings change what is stored and what is read, and everybody may
 set them: `ALTER SYSTEM`, `ALTER DATABASE`, `ALTER ROLE`, `PGOPTIONS`, `PGTZ`. So a transaction says
 what it needs as it begins, in one round trip with its BEGIN. Nothing outlives it: behind a pooler the
-session is another program's in the next moment, and a pooler may refuse settings at the start.
+session is another program's in the next moment, and a pooler may refuse settings at the start. No pooler
+stands before the local server: there a session has them from its start to its end.
 """
 
 from __future__ import annotations
@@ -18,28 +19,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.sql import Composed
 
 from mlpredict.storage.connection import Connection
-
-Settings = tuple[tuple[str, str], ...]
-
-SETTINGS: Settings = (
-    # What times, numbers, bytes and arrays look like on their way.
-    ("DateStyle", "'ISO, MDY'"),
-    ("TimeZone", "'UTC'"),
-    ("IntervalStyle", "'postgres'"),
-    ("extra_float_digits", "1"),
-    ("bytea_output", "'hex'"),
-    ("array_nulls", "on"),
-    ("standard_conforming_strings", "on"),
-    # A list is as long as its reader takes, and a batch waits for another run that stores the same image.
-    ("statement_timeout", "0"),
-    ("lock_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
-)
-"""Of every transaction, the values as SQL has them; pg_dump sets much the same for itself."""
-
-TIMEOUT_OF_TRANSACTIONS = ("transaction_timeout", "0")
-SINCE = 170000
-"""The first `server_version` that knows it."""
+from mlpredict.storage.patience import PatientConnection
+from mlpredict.storage.session_settings import Settings, settings_of
 
 BY_INDEX = {"enable_seqscan": "off", "jit": "off"}
 """Of transactions that look up a few of many rows: PostgreSQL may think that one image has all predictions,
@@ -103,7 +84,7 @@ def write_alone(connection: Connection, statement: Composed) -> list[tuple[Any, 
     """Execute a statement without parameters in a transaction of its own, in one round trip; its rows."""
     if connection.info.transaction_status != TransactionStatus.IDLE:
         return _rows(connection.execute(statement))
-    begin = _begin(_access(connection), "read committed", (), _newer(connection))
+    begin = _begin(_access(connection), "read committed", _needed(connection))
     try:
         return _rows(connection.execute(b"; ".join([begin, statement.as_bytes(connection), b"COMMIT"])))
     except BaseException:
@@ -128,7 +109,7 @@ def _transaction(
         yield
         return
     try:
-        connection.execute(_begin(access, isolation, own, _newer(connection)))
+        connection.execute(_begin(access, isolation, (*_needed(connection), *own)))
         yield
     except BaseException:
         _roll_back(connection)
@@ -148,13 +129,17 @@ def _access(connection: Connection) -> Access:
     return "READ ONLY" if standby else "READ WRITE"
 
 
-def _newer(connection: Connection) -> bool:
-    return connection.info.server_version >= SINCE
+def is_settled(connection: Connection) -> bool:
+    """Whether a session has from its start on what a transaction would say as it begins."""
+    return isinstance(connection, PatientConnection) and connection.settled
+
+
+def _needed(connection: Connection) -> Settings:
+    return () if is_settled(connection) else settings_of(connection.info.server_version // 10_000)
 
 
 @cache
-def _begin(access: Access, isolation: Isolation, own: Settings, newer: bool) -> bytes:
-    """BEGIN with the settings behind it, as one query of several statements."""
-    settings = dict([*SETTINGS, *([TIMEOUT_OF_TRANSACTIONS] if newer else []), *own])
-    local = (f"SET LOCAL {name} = {value}" for name, value in settings.items())
+def _begin(access: Access, isolation: Isolation, settings: Settings) -> bytes:
+    """BEGIN with the settings behind it, as one query of several statements; of one name the last counts."""
+    local = (f"SET LOCAL {name} = {value}" for name, value in dict(settings).items())
     return "; ".join([f"BEGIN ISOLATION LEVEL {isolation} {access}", *local]).encode()

@@ -35,6 +35,7 @@ from mlpredict.storage.server import disk, own_files, postmaster, service_accoun
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
 from mlpredict.storage.server.service_account import Account
+from mlpredict.storage.session_settings import SETTINGS, startup_options
 
 NAME = "mlpredict"
 """Of the database and of its role."""
@@ -57,7 +58,8 @@ CONNECT_SECONDS = 30
 _service_hidden = threading.Lock()
 
 SETTINGS_BY_VARIABLE = {"PGDATESTYLE": "DateStyle", "PGTZ": "TimeZone", "PGGEQO": "geqo"}
-"""What libpq sends from the environment without a connection parameter for it (its `EnvironmentOptions`)."""
+"""What libpq sends from the environment without a connection parameter for it (its `EnvironmentOptions`). The
+server takes it after the `options`."""
 
 
 class LocalServer(NamedTuple):
@@ -140,7 +142,12 @@ def parameters(server: LocalServer, dbname: str = NAME) -> dict[str, str]:
     The variables themselves stay as they are: they are the whole process's, and other threads' too.
     """
     own = {name: str(value) for name, value in conninfo_to_dict(conninfo(server)).items()}
-    own |= {"dbname": dbname, "connect_timeout": str(CONNECT_SECONDS), "client_encoding": "UTF8"}
+    own |= {
+        "dbname": dbname,
+        "connect_timeout": str(CONNECT_SECONDS),
+        "client_encoding": "UTF8",
+        "options": startup_options(server.binaries.major),
+    }
     for option in pq.Conninfo.get_defaults():
         variable, name = (option.envvar or b"").decode(), option.keyword.decode()
         if variable in os.environ and name not in own:
@@ -165,10 +172,12 @@ def without_service() -> Iterator[None]:
 
 def settle(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Undo what libpq makes of variables that it has no parameters for."""
+    ours = {name: value.strip("'") for name, value in SETTINGS}
     for variable, setting in SETTINGS_BY_VARIABLE.items():
         if variable in os.environ:
             connection.execute(
-                "SELECT set_config(name, boot_val, false) FROM pg_settings WHERE name = %s", (setting,)
+                "SELECT set_config(name, coalesce(%s, boot_val), false) FROM pg_settings WHERE name = %s",
+                (ours.get(setting), setting),
             )
     if not connection.autocommit:
         connection.commit()
@@ -207,6 +216,7 @@ def _socket_dir(root: Path, account: Account) -> Path:
 class LocalConnection(PatientConnection):
     """A connection to the local server, which is not stopped for idleness before it is closed."""
 
+    settled = True
     root: Path
     """Where the server's files are."""
     log_start: int

@@ -17,7 +17,8 @@ from psycopg.sql import SQL, Identifier, Literal
 from mlpredict.domain import EngineName, Keep, PredictionFilter
 from mlpredict.storage.connection import open_connection
 from mlpredict.storage.repository import open_repository
-from mlpredict.storage.transactions import SETTINGS, reading, writing
+from mlpredict.storage.session_settings import SETTINGS
+from mlpredict.storage.transactions import reading, writing
 from tests.conftest import Command
 from tests.rows import model, new
 from tests.serving import File, serving
