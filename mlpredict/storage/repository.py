@@ -179,6 +179,10 @@ class Repository(StoredRows):
             disk.require(place, maps + sum(len(new.input.uri) for new in predictions))
         with translated():
             unheld = writing.unheld_names(self._connection, predictions, failures)
+            if ledger is None and not (failures or requests):
+                alone = storing_batches.add_alone(self._connection, run, predictions, unheld)
+                if alone is not None:
+                    return alone
         with translated(), transactions.writing(self._connection):
             if ledger is not None:
                 ledger.require_missing(self._connection)
