@@ -56,9 +56,9 @@ def run(arguments: Sequence[str]) -> int:
 def _invoke(arguments: Sequence[str]) -> int:
     import typer
 
-    from mlpredict.cli.app import app_of
+    from mlpredict.cli.app import make_app
 
-    app = app_of(arguments, completes="_MLPREDICT_COMPLETE" in os.environ)
+    app = make_app()
     try:
         status = app(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=tuple(arguments))
     except typer.Abort as error:

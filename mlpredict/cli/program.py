@@ -7,13 +7,30 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
-from mlpredict.cli.layout import Group
+from mlpredict.cli.commands import COMMANDS, command_of
+from mlpredict.cli.layout import Group, Rows
 
 COMPLETION = ("--install-completion", "--show-completion")
 
 
 class Program(Group):
     """The group of all commands."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = command_of(cmd_name)
+        return self.commands[cmd_name]
+
+    def _commands_in_groups(self, ctx: Any) -> dict[str, Rows]:
+        groups: dict[str, Rows] = {}
+        for name, listed in COMMANDS.items():
+            groups.setdefault(listed.panel, []).append((name, listed.summary))
+        return groups
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         # Without a name, the shell is meant that has started the program.

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 import typer.main
 
-from mlpredict.cli.app import COMMANDS as NAMES
-from mlpredict.cli.app import app_with
+from mlpredict.cli.app import make_app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -34,7 +33,7 @@ def commands_of(group: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-COMMANDS = commands_of(typer.main.get_command(app_with(NAMES)))
+COMMANDS = commands_of(typer.main.get_command(make_app()))
 CODE_SPANS = set(re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", EVERYTHING, flags=re.DOTALL)))
 QUERIES = re.findall(r"```sql\n(.*?)```", EVERYTHING, re.DOTALL)
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from typer.testing import CliRunner
 
-from mlpredict.cli.app import app_with
+from mlpredict.cli.app import make_app
 from tests.conftest import Command
 from tests.published import PUBLISHED_TABLES
 
@@ -47,9 +47,7 @@ def ids(runner_output: str) -> list[int]:
 
 
 def listed(dsn: str, *options: str) -> list[int]:
-    result = CliRunner().invoke(
-        app_with(["list"]), ["list", "--dsn", dsn, "--columns", "prediction_id", *options]
-    )
+    result = CliRunner().invoke(make_app(), ["list", "--dsn", dsn, "--columns", "prediction_id", *options])
     assert result.exit_code == 0, result.output
     return ids(result.stdout)
 

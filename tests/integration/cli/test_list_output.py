@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from psycopg.conninfo import make_conninfo
 from typer.testing import CliRunner
 
-from mlpredict.cli.app import app_with
+from mlpredict.cli.app import make_app
 from mlpredict.domain import FIELDS, Format, PredictionRecord, model_label
 from mlpredict.records import encoder
 from mlpredict.storage.values import decode_filename
@@ -114,7 +114,7 @@ def test_every_format_is_what_the_encoder_makes_of_the_row(
     records = expected(dsn)
     for chosen in (Format.JSON, Format.JSONL, Format.CSV, Format.TSV):
         result = CliRunner().invoke(
-            app_with(["list"]),
+            make_app(),
             ["list", "--all", "--dsn", dsn, "--format", chosen, "--columns", ",".join(FIELDS)],
         )
         encode = encoder(chosen, FIELDS)
@@ -129,7 +129,7 @@ def test_a_block_may_be_long_and_hold_one_odd_row(rows_of: psycopg.Connection[An
     odd = ('"', None, *PLAIN[2:])
     rows_of.cursor().executemany(INSERT, map(whole, [*[PLAIN] * 1500, odd, *[PLAIN] * 700]))
     dsn = rows_of.info.dsn
-    result = CliRunner().invoke(app_with(["list"]), ["list", "--all", "--dsn", dsn, "--json"])
+    result = CliRunner().invoke(make_app(), ["list", "--all", "--dsn", dsn, "--json"])
     assert [one["filename"] for one in json.loads(result.stdout)].index('"') == 700
     assert len(json.loads(result.stdout)) == 2201
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from mlpredict.cli.app import app_with
+from mlpredict.cli.app import make_app
 from mlpredict.domain import NewLabel, Run
 from mlpredict.storage.repository import Repository
 from tests.rows import new
@@ -22,7 +22,7 @@ def filled(repository: Repository, run: Run, dsn: str) -> str:
 
 
 def listed(dsn: str, *options: str) -> str:
-    result = CliRunner().invoke(app_with(["list"]), ["list", "--dsn", dsn, *options], catch_exceptions=False)
+    result = CliRunner().invoke(make_app(), ["list", "--dsn", dsn, *options], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 

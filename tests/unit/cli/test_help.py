@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -10,13 +12,13 @@ import typer.main
 
 from mlpredict import __version__
 from mlpredict.cli import run
-from mlpredict.cli.app import COMMANDS as NAMES
-from mlpredict.cli.app import app_with
+from mlpredict.cli.app import make_app
+from mlpredict.cli.commands import COMMANDS as LISTED
 from mlpredict.cli.guesses import GUESSES
 from mlpredict.cli.manual import topics
 from mlpredict.domain import FIELDS
 
-GROUP: Any = typer.main.get_command(app_with(NAMES))
+GROUP: Any = typer.main.get_command(make_app())
 
 
 def commands(group: Any, prefix: str = "") -> dict[str, Any]:
@@ -43,6 +45,23 @@ def test_a_summary_is_short_enough_to_be_read_whole(name: str) -> None:
     summary = COMMANDS[name].get_short_help_str(1000)
     assert 0 < len(summary) < 50
     assert not summary.endswith("...")
+
+
+def test_the_program_lists_what_its_commands_say_of_themselves() -> None:
+    said_by_commands = {name: GROUP.get_command(None, name).get_short_help_str(1000) for name in LISTED}
+    assert {name: listed.summary for name, listed in LISTED.items()} == said_by_commands
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["no-such-command"], []])
+def test_no_command_is_imported_that_is_not_used(arguments: list[str]) -> None:
+    program = (
+        "import sys\nfrom mlpredict.cli import run\nrun(sys.argv[1:])\nprint(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, check=True)
+    modules = set(done.stderr.decode().split())
+    places = {f"mlpredict.cli.{listed.place.partition(':')[0]}" for listed in LISTED.values()}
+    assert modules & places <= {"mlpredict.cli.help"}
+    assert "mlpredict.cli.commands" in modules
 
 
 @pytest.mark.parametrize("name", COMMANDS)
