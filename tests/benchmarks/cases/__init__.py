@@ -11,7 +11,7 @@ from tests.benchmarks.cases.partitions import partitioned
 from tests.benchmarks.cases.parts import parts
 from tests.benchmarks.cases.pixeltable import pixeltable
 from tests.benchmarks.cases.reading import list_, show
-from tests.benchmarks.cases.scaling import scaling
+from tests.benchmarks.cases.scaling import million, scaling
 from tests.benchmarks.cases.serve import serve
 from tests.benchmarks.cases.settings import settings
 from tests.benchmarks.cases.single import one
@@ -30,6 +30,7 @@ CASES: dict[str, Case] = {
     "applications": applications,
     "preparing": preparing,
     "scaling": scaling,
+    "million": million,
     "pages": pages,
     "stream": stream,
     "serve": serve,
