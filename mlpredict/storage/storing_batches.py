@@ -1,7 +1,7 @@
 """Storing batches: images that are new, and what models said of them.
 
-A small batch is stored by one statement. Each of those for many rows waits for the server, and takes longer
-than what it does for a few: three of four microseconds of a batch of one image.
+A small batch is stored by one statement. What is good for many rows takes six, and each waits for the server:
+that is longer than what the server does for a few rows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Container, Sequence
 from functools import cache
 from typing import Any
 
+from psycopg.errors import NotNullViolation
 from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -61,36 +62,32 @@ STORE_AT_ONCE = SQL("""
     ), matched AS MATERIALIZED (
         SELECT given.*, found.id AS inputid
         FROM given
-        JOIN found ON found.sha256 OPERATOR(pg_catalog.=) given.sha256
-                  AND found.kept OPERATOR(pg_catalog.=) given.kept
-        WHERE NOT EXISTS (
-            SELECT FROM given
-            WHERE NOT EXISTS (
-                SELECT FROM found
-                WHERE found.sha256 OPERATOR(pg_catalog.=) given.sha256
-                  AND found.kept OPERATOR(pg_catalog.=) given.kept
-            )
-        )
+        LEFT JOIN found ON found.sha256 OPERATOR(pg_catalog.=) given.sha256
+                       AND found.kept OPERATOR(pg_catalog.=) given.kept
     ), stored AS (
         INSERT INTO {s}.predictions (
             id, inputid, run_id, model_id, position, filename, filename_bytes, map, contenttype, predictions,
             likely_class, label, score, labels, value, unit, outputs
         )
-        SELECT id, inputid, %b::bigint, %b::bigint, position, filename, filename_bytes, map, contenttype,
-               predictions::json, likely_class, label, score,
+        SELECT CASE WHEN inputid IS NOT NULL THEN id END, inputid, %b::bigint, %b::bigint, position, filename,
+               filename_bytes, map, contenttype, predictions::json, likely_class, label, score,
                CASE WHEN labels IS NOT NULL
                     THEN ARRAY(SELECT pg_catalog.json_array_elements_text(labels::json)) END,
                value, unit, outputs::json
-        FROM matched
+        FROM matched WHERE {wanted}
     )
-    SELECT position, id, inputid, pg_catalog.now() FROM matched
+    SELECT position, id, inputid, pg_catalog.now() FROM matched WHERE {wanted}
 """)
-"""An image that another transaction stores at this moment is waited for, and not seen: then no prediction is
-stored. One that is deleted at this moment is waited for, too, and still seen, which `added` tells.
+"""An image that another transaction stores at this moment is waited for, and not seen: it has no `inputid`.
+No prediction is stored without an id. An image that is deleted at this moment is waited for, too, and still
+seen, which `added` tells.
 
 `added` and `found` are what `storing_inputs` has as two statements, with the same order of locks. Of the
 pages of a file, which are one input, the first one counts. The ids and the time are told of what goes into
 the table: a role that may not read that may store all the same."""
+
+EVERY = SQL("true")
+NONE_UNLESS_ALL_ARE_SEEN = SQL("NOT EXISTS (SELECT FROM matched WHERE inputid IS NULL)")
 
 
 def add_alone(
@@ -105,7 +102,14 @@ def add_alone(
         return None
     if any(new.version is not None or new.input.upload is not None for new in predictions):
         return None
-    return _add_at_once(connection, run, predictions, unheld) if _is_small(predictions) else None
+    if not _is_small(predictions):
+        return None
+    try:
+        return _add_at_once(connection, run, predictions, unheld, alone=True)
+    except NotNullViolation as error:
+        if error.diag.column_name != "id":
+            raise
+        return None
 
 
 def add_batch(
@@ -116,9 +120,10 @@ def add_batch(
     Raises:
         InputsGone: some images are not there any more that were.
     """
-    at_once = _add_at_once(connection, run, predictions, unheld) if _is_small(predictions) else None
-    if at_once is not None:
-        return at_once
+    if _is_small(predictions):
+        records = _add_at_once(connection, run, predictions, unheld, alone=False)
+        if records is not None:
+            return records
     inputs = storing_inputs.add_inputs(connection, [new.input for new in predictions])
     return writing.add_predictions(connection, run, predictions, inputs, unheld)
 
@@ -134,9 +139,18 @@ def _is_small(predictions: Sequence[NewPrediction]) -> bool:
 
 
 def _add_at_once(
-    connection: Connection, run: Run, predictions: Sequence[NewPrediction], unheld: Container[str]
+    connection: Connection,
+    run: Run,
+    predictions: Sequence[NewPrediction],
+    unheld: Container[str],
+    *,
+    alone: bool,
 ) -> list[PredictionRecord] | None:
-    """The records; None where some image cannot be seen, and no prediction has been stored."""
+    """The records; None where some image cannot be seen, and no prediction has been stored.
+
+    Raises:
+        NotNullViolation: the same of a statement that is `alone`; no image is stored, either.
+    """
     records = [
         PredictionRecord.of(
             new.prediction, filename=new.filename, contenttype=new.contenttype, model=run.model
@@ -145,7 +159,7 @@ def _add_at_once(
     ]
     rows = [_row(new, record, run, unheld) for new, record in zip(predictions, records, strict=True)]
     given = [list(column) for column in zip(*rows, strict=True)]
-    statement = _statement(schema_of(connection))
+    statement = _statement(schema_of(connection), alone)
     stored = connection.execute(statement, [*given, run.run_id, run.model_id]).fetchall()
     if not stored:
         return None
@@ -169,7 +183,8 @@ def _row(new: NewPrediction, record: PredictionRecord, run: Run, unheld: Contain
 
 
 @cache
-def _statement(schema: str) -> bytes:
+def _statement(schema: str, alone: bool) -> bytes:
     """`STORE_AT_ONCE` for the tables of a schema."""
     table = Literal(Identifier(schema, "predictions").as_string())
-    return STORE_AT_ONCE.format(s=Identifier(schema), predictions=table).as_bytes()
+    wanted = EVERY if alone else NONE_UNLESS_ALL_ARE_SEEN
+    return STORE_AT_ONCE.format(s=Identifier(schema), predictions=table, wanted=wanted).as_bytes()

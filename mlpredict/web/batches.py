@@ -119,18 +119,23 @@ class Batcher:
                 self._idle.append(woken)
                 woken.wait()
                 self._waking -= 1
-            batch: list[Job] = []
-            images = weight = 0
-            while self._jobs:
-                images += len(self._jobs[0].items)
-                weight += self._jobs[0].weight
-                if batch and (images > self._most or weight > BATCH_BYTES):
-                    break
-                batch.append(self._jobs.popleft())
+            batch = self._first_jobs()
             self._images -= sum(len(job.items) for job in batch)
             self._working += bool(batch)
             self._wake_where_due()
             return batch
+
+    def _first_jobs(self) -> list[Job]:
+        """As many of those that wait as a batch takes."""
+        batch: list[Job] = []
+        images = weight = 0
+        while self._jobs:
+            images += len(self._jobs[0].items)
+            weight += self._jobs[0].weight
+            if batch and (images > self._most or weight > BATCH_BYTES):
+                break
+            batch.append(self._jobs.popleft())
+        return batch
 
     def _wake_where_due(self) -> None:
         """Have a batch begun, if it is time and nobody is about to."""

@@ -156,6 +156,23 @@ def test_an_image_that_another_is_storing_takes_a_transaction(
     assert local.connection.execute("SELECT count(*) FROM inputs").fetchone() == (3,)
 
 
+def test_no_image_is_left_without_its_prediction_when_the_rest_is_never_stored(
+    at_home: LocalServer, local: Repository, local_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_transactions(monkeypatch)
+    same = new(1).input
+    insert = "INSERT INTO inputs (sha256, kept, image, contenttype) VALUES (%s, %s, %s, %s)"
+    with connect(at_home) as other, ThreadPoolExecutor() as pool:
+        other.execute(insert, (same.sha256, same.kept, same.uri, same.contenttype))
+        adding = pool.submit(local.add, local_run, [new(0), new(1), new(2)], [])
+        time.sleep(0.3)
+        other.commit()
+        with pytest.raises(AssertionError, match="a transaction"):
+            adding.result(60)
+    counted = "SELECT (SELECT count(*) FROM inputs), (SELECT count(*) FROM predictions)"
+    assert local.connection.execute(counted).fetchone() == (1, 0)
+
+
 def test_within_a_transaction_and_on_other_servers_it_is_not_alone(
     local: Repository, local_run: Run, repository: Repository, run: Run
 ) -> None:
