@@ -10,7 +10,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli import completion
-from mlpredict.cli.options import AsJson, Dsn, EngineChoice, Labels, Quiet, UnsafeModel, Verbose
+from mlpredict.cli.options import Dsn, EngineChoice, InJson, Labels, Quiet, UnsafeModel, Verbose
 from mlpredict.cli.talk import talk
 from mlpredict.domain import EngineName
 from mlpredict.errors import UsageError
@@ -63,7 +63,7 @@ def model(
     engine: EngineChoice = EngineName.AUTO,
     unsafe_model: UnsafeModel = False,
     dsn: Dsn = None,
-    as_json: AsJson = False,
+    as_json: InJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:

@@ -128,6 +128,12 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", help="Short for --format json.", show_default=False, rich_help_panel=OUTPUT),
 ]
+InJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON.", show_default=False, rich_help_panel=OUTPUT),
+]
+"""For commands that have no --format."""
+
 Columns = Annotated[
     str | None,
     typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mlpredict import settings
-from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
+from mlpredict.cli.options import Dsn, InJson, Quiet, Verbose
 from mlpredict.cli.stdout import stdout_is_terminal, write_data
 from mlpredict.cli.talk import talk
 from mlpredict.support.units import in_bytes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlpredict.storage.maintenance.status import DatabaseStatus
 
 
-def status(dsn: Dsn = None, as_json: AsJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
+def status(dsn: Dsn = None, as_json: InJson = False, quiet: Quiet = False, verbose: Verbose = False) -> None:
     """Show where the database is, and what it holds.
 
     That is its version, whether it runs, its size and its rows. Nothing is started.

@@ -8,7 +8,7 @@ import typer
 
 from mlpredict import settings
 from mlpredict.cli.asking import confirm
-from mlpredict.cli.options import AsJson, Dsn, Quiet, Verbose
+from mlpredict.cli.options import Dsn, InJson, Quiet, Verbose
 from mlpredict.cli.stdout import write_data
 from mlpredict.cli.talk import report, talk
 from mlpredict.domain.sweeping import USUAL_AGE
@@ -45,7 +45,7 @@ def sweep(
     dry_run: DryRun = False,
     yes: Yes = False,
     dsn: Dsn = None,
-    as_json: AsJson = False,
+    as_json: InJson = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:

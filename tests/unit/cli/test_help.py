@@ -47,6 +47,14 @@ def test_a_summary_is_short_enough_to_be_read_whole(name: str) -> None:
     assert not summary.endswith("...")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_short_for_an_option_is_so_where_there_is_that_option(name: str) -> None:
+    helps = {option: one.help or "" for one in COMMANDS[name].params for option in one.opts if "-" in option}
+    for text in helps.values():
+        for long in re.findall(r"Short for (--[a-z-]+)", text):
+            assert long in helps
+
+
 def test_the_program_lists_what_its_commands_say_of_themselves() -> None:
     said_by_commands = {name: GROUP.get_command(None, name).get_short_help_str(1000) for name in LISTED}
     assert {name: listed.summary for name, listed in LISTED.items()} == said_by_commands
