@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
-from importlib.resources import files
+from pathlib import Path
+
+import mlpredict
+
+FOLDER = Path(mlpredict.__file__).with_name("manual")
 
 LINK = re.compile(r"\[([^\]]+)\]\(([\w-]+)\.md(?:#[\w-]*)?\)")
 """From one page to another."""
@@ -14,15 +18,12 @@ WIDEST = 100
 
 def topics() -> tuple[str, ...]:
     """The names of all pages."""
-    folder = files("mlpredict") / "manual"
-    if not folder.is_dir():
-        return ()
-    return tuple(sorted(one.name.removesuffix(".md") for one in folder.iterdir() if one.name.endswith(".md")))
+    return tuple(sorted(one.stem for one in FOLDER.glob("*.md")))
 
 
 def page(topic: str) -> str:
     """A page as it was written, in Markdown."""
-    return (files("mlpredict") / "manual" / f"{topic}.md").read_text("utf-8")
+    return (FOLDER / f"{topic}.md").read_text("utf-8")
 
 
 def rendered(markdown: str, width: int, *, colours: bool) -> str:
