@@ -7,7 +7,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page
+from playwright.sync_api import Locator, Page, expect
 
 # A test cannot take files by the hand: the events are made as a browser makes them.
 FILES_EVENT = """([kind, files]) => {
@@ -82,6 +82,7 @@ def share_of_white(content: bytes) -> float:
 
 
 def width_of_picture(picture: Locator) -> int:
-    """The picture's own width in pixels, once it has come."""
-    width: int = picture.evaluate("image => image.decode().then(() => image.naturalWidth)")
+    """The picture's own width in pixels, once it has come; the page may put another one in its place."""
+    expect(picture).not_to_have_js_property("naturalWidth", 0)
+    width: int = picture.evaluate("image => image.naturalWidth")
     return width
