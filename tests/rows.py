@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
+
 from mlpredict.domain import ModelIdentity, NewInput, NewPrediction, Prediction, Task
 
 LABELS = ("cat", "dog", "mouse")
@@ -28,3 +30,13 @@ def new(
         "prediction": Prediction("[0.1,0.2,0.7]", likely, LABELS[likely], score),
     }
     return NewPrediction(**{**values, **changes})
+
+
+def insert_input(connection: psycopg.Connection[Any], one: NewInput) -> int:
+    """The id of an input that another program stores; nothing is committed."""
+    row = connection.execute(
+        "INSERT INTO inputs (sha256, kept, image, contenttype) VALUES (%s, %s, %s, %s) RETURNING id",
+        (one.sha256, one.kept, one.uri, one.contenttype),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

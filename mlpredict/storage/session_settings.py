@@ -47,6 +47,11 @@ def startup_options(version: int) -> str:
     return " ".join(f"-c {name}={_escaped(value)}" for name, value in values)
 
 
+def plain(value: str) -> str:
+    """A value without SQL's quotes."""
+    return value.strip("'")
+
+
 def _escaped(value: str) -> str:
-    """A value without SQL's quotes, as `options` have it."""
-    return value.strip("'").replace("\\", "\\\\").replace(" ", "\\ ")
+    """A value as `options` have it."""
+    return plain(value).replace("\\", "\\\\").replace(" ", "\\ ")

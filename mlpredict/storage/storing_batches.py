@@ -1,7 +1,7 @@
 """Storing batches: images that are new, and what models said of them.
 
-A small batch is stored by one statement. What is good for many rows takes six, and each waits for the server:
-that is longer than what the server does for a few rows.
+A small batch is stored by one statement. What is good for many rows takes six round trips: of a few rows the
+waiting for the server takes longer than what it does.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def add_alone(
 ) -> list[PredictionRecord] | None:
     """Store a small batch by a statement that is a transaction of its own; None where that cannot be.
 
-    BEGIN and COMMIT are two more round trips, a quarter of the time of one image.
+    BEGIN and COMMIT are two more round trips, a quarter of what storing one image takes.
     """
     idle = connection.info.transaction_status == TransactionStatus.IDLE
     if not (idle and connection.autocommit and is_settled(connection)):

@@ -35,7 +35,7 @@ from mlpredict.storage.server import disk, own_files, postmaster, service_accoun
 from mlpredict.storage.server.pg_binaries import USE_ANOTHER, PgBinaries, find_binaries
 from mlpredict.storage.server.place import NOT_WRITABLE, SET_HOME
 from mlpredict.storage.server.service_account import Account
-from mlpredict.storage.session_settings import SETTINGS, startup_options
+from mlpredict.storage.session_settings import SETTINGS, plain, startup_options
 
 NAME = "mlpredict"
 """Of the database and of its role."""
@@ -172,7 +172,7 @@ def without_service() -> Iterator[None]:
 
 def settle(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     """Undo what libpq makes of variables that it has no parameters for."""
-    ours = {name: value.strip("'") for name, value in SETTINGS}
+    ours = {name: plain(value) for name, value in SETTINGS}
     for variable, setting in SETTINGS_BY_VARIABLE.items():
         if variable in os.environ:
             connection.execute(

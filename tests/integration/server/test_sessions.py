@@ -18,8 +18,8 @@ from mlpredict.storage.pool import open_reads
 from mlpredict.storage.repository import Repository, open_repository
 from mlpredict.storage.server import lifecycle
 from mlpredict.storage.server.local_server import LocalServer, connect
-from mlpredict.storage.session_settings import OF_STATEMENTS_ALONE, settings_of
-from tests.rows import model, new
+from mlpredict.storage.session_settings import OF_STATEMENTS_ALONE, plain, settings_of
+from tests.rows import insert_input, model, new
 
 FOREIGN = {
     "DateStyle": "German",
@@ -84,7 +84,7 @@ def test_nobodys_settings_are_those_of_a_session(
     local: Repository, at_home: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = {
-        name: value.strip("'") for name, value in (*settings_of(at_home.binaries.major), *OF_STATEMENTS_ALONE)
+        name: plain(value) for name, value in (*settings_of(at_home.binaries.major), *OF_STATEMENTS_ALONE)
     }
     environment = {
         "PGOPTIONS": "-c statement_timeout=1 -c DateStyle=SQL",
@@ -140,11 +140,8 @@ def test_it_is_stored_whole_or_not_at_all(
 def test_an_image_that_another_is_storing_takes_a_transaction(
     at_home: LocalServer, local: Repository, local_run: Run
 ) -> None:
-    same = new(1).input
-    insert = "INSERT INTO inputs (sha256, kept, image, contenttype) VALUES (%s, %s, %s, %s) RETURNING id"
     with connect(at_home) as other, ThreadPoolExecutor() as pool:
-        values = (same.sha256, same.kept, same.uri, same.contenttype)
-        (known,) = other.execute(insert, values).fetchone() or (None,)
+        known = insert_input(other, new(1).input)
         adding = pool.submit(local.add, local_run, [new(0), new(1), new(2)], [])
         time.sleep(0.3)
         assert not adding.done()
@@ -160,10 +157,8 @@ def test_no_image_is_left_without_its_prediction_when_the_rest_is_never_stored(
     at_home: LocalServer, local: Repository, local_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without_transactions(monkeypatch)
-    same = new(1).input
-    insert = "INSERT INTO inputs (sha256, kept, image, contenttype) VALUES (%s, %s, %s, %s)"
     with connect(at_home) as other, ThreadPoolExecutor() as pool:
-        other.execute(insert, (same.sha256, same.kept, same.uri, same.contenttype))
+        insert_input(other, new(1).input)
         adding = pool.submit(local.add, local_run, [new(0), new(1), new(2)], [])
         time.sleep(0.3)
         other.commit()

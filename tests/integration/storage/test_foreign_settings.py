@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Identifier, Literal
 from mlpredict.domain import EngineName, Keep, PredictionFilter
 from mlpredict.storage.connection import open_connection
 from mlpredict.storage.repository import open_repository
-from mlpredict.storage.session_settings import SETTINGS
+from mlpredict.storage.session_settings import SETTINGS, plain
 from mlpredict.storage.transactions import reading, writing
 from tests.conftest import Command
 from tests.rows import model, new
@@ -232,7 +232,7 @@ def test_a_transaction_has_its_settings_and_leaves_none(
         (values,) = connection.execute(asked).fetchall()
         return dict(zip(names, values, strict=True))
 
-    ours = {name: value.strip("'") for name, value in SETTINGS}
+    ours = {name: plain(value) for name, value in SETTINGS}
     with set_by("role", administrator, foreign), open_connection(foreign_dsn) as connection:
         before = shown(connection)
         assert before["DateStyle"] == "German, DMY"

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from mlpredict.domain import NewInput, NewPrediction, Prediction, PredictionRecord, Run
+from mlpredict.domain import NewPrediction, Prediction, PredictionRecord, Run
 from mlpredict.storage import storing_batches, writing
 from mlpredict.storage.repository import Repository
 from mlpredict.storage.storing_batches import MOST_AT_ONCE
-from tests.rows import new
+from tests.rows import insert_input, new
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -93,11 +93,8 @@ def test_of_the_pages_of_a_file_the_first_one_counts(
 def test_an_image_that_another_is_storing_is_waited_for(
     dsn: str, repository: Repository, run: Run, connection: Connection
 ) -> None:
-    same: NewInput = new(1).input
-    insert = "INSERT INTO inputs (sha256, kept, image, contenttype) VALUES (%s, %s, %s, %s) RETURNING id"
     with psycopg.connect(dsn) as other, ThreadPoolExecutor() as pool:
-        values = (same.sha256, same.kept, same.uri, same.contenttype)
-        (known,) = other.execute(insert, values).fetchone() or (None,)
+        known = insert_input(other, new(1).input)
         adding = pool.submit(repository.add, run, [new(0), new(1), new(2)], [])
         time.sleep(0.3)
         assert not adding.done()
